@@ -1,0 +1,70 @@
+# Two commands do all the set-up: `make demo` (no torch) and `make test` (everything). Both leave a stamp in their
+# environment, so that a second call starts at once; a change of a pyproject, of constraints.txt or of this file renews it.
+PYTHON ?= python3
+VENV_DEMO ?= .venv-demo
+VENV_DEV ?= .venv-dev
+PYTEST_ARGS ?=
+DEMO_PICTURE ?= demo.png
+# If set, pytest's exit status goes to this file and make itself succeeds: how .ci/run hands the status on.
+PYTEST_STATUS ?=
+
+PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH := torch==2.13.0
+TORCHVISION := torchvision==0.28.0
+DEV_TOOLS := hypothesis pytest ruff
+PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml
+SET_UP := Makefile constraints.txt $(PROJECTS)
+
+# An environment is made anew, and removed, only where one was or nothing is: VENV_DEV=$HOME must not empty a home.
+IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
+  echo "$(1) exists and is no virtual environment: choose another folder" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint clean check-python
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the bundled photos, save a picture
+	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
+
+test: $(VENV_DEV)/.stamp  ## set up the development environment, run every test
+	@$(VENV_DEV)/bin/python -m pytest $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
+
+lint: $(VENV_DEV)/.stamp  ## check the code with ruff
+	$(VENV_DEV)/bin/python -m ruff check .
+	$(VENV_DEV)/bin/python -m ruff format --check .
+
+clean:  ## remove the environments and what the tools left
+	@$(call IS_OURS,$(VENV_DEMO))
+	@$(call IS_OURS,$(VENV_DEV))
+	rm -rf $(VENV_DEMO) $(VENV_DEV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
+	find packages tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "BNAS needs Python 3.11 or newer (got PYTHON=$(PYTHON)); if there is one, name it: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+
+# hatchling goes in first: the editable installs then share it instead of building one isolated environment each.
+$(VENV_DEMO)/.stamp: $(SET_UP) | check-python
+	@$(call IS_OURS,$(VENV_DEMO))
+	@echo "setting up $(VENV_DEMO): no torch, about 400 MB on disk"
+	@$(PYTHON) -m venv --clear $(VENV_DEMO)
+	@$(VENV_DEMO)/bin/pip install $(PIP_FLAGS) hatchling
+	@$(VENV_DEMO)/bin/pip install $(PIP_FLAGS) --no-build-isolation \
+	  -e packages/binops -e 'packages/cells[draw]' -e packages/zoo -e tools
+	@touch $@
+
+$(VENV_DEV)/.stamp: $(SET_UP) | check-python
+	@$(call IS_OURS,$(VENV_DEV))
+	@echo "setting up $(VENV_DEV): torch and all the rest, 1.5 GB on disk or more"
+	@$(PYTHON) -m venv --clear $(VENV_DEV)
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) hatchling $(TORCH)
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION)
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
+	  -e 'packages/binops[testing]' -e 'packages/cells[nn,draw,testing]' -e packages/search -e 'packages/zoo[torch]' \
+	  -e 'tools[search]'
+	@touch $@

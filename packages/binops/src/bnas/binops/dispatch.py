@@ -1,0 +1,143 @@
+"""The backends: what each needs, whether this machine has it, and which one is used.
+
+The environment variable ``BNAS_BINOPS_BACKEND`` forces one by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Callable
+
+import attrs
+
+from bnas.binops.cpu import cpu_features
+from bnas.binops.cuda_probe import cuda_obstacle
+from bnas.binops.errors import BackendUnavailableError, UnknownBackendError
+from bnas.binops.kernels import Kernels
+
+ENVIRONMENT_VARIABLE = "BNAS_BINOPS_BACKEND"
+
+
+@attrs.frozen(repr=False)
+class Availability:
+    """Whether a backend can be used here; true exactly if it can.
+
+    Args:
+        reason: Why it cannot be used; empty if it can.
+        requires: What it needs, in words.
+    """
+
+    reason: str
+    requires: str
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be used."""
+        return not self.reason
+
+    def __bool__(self) -> bool:
+        """True exactly if it can be used."""
+        return self.available
+
+    def __repr__(self) -> str:
+        """Say it in words."""
+        return f"available (needs {self.requires})" if self else f"unavailable: {self.reason}"
+
+
+@attrs.frozen(eq=False)
+class Backend:
+    """A set of kernels and what it needs.
+
+    Args:
+        name: How the environment variable and the `backend` argument name it.
+        speed: The best available backend is the one with the highest.
+        cpu_features: LLVM's names of the instruction sets that it needs.
+        requires: What it needs, in words.
+        load: Import its kernels, which is what costs time.
+    """
+
+    name: str
+    speed: int
+    cpu_features: tuple[str, ...]
+    requires: str
+    load: Callable[[], Kernels]
+
+    def availability(self) -> Availability:
+        """Look whether it can be used here."""
+        missing = cpu_features().missing(self.cpu_features) if self.cpu_features else ()
+        lacks = f"this CPU ({cpu_features().name}) lacks {', '.join(missing)}"
+        reason = lacks if missing else ""
+        return Availability(reason=reason, requires=self.requires)
+
+
+def _load_portable() -> Kernels:
+    from bnas.binops.portable import KERNELS
+
+    return KERNELS
+
+
+# Only backends whose kernels exist. CUDA has none yet, but `backends` always names it.
+REGISTRY = {
+    backend.name: backend
+    for backend in (Backend("portable", 0, (), "nothing but Numba", _load_portable),)
+}
+
+
+def backends() -> dict[str, Availability]:
+    """Tell which backends this machine can use.
+
+    Returns:
+        For every backend by name, a record that is true exactly if it can be used, with
+        `.available` and `.reason` (why not). Always has ``"portable"`` and ``"cuda"``.
+
+    Example:
+        >>> backends()["portable"]
+        available (needs nothing but Numba)
+    """
+    found = {name: backend.availability() for name, backend in REGISTRY.items()}
+    found["cuda"] = Availability(cuda_obstacle(), "an NVIDIA driver and numba-cuda")
+    return found
+
+
+@functools.cache
+def _fastest() -> Backend:
+    """The fastest backend that this machine can use."""
+    return max((b for b in REGISTRY.values() if b.availability()), key=lambda b: b.speed)
+
+
+def choose_backend(name: str | None = None) -> Backend:
+    """Choose the backend to run on.
+
+    Args:
+        name: Its name; None takes ``BNAS_BINOPS_BACKEND``, or else the fastest available one.
+
+    Returns:
+        A backend that can be used here.
+
+    Raises:
+        UnknownBackendError: No backend has this name.
+        BackendUnavailableError: It cannot be used here.
+    """
+    source = "`backend`"
+    if name is None and os.environ.get(ENVIRONMENT_VARIABLE):
+        name, source = os.environ[ENVIRONMENT_VARIABLE], ENVIRONMENT_VARIABLE
+    if name is None:
+        return _fastest()
+    if name in REGISTRY and REGISTRY[name].availability():
+        return REGISTRY[name]
+    known = backends()
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UnknownBackendError(
+            f"{source} must be one of {', '.join(sorted(known))} (got {name!r}){hint}",
+            name=name,
+            known=tuple(sorted(known)),
+        )
+    raise BackendUnavailableError(
+        f"{source} names {name}, which cannot be used: {known[name].reason}",
+        name=name,
+        reason=known[name].reason,
+    )

@@ -1,0 +1,39 @@
+"""How the portable kernels are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile a kernel: no GIL, no fast math, C's division, cached on disk.
+
+    No fast math: the float results must be those of NumPy, bit for bit.
+
+    Never give one Python function to both the serial and the parallel form: Numba's cache key
+    does not hold the flags, and the second process would load the wrong one. Numba's cache does
+    not see edits in other files either: after editing a function that a kernel in another file
+    calls, clear the cache.
+
+    A `prange` index is unsigned, and unsigned with signed makes a float: cast it to int64 first.
+
+    Args:
+        parallel: Run the kernel's `prange` loops on threads.
+
+    Returns:
+        A decorator.
+    """
+
+    def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
+        options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:
+            # Neither the installation nor the user's cache directory can be written (a container
+            # with a read-only root): compile in every process rather than fail to import.
+            return numba.njit(**options)(function)
+
+    return compile_lazily

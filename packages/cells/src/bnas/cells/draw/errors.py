@@ -1,0 +1,29 @@
+"""Errors of the drawings."""
+
+from __future__ import annotations
+
+from bnas.cells.errors import CellsError
+
+
+class DrawError(CellsError, ValueError):
+    """A drawing that cannot be made or written as asked.
+
+    Attributes:
+        value: The argument at fault.
+    """
+
+    def __init__(self, message: str, value: object) -> None:
+        self.value = value
+        super().__init__(message)
+
+
+class MissingExtraError(CellsError, ImportError):
+    """An optional dependency that is not installed.
+
+    Attributes:
+        extra: The extra of this distribution that brings it, for instance ``"draw"``.
+    """
+
+    def __init__(self, message: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(message)

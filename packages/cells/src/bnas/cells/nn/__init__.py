@@ -1,0 +1,22 @@
+"""Torch modules of the graph: binary convolutions with latent weights, and whole networks."""
+
+from bnas.cells.nn.binarize import (
+    binarize_activation,
+    binary_weight,
+    latent_scale,
+    project_latent,
+)
+from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
+from bnas.cells.nn.network import Network
+
+__all__ = [
+    "BatchNorm2d",
+    "BinaryConv2d",
+    "Network",
+    "RPReLU",
+    "Sign",
+    "binarize_activation",
+    "binary_weight",
+    "latent_scale",
+    "project_latent",
+]

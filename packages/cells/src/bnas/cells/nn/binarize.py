@@ -1,0 +1,116 @@
+"""Binarisation of activations and latent weights, with their straight-through gradients.
+
+References:
+    Rastegari et al., "XNOR-Net", ECCV 2016, Section 3.1; Courbariaux et al., 2016 (STE).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class _SignSTE(torch.autograd.Function):
+    """sign(x), whose gradient is passed where |x| < 1."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, zero_at_zero: bool) -> Tensor:
+        ctx.save_for_backward(x)
+        if zero_at_zero:
+            return torch.sign(x)
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return grads[0] * (x.abs() < 1), None
+
+
+class _SignIdentity(torch.autograd.Function):
+    """sign(w) in ±1, whose gradient is passed unchanged."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, weight: Tensor, zero: bool) -> Tensor:
+        if zero:
+            return torch.sign(weight)
+        return torch.where(weight >= 0, 1.0, -1.0).to(weight.dtype)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """x, whose gradient is multiplied by a constant."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor  # type: ignore[attr-defined]
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * ctx.factor, None  # type: ignore[attr-defined]
+
+
+def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
+    """Return the signs of `x` in ±1.
+
+    Forward ``+1 if x >= 0 else -1``; pseudo-gradient ``1 if |x| < 1 else 0``.
+
+    Args:
+        x: Any shape and float dtype.
+        official_sign: Take sign(0) = 0, as the authors' code does while training.
+    """
+    return _SignSTE.apply(x, official_sign)
+
+
+def latent_scale(latent: Tensor) -> Tensor:
+    """Return mean|W| of every filter.
+
+    Args:
+        latent: Latent weights (O, I, K, K).
+
+    Returns:
+        Float tensor (O,).
+    """
+    return latent.abs().mean(dim=(1, 2, 3))
+
+
+def binary_weight(
+    latent: Tensor, *, official_sign: bool = False, official_gradient: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return sign(W) and mean|W| of every filter; their product is the binary weight.
+
+    Differentiable in W. With G the gradient of the product, n = I*K*K and the mean over a filter,
+    the gradient of W is ``mean|W| * G + sign(W) * mean(sign(W) * G)``; `official_gradient`
+    multiplies it by ``n * (1 - 1/I)``, a learning rate per layer in the authors' code.
+
+    Args:
+        latent: Latent weights (O, I, K, K), mean-centred and clamped (`project_latent`).
+        official_sign: Take sign(0) = 0.
+        official_gradient: Multiply the gradient by n * (1 - 1/I).
+
+    Returns:
+        Signs (O, I, K, K) in ±1 and scales (O,), apart, so that a convolution can sum exact ±1
+        products even in bfloat16.
+
+    References:
+        XNOR-Net, Equations 6 and 12; the factor is read off the authors' public code.
+    """
+    if official_gradient:
+        fan_in = latent[0].numel()
+        latent = _ScaleGradient.apply(latent, fan_in * (1 - 1 / latent.shape[1]))
+    return _SignIdentity.apply(latent, official_sign), latent_scale(latent)
+
+
+@torch.no_grad()
+def project_latent(latent: Tensor) -> None:
+    """Centre latent weights over the input channels and clamp them to [-1, 1], in place.
+
+    To be called before every training step.
+
+    Args:
+        latent: Latent weights (O, I, K, K).
+    """
+    latent.sub_(latent.mean(dim=1, keepdim=True)).clamp_(-1, 1)

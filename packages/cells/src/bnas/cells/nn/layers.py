@@ -1,0 +1,143 @@
+"""The layers of a trainable network that torch does not have, or has with other numbers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from bnas.cells.errors import GraphError
+from bnas.cells.folding import BATCH_NORM_EPS, fold_batch_norm
+from bnas.cells.nn.binarize import (
+    binarize_activation,
+    binary_weight,
+    latent_scale,
+    project_latent,
+)
+from bnas.cells.nodes import BinaryConv
+
+
+class BinaryConv2d(nn.Module):
+    """±1 activations convolved with ±1 weights, times one scale per filter.
+
+    Training binarises the latent weights on every call. Evaluation computes the integer count c of
+    matches minus mismatches exactly, then float32 ``c * weight_scale``: the expression whose bits a
+    packed network reproduces.
+
+    Attributes:
+        weight: Latent weights, float32 (O, I / groups, K, K).
+        weight_scale: mean|W| per filter, float32 (O,), used in evaluation; refreshed by
+            `project_latent_` and on the way from training to evaluation.
+    """
+
+    def __init__(
+        self, node: BinaryConv, *, official_sign: bool = False, official_gradient: bool = False
+    ) -> None:
+        super().__init__()
+        self.node = node
+        self.official_sign = official_sign
+        self.official_gradient = official_gradient
+        window = (node.kernel, node.kernel)
+        self.weight = nn.Parameter(
+            torch.empty(node.out_channels, node.in_channels // node.groups, *window)
+        )
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.register_buffer("weight_scale", latent_scale(self.weight.detach()))
+
+    @torch.no_grad()
+    def project_latent_(self) -> None:
+        """Centre and clamp the latent weights in place and refresh `weight_scale`."""
+        project_latent(self.weight)
+        self.weight_scale.copy_(latent_scale(self.weight))
+
+    def train(self, mode: bool = True) -> BinaryConv2d:
+        """Switch to training or evaluation; leaving training refreshes `weight_scale`."""
+        if self.training and not mode:
+            with torch.no_grad():
+                self.weight_scale.copy_(latent_scale(self.weight))
+        return super().train(mode)
+
+    def forward(self, signs: Tensor) -> Tensor:
+        """Convolve signs (N, I, H, W) in ±1; returns float (N, O, H', W')."""
+        weight, scale = binary_weight(
+            self.weight,
+            official_sign=self.official_sign,
+            official_gradient=self.official_gradient,
+        )
+        counts = self._convolve(signs, weight)
+        if self.training:
+            return counts * scale[:, None, None]
+        # The sums are integers; rounding undoes convolution algorithms that are not exact.
+        return counts.round() * self.weight_scale[:, None, None]
+
+    def _convolve(self, signs: Tensor, weight: Tensor) -> Tensor:
+        node = self.node
+        return functional.conv2d(
+            signs, weight, None, node.stride, node.padding, node.dilation, node.groups
+        )
+
+    def extra_repr(self) -> str:
+        """Return the geometry for `repr`."""
+        node = self.node
+        return (
+            f"{node.in_channels}, {node.out_channels}, kernel={node.kernel}, "
+            f"stride={node.stride}, padding={node.padding}, dilation={node.dilation}"
+        )
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's batch norm; in evaluation one float32 multiplication and one addition per value."""
+
+    def __init__(self, channels: int, affine: bool = True) -> None:
+        super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.1, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        if self.training:
+            return super().forward(x)
+        multiplier, offset = (part.to(x.dtype)[:, None, None] for part in self.folded())
+        return x * multiplier + offset
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return multiplier and offset of evaluation, float32 (C,) each."""
+        if self.running_mean is None or self.running_var is None:
+            raise GraphError("a batch norm needs running statistics in evaluation (got none)")
+        mean, variance = self.running_mean.double(), self.running_var.double()
+        weight = torch.ones_like(mean) if self.weight is None else self.weight.double()
+        bias = torch.zeros_like(mean) if self.bias is None else self.bias.double()
+        multiplier, offset = fold_batch_norm(weight, bias, mean, variance)
+        return multiplier.float(), offset.float()
+
+
+class Sign(nn.Module):
+    """Signs of activations with the straight-through gradient."""
+
+    def __init__(self, *, official_sign: bool = False) -> None:
+        super().__init__()
+        self.official_sign = official_sign
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ±1 of the shape of `x`."""
+        return binarize_activation(x, official_sign=self.official_sign)
+
+
+class RPReLU(nn.Module):
+    """``prelu(x - shift_in; slope) + shift_out`` per channel.
+
+    References:
+        Liu et al., "ReActNet", ECCV 2020, Equation 4.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shift_in = nn.Parameter(torch.zeros(channels))
+        self.slope = nn.Parameter(torch.full((channels,), 0.25))
+        self.shift_out = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply to (N, C, H, W)."""
+        shift_in, slope, shift_out = (
+            part[:, None, None] for part in (self.shift_in, self.slope, self.shift_out)
+        )
+        shifted = x - shift_in
+        return torch.where(shifted >= 0, shifted, shifted * slope) + shift_out

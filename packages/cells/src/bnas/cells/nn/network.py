@@ -1,0 +1,198 @@
+"""`Network`: the torch module of a specification, evaluated node by node along its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from bnas.cells import nodes
+from bnas.cells.errors import GraphError
+from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
+from bnas.cells.prune import prune
+from bnas.cells.spec import NetworkSpec
+
+
+class Network(nn.Module):
+    """A trainable network.
+
+    Parameters are named by the graph: ``cells.3.ops.1.conv.weight`` are the latent weights of edge
+    1 of cell 3. `project_latents_` is to be called before every training step.
+
+    Attributes:
+        spec: The specification.
+        graph: The graph that is evaluated.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        *,
+        pruned: bool = True,
+        official_sign: bool = False,
+        official_gradient: bool = False,
+    ) -> None:
+        """Build the module of `spec` with fresh weights.
+
+        Args:
+            spec: The network.
+            pruned: Leave out what Zeroise makes needless; same function, fewer parameters.
+            official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
+            official_gradient: Multiply weight gradients by n * (1 - 1/C_in), as the paper's
+                learning rates suppose.
+        """
+        super().__init__()
+        self.spec = spec
+        self.graph = prune(spec.lower()) if pruned else spec.lower()
+        self._evaluators: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
+        readable = set()
+        for node in reversed(self.graph.nodes[1:]):
+            last_reads = tuple(name for name in dict.fromkeys(node.inputs) if name not in readable)
+            readable.update(last_reads)
+            module = _module(node, official_sign, official_gradient)
+            self._evaluators.append((node, module, last_reads))
+        self._evaluators.reverse()
+        for node, module, _ in self._evaluators:
+            if node.has_parameters:
+                _attach(self, node.name.split("."), module)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
+        return self.evaluate(images)[self.graph.output]
+
+    def trace(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``."""
+        values = self.evaluate(images, self.graph.taps.values())
+        traced = {label: values[name] for label, name in self.graph.taps.items()}
+        return {**traced, "logits": values[self.graph.output]}
+
+    def project_latents_(self) -> None:
+        """Centre and clamp all latent weights in place, as before every training step."""
+        for module in self.modules():
+            if isinstance(module, BinaryConv2d):
+                module.project_latent_()
+
+    def evaluate(self, images: Tensor, wanted: Iterable[str] = ()) -> dict[str, Tensor]:
+        """Return the values of the nodes named in `wanted`, and of the graph's output.
+
+        Args:
+            images: Normalised images (N, 3, H, W).
+            wanted: Names of nodes of `graph`; other values are dropped after their last reader.
+        """
+        kept = {self.graph.output, *wanted}
+        values = {self.graph.input.name: images}
+        for node, module, last_reads in self._evaluators:
+            values[node.name] = module(*[values[name] for name in node.inputs])
+            for name in last_reads:
+                if name not in kept:
+                    del values[name]
+        return {name: value for name, value in values.items() if name in kept}
+
+
+class _Add(nn.Module):
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        for other in others:
+            first = first + other
+        return first
+
+
+class _Concat(nn.Module):
+    def forward(self, *values: Tensor) -> Tensor:
+        return torch.cat(values, dim=1)
+
+
+class _Zero(nn.Module):
+    def __init__(self, node: nodes.Zero) -> None:
+        super().__init__()
+        self.node = node
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.new_zeros(x.shape[0], *self.node.infer((tuple(x.shape[1:]),)))
+
+
+class _MaxPool(nn.Module):
+    def __init__(self, node: nodes.MaxPool) -> None:
+        super().__init__()
+        self.node = node
+
+    def forward(self, x: Tensor) -> Tensor:
+        node = self.node
+        return functional.max_pool2d(x, node.kernel, node.stride, node.padding, node.dilation)
+
+
+class _AvgPool(nn.Module):
+    def __init__(self, node: nodes.AvgPool) -> None:
+        super().__init__()
+        if node.dilation != 1:
+            raise GraphError(f"`{node.name}`: average pools have no dilation (got {node.dilation})")
+        self.node = node
+
+    def forward(self, x: Tensor) -> Tensor:
+        node = self.node
+        return functional.avg_pool2d(
+            x, node.kernel, node.stride, node.padding, count_include_pad=False
+        )
+
+
+class _GlobalAvgPool(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3))
+
+
+def _conv(node: nodes.Conv) -> nn.Conv2d:
+    return nn.Conv2d(
+        node.in_channels,
+        node.out_channels,
+        node.kernel,
+        node.stride,
+        node.padding,
+        node.dilation,
+        node.groups,
+        node.bias,
+    )
+
+
+def _module(node: nodes.Node, official_sign: bool, official_gradient: bool) -> nn.Module:
+    match node:
+        case nodes.BinaryConv():
+            return BinaryConv2d(
+                node, official_sign=official_sign, official_gradient=official_gradient
+            )
+        case nodes.Conv():
+            return _conv(node)
+        case nodes.BatchNorm():
+            return BatchNorm2d(node.channels, node.affine)
+        case nodes.Sign():
+            return Sign(official_sign=official_sign)
+        case nodes.ReLU():
+            return nn.ReLU()
+        case nodes.RPReLU():
+            return RPReLU(node.channels)
+        case nodes.MaxPool():
+            return _MaxPool(node)
+        case nodes.AvgPool():
+            return _AvgPool(node)
+        case nodes.Add():
+            return _Add()
+        case nodes.Concat():
+            return _Concat()
+        case nodes.Zero():
+            return _Zero(node)
+        case nodes.Identity():
+            return nn.Identity()
+        case nodes.GlobalAvgPool():
+            return _GlobalAvgPool()
+        case nodes.Linear():
+            return nn.Linear(node.in_features, node.out_features)
+    raise GraphError(f"`{node.name}`: no torch module for {type(node).__name__}")
+
+
+def _attach(root: nn.Module, path: list[str], module: nn.Module) -> None:
+    """Register `module` under nested containers, so that parameter names follow node names."""
+    for part in path[:-1]:
+        if part not in root._modules:
+            root.add_module(part, nn.Module())
+        root = root._modules[part]  # type: ignore[assignment]
+    root.add_module(path[-1], module)

@@ -1,0 +1,149 @@
+"""`prune`: the same function with less work.
+
+Zeroise is propagated, equal values are merged, dead code goes. Exact for every input and every
+parameter: no rule depends on trained values.
+"""
+
+from __future__ import annotations
+
+import attrs
+from attrs import define, field, frozen
+
+from bnas.cells import nodes
+from bnas.cells.graph import Graph
+
+
+@frozen
+class _Zeros:
+    """A value that is 0 everywhere, and the shape it has."""
+
+    channels: int
+    stride: int
+
+
+_Known = str | _Zeros
+
+
+@define
+class _Pruner:
+    source: Graph
+    channels: dict[str, int]
+    strides: dict[str, int] = field(factory=dict)
+    known: dict[str, _Known] = field(factory=dict)
+    kept: list[nodes.Node] = field(factory=list)
+    merged: dict[object, str] = field(factory=dict)
+
+    def run(self) -> Graph:
+        for node in self.source:
+            self._measure(node)
+            self.known[node.name] = self._simplify(node)
+        output = self._materialise(self.known[self.source.output])
+        taps = {
+            label: self._materialise(self.known[name]) for label, name in self.source.taps.items()
+        }
+        return Graph(nodes=tuple(self.kept), output=output, taps=taps).live()
+
+    def _measure(self, node: nodes.Node) -> None:
+        """Note by how much the size of a value was divided."""
+        stride = self.strides[node.inputs[0]] if node.inputs else 1
+        self.strides[node.name] = stride * getattr(node, "stride", 1)
+
+    def _simplify(self, node: nodes.Node) -> _Known:
+        values = [self.known[name] for name in node.inputs]
+        zeros = _Zeros(self.channels[node.name], self.strides[node.name])
+        live = [value for value in values if isinstance(value, str)]
+        match node:
+            case nodes.Identity():
+                return values[0]
+            case nodes.Zero():
+                return zeros
+            case nodes.Add():
+                if len(live) < 2:
+                    return live[0] if live else zeros
+                return self._keep(node, live)
+            case nodes.Concat():
+                if len(values) == 1 or not live:
+                    return values[0] if live else zeros
+            case nodes.ReLU() | nodes.MaxPool() | nodes.AvgPool() | nodes.GlobalAvgPool():
+                if not live:
+                    return zeros
+            case nodes.Conv():
+                if not live and not node.bias:
+                    return zeros
+        return self._keep(node, values)
+
+    def _materialise(self, value: _Known) -> str:
+        if isinstance(value, str):
+            return value
+        zero = nodes.Zero(
+            name=f"zero.{value.channels}x{value.stride}",
+            inputs=(self.source.input.name,),
+            channels=value.channels,
+            stride=value.stride,
+        )
+        return self._keep(zero, [self.source.input.name])
+
+    def _keep(self, node: nodes.Node, values: list[_Known]) -> str:
+        """Append `node`, or find the equal one that is already there."""
+        inputs = tuple(self._materialise(value) for value in values)
+        kept = node.renamed(inputs)
+        if node.has_parameters or isinstance(node, nodes.Input):
+            self.kept.append(kept)
+            return kept.name
+        function = (type(kept), attrs.evolve(kept, name="", cell="", role="op"))
+        if function not in self.merged:
+            self.kept.append(kept)
+            self.merged[function] = kept.name
+        return self.merged[function]
+
+
+def prune(graph: Graph) -> Graph:
+    """Return a graph of the same function without work that Zeroise makes needless.
+
+    Zeros propagate through additions, poolings, ReLUs and convolutions without bias; additions of
+    zeros vanish; equal values (same operation, same inputs, no parameters) are computed once; what
+    the output does not depend on is dropped. Slots of a concatenation that are zero stay, as `Zero`
+    nodes that read nothing but the size of the input, so that a reader can leave those channels of
+    the residual stream untouched. A batch norm of zeros stays: it is a constant other than 0.
+
+    A tap of a stage on which the output does not depend is dropped.
+
+    Args:
+        graph: Any graph.
+    """
+    return _Pruner(graph, graph.channels).run()
+
+
+def zero_channels(graph: Graph) -> dict[str, tuple[bool, ...]]:
+    """Return, for every value of a network, which of its channels are 0 whatever the parameters.
+
+    In a network of cells with Zeroise these are the zero slots of the first stage's residual
+    stream: cell 0 has no skip connection, so nothing ever writes them.
+
+    Args:
+        graph: A graph, pruned or not.
+    """
+    channels = graph.channels
+    zeros: dict[str, tuple[bool, ...]] = {}
+    for node in graph:
+        inputs = [zeros[name] for name in node.inputs]
+        known = (False,) * channels[node.name]
+        match node:
+            case nodes.Zero():
+                known = (True,) * node.channels
+            case nodes.Add():
+                known = tuple(all(summands) for summands in zip(*inputs, strict=True))
+            case nodes.Concat():
+                known = sum(inputs, ())
+            case nodes.Conv():
+                known = (all(inputs[0]) and not node.bias,) * node.out_channels
+            case (
+                nodes.ReLU()
+                | nodes.MaxPool()
+                | nodes.AvgPool()
+                | nodes.GlobalAvgPool()
+                | nodes.Identity()
+            ):
+                known = inputs[0]
+        zeros[node.name] = known
+    return zeros

@@ -1,0 +1,67 @@
+"""Errors of `bnas.search`; each is a builtin exception too and carries the values at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class SearchError(Exception):
+    """Base of every error that `bnas.search` raises on purpose."""
+
+
+class RecipeError(SearchError, ValueError):
+    """A recipe with an unknown field or a value outside its range."""
+
+
+class ArchParamsError(SearchError, ValueError):
+    """Architecture parameters from which no genotype can be derived."""
+
+
+class DataError(SearchError, ValueError):
+    """Images that cannot be trained on.
+
+    Attributes:
+        path: The file or directory at fault, if there is one.
+    """
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        """Keep the path beside the message."""
+        self.path = path
+        super().__init__(message)
+
+
+class CheckpointError(SearchError, ValueError):
+    """A checkpoint that is damaged, or belongs to another configuration.
+
+    Attributes:
+        path: The checkpoint.
+        differences: One line for every setting that differs; empty if the file is damaged.
+    """
+
+    def __init__(self, message: str, path: Path, differences: Iterable[str] = ()) -> None:
+        """Keep the path and the differences beside the message."""
+        self.path = path
+        self.differences = tuple(differences)
+        super().__init__(message)
+
+
+class DivergenceError(SearchError, ArithmeticError):
+    """Training that produced a number that is not finite.
+
+    Attributes:
+        epoch: Epoch of the step at fault, from 0.
+        step: Step within that epoch, from 0.
+        checkpoint: The last good checkpoint, or None if there is none yet.
+    """
+
+    def __init__(self, what: str, epoch: int, step: int, checkpoint: Path | None) -> None:
+        """Say what is not finite, where, and from where to go on."""
+        self.epoch = epoch
+        self.step = step
+        self.checkpoint = checkpoint
+        kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no checkpoint yet"
+        super().__init__(
+            f"{what} is not finite at epoch {epoch}, step {step} (both from 0); {kept}. "
+            "Lower `learning_rate`, or train in float32"
+        )

@@ -1,0 +1,70 @@
+"""What a run measured, one record an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class EpochMetrics:
+    """Measurements of one epoch.
+
+    Attributes:
+        epoch: From 0.
+        side: Height and width of the images in pixels, in training and in `holdout_top1`.
+        learning_rate: Of the last step.
+        loss: Mean cross entropy of the training batches, label smoothing included.
+        train_top1: Percent, over the augmented training batches as they were met.
+        holdout_top1: Percent, over the held-out images after the epoch.
+        images_per_s: Training throughput of the process that finished the epoch.
+    """
+
+    epoch: int
+    side: int
+    learning_rate: float
+    loss: float
+    train_top1: float
+    holdout_top1: float
+    images_per_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return attrs.asdict(self)
+
+
+@frozen(kw_only=True)
+class StepMetrics:
+    """Measurements of one training step.
+
+    Attributes:
+        epoch: From 0.
+        step: Within the epoch, from 0.
+        steps_per_epoch: Number of steps of every epoch.
+        learning_rate: Of this step.
+        loss: Cross entropy of this batch.
+        images_per_s: Throughput of this step.
+    """
+
+    epoch: int
+    step: int
+    steps_per_epoch: int
+    learning_rate: float
+    loss: float
+    images_per_s: float
+
+
+def to_csv(history: Iterable[EpochMetrics]) -> str:
+    """Return the records as CSV with a header line."""
+    text = io.StringIO()
+    names = [item.name for item in attrs.fields(EpochMetrics)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for record in history:
+        writer.writerow(record.to_dict())
+    return text.getvalue()

@@ -1,0 +1,41 @@
+"""The optimizer of a recipe, with its learning rate and momentum set step by step."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bnas.cells.nn import BinaryConv2d
+from bnas.search.recipe import Recipe
+from bnas.search.schedule import learning_rate_at, momentum_at
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return Adam or SGD over two groups: real parameters, then latent weights."""
+    latent = [m.weight for m in network.modules() if isinstance(m, BinaryConv2d)]
+    known = {id(parameter) for parameter in latent}
+    real = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = [
+        {"params": real, "weight_decay": recipe.weight_decay},
+        {"params": latent, "weight_decay": recipe.latent_weight_decay},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
+    return torch.optim.Adam(groups, lr=recipe.learning_rate)
+
+
+def set_schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, total_steps: int
+) -> None:
+    """Set the learning rate, and the momentum of SGD, with which step `step` is taken.
+
+    Args:
+        optimizer: From `make_optimizer`.
+        recipe: Names the schedule.
+        step: From 0, over all epochs.
+        total_steps: Steps of all epochs.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate_at(recipe, step, total_steps)
+        if recipe.optimizer == "sgd":
+            group["momentum"] = momentum_at(recipe, step, total_steps)

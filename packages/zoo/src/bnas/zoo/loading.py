@@ -1,0 +1,85 @@
+"""`load`: a packed network by name, its weights found and verified."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+
+from bnas.cells import CellsError, prune, spec
+from bnas.zoo.cache import resolve
+from bnas.zoo.errors import ParametersError, WeightsFileError
+from bnas.zoo.network import PackedNetwork
+from bnas.zoo.parameters import Parameters
+from bnas.zoo.weights_file import read_weights
+
+#: What `load` and the command line take where no model is named.
+DEFAULT_MODEL = "BNAS-Mini"
+
+
+def load(
+    name: str = DEFAULT_MODEL, *, weights: str | os.PathLike[str] | None = None
+) -> PackedNetwork:
+    """Return a pretrained network, ready to answer.
+
+    Args:
+        name: ``"BNAS-E"``, or ``"BNAS-E.tag"`` for other weights than the default ones; upper or
+            lower case.
+        weights: A weights file to take instead of the zoo's; it must be of this architecture.
+
+    Raises:
+        UnknownModelError: The zoo has no such model; the nearest names are listed.
+        UntrainedModelError: Nobody has trained this model yet.
+        WeightsNotFoundError: The weights are nowhere to be found, or cannot be fetched.
+        WeightsFileError: The file is damaged, of another version, or of another architecture.
+        ChecksumError: The file is not the one that the index names.
+    """
+    entry, path = resolve(name, weights)
+    network = load_file(path, expected=None if weights is not None else entry.card.sha256)
+    if weights is None:
+        network.card = entry.card
+    else:
+        _check_architecture(network, entry.card.architecture, path)
+    return network
+
+
+def load_file(path: str | os.PathLike[str], *, expected: str | None = None) -> PackedNetwork:
+    """Return the network that a weights file holds.
+
+    Args:
+        path: A file that `PackedNetwork.save` wrote.
+        expected: SHA-256 that the file must have; None to take any.
+
+    Raises:
+        WeightsFileError: The file is missing, damaged, of another version, or its tensors are not
+            those of its specification.
+        ChecksumError: The file is not the one expected.
+    """
+    header, tensors = read_weights(path, expected=expected)
+    try:
+        parameters = Parameters(prune(header.spec.lower()), tensors)
+    except (ParametersError, CellsError) as error:
+        raise WeightsFileError(f"{os.fspath(path)!r}: {error}", path=path) from error
+    return PackedNetwork(header.spec, parameters, header.card)
+
+
+def _check_architecture(
+    network: PackedNetwork, architecture: str, path: str | os.PathLike[str]
+) -> None:
+    """Refuse weights of another network; the number of classes and the tail may differ."""
+    wanted = attrs.evolve(
+        spec(architecture),
+        num_classes=network.spec.num_classes,
+        real_weight_tail=network.spec.real_weight_tail,
+    )
+    if network.spec != wanted:
+        differing = [
+            item.name
+            for item in attrs.fields(type(wanted))
+            if getattr(network.spec, item.name) != getattr(wanted, item.name)
+        ]
+        raise WeightsFileError(
+            f"{os.fspath(path)!r} holds weights of another architecture than {architecture} "
+            f"(different: {', '.join(differing)})",
+            path=path,
+        )

@@ -1,0 +1,202 @@
+"""`PackedNetwork`: a network with 1-bit weights that answers without torch."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import frozen
+
+from bnas.cells import NORMALIZATIONS, GraphError, NetworkSpec, cost
+from bnas.zoo.cards import Card
+from bnas.zoo.errors import ImagesError
+from bnas.zoo.images import ImageSource, prepare_batch
+from bnas.zoo.parameters import Parameters
+from bnas.zoo.preprocessing import Preprocessing
+from bnas.zoo.program.program import Program
+from bnas.zoo.weights_file import WeightsHeader, write_weights
+
+if TYPE_CHECKING:
+    from bnas.cells.nn import Network
+
+#: Compiled programs, one per image size, that a network keeps.
+_KEPT_PROGRAMS = 4
+
+
+@frozen
+class Prediction:
+    """One answer of a classifier.
+
+    Attributes:
+        label: Name of the class.
+        index: Its number.
+        confidence: Softmax of the logits, 0 to 1.
+    """
+
+    label: str
+    index: int
+    confidence: float
+
+
+class PackedNetwork:
+    """A network whose binary layers run on packed bits.
+
+    Attributes:
+        spec: The network's specification.
+        parameters: Packed weights and real parameters.
+        card: Where the weights come from, if known.
+    """
+
+    def __init__(self, spec: NetworkSpec, parameters: Parameters, card: Card | None = None) -> None:
+        self.spec = spec
+        self.parameters = parameters
+        self.card = card
+        self._programs: OrderedDict[tuple[int, int], Program] = OrderedDict()
+
+    def __call__(self, images: Any, *, threads: int | None = None) -> np.ndarray:
+        """Return the logits, float32 (N, classes).
+
+        Args:
+            images: Normalised images, float32 (N, 3, H, W); arrays and CPU tensors alike.
+            threads: Threads to use; None takes Numba's number. The result does not depend on it.
+
+        Raises:
+            ImagesError: Another shape or dtype, a size the network cannot take, NaN or infinity.
+        """
+        array = self._check(images)
+        return self.program(*array.shape[2:]).run(array, threads)
+
+    def trace(self, images: Any, *, threads: int | None = None) -> dict[str, np.ndarray]:
+        """Return what every stage puts out: ``stem``, ``cell_00``, …, and the ``logits``.
+
+        Args:
+            images: As for a call.
+            threads: As for a call.
+
+        Raises:
+            ImagesError: As for a call.
+        """
+        array = self._check(images)
+        return self.program(*array.shape[2:]).trace(array, threads)
+
+    def predict(self, image: ImageSource, top: int = 5) -> tuple[Prediction, ...]:
+        """Classify one photo.
+
+        Args:
+            image: Path of a JPEG, PNG or WebP file, a PIL image, or uint8 pixels (H, W, 3).
+            top: How many classes to return, the likeliest first; at most all.
+
+        Raises:
+            ImageError: No photo, or none that can be read.
+            ValueError: `top` is below 1.
+        """
+        if top < 1:
+            raise ImagesError(f"`top` must be at least 1 (got {top})")
+        (logits,) = self(prepare_batch([image], self.preprocessing))
+        shifted = np.exp(logits.astype(np.float64) - logits.max())
+        confidences = shifted / shifted.sum()
+        return tuple(
+            Prediction(self._label(int(index)), int(index), float(confidences[index]))
+            for index in np.argsort(-confidences, kind="stable")[:top]
+        )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How photos are resized and normalised: as the card says, else the template's way."""
+        if self.card is not None:
+            return self.card.preprocessing
+        colours = NORMALIZATIONS[self.spec.template]
+        size = self.spec.input_size
+        # ImageNet's way: the short side to 256 for 224, then the centre.
+        resize = size if self.spec.template == "cifar" else size * 8 // 7
+        return Preprocessing(size=size, resize=resize, mean=colours.mean, std=colours.std)
+
+    @property
+    def binary_weight_bytes(self) -> int:
+        """Bytes of all 1-bit weights."""
+        tensors = self.parameters.tensors.values()
+        return sum(tensor.nbytes for tensor in tensors if tensor.dtype == np.uint8)
+
+    @property
+    def real_parameter_bytes(self) -> int:
+        """Bytes of everything that is not 1 bit, as held."""
+        tensors = self.parameters.tensors.values()
+        return sum(tensor.nbytes for tensor in tensors if tensor.dtype != np.uint8)
+
+    @property
+    def float_bytes(self) -> int:
+        """Bytes of all parameters of the specification in float32."""
+        return cost(self.spec).params * np.dtype(np.float32).itemsize
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights file: specification, card and tensors, nothing lost; atomic.
+
+        Args:
+            path: The file; by convention it ends in ``.safetensors``.
+
+        Raises:
+            SaveError: The file cannot be written; what was there before is intact.
+        """
+        write_weights(path, self.parameters.tensors, WeightsHeader(spec=self.spec, card=self.card))
+
+    def to_torch(self) -> Network:
+        """Return the same network as a torch module in evaluation mode.
+
+        Latent weights are the ±scale of their bits, so it can be trained on.
+
+        Raises:
+            ImportError: torch is not installed.
+        """
+        from bnas.zoo.torch_bridge import to_module
+
+        return to_module(self.spec, self.parameters)
+
+    def __repr__(self) -> str:
+        """Say what it is and how large."""
+        name = self.card.full_name if self.card is not None else "custom network"
+        size = self.binary_weight_bytes + self.real_parameter_bytes
+        return (
+            f"PackedNetwork({name}: {size / 1e6:.2f} MB, float32 {self.float_bytes / 1e6:.2f} MB)"
+        )
+
+    def _label(self, index: int) -> str:
+        return self.card.label(index) if self.card is not None else f"class {index}"
+
+    def _check(self, images: Any) -> np.ndarray:
+        array = np.asarray(images)
+        if array.ndim != 4 or array.shape[1] != 3:
+            raise ImagesError(
+                f"`images` must have shape (N, 3, H, W) (got {array.shape})", shape=array.shape
+            )
+        if array.dtype.kind != "f":
+            raise ImagesError(
+                "`images` must be normalised floats; `predict` takes photos "
+                f"(got dtype {array.dtype})"
+            )
+        array = np.ascontiguousarray(array, np.float32)
+        if not np.isfinite(array).all():
+            raise ImagesError("`images` must hold finite numbers (got NaN or infinity)")
+        return array
+
+    def program(self, height: int, width: int) -> Program:
+        """Return the compiled program for images of this size in pixels, made on first use.
+
+        Raises:
+            ImagesError: The network cannot take images of this size.
+        """
+        size = (height, width)
+        if size not in self._programs:
+            try:
+                program = Program(self.parameters.graph, self.parameters, size)
+            except GraphError as error:
+                raise ImagesError(
+                    f"images of {height}x{width} pixels do not fit the network: {error}",
+                    shape=size,
+                ) from error
+            self._programs[size] = program
+            while len(self._programs) > _KEPT_PROGRAMS:
+                self._programs.popitem(last=False)
+        self._programs.move_to_end(size)
+        return self._programs[size]

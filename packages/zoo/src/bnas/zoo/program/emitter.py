@@ -1,0 +1,303 @@
+"""`emit`: from a pruned graph and its parameters to the steps of a program."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import define, field, frozen
+
+from bnas import binops
+from bnas.cells import Graph, nodes
+from bnas.zoo.parameters import Parameters
+from bnas.zoo.program import real_steps, steps
+from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
+from bnas.zoo.program.layout import Layout
+from bnas.zoo.program.real_steps import Window
+from bnas.zoo.program.steps import Place
+from bnas.zoo.program.thresholds import Affine, float_cut, integer_cut
+
+
+@frozen
+class Emitted:
+    """The steps of a program.
+
+    Attributes:
+        steps: In order of execution.
+        output: Where the logits are after the last step.
+        taps: Label -> place, and the number of steps after which it holds the tapped value.
+    """
+
+    steps: tuple[steps.Step, ...]
+    output: Place
+    taps: dict[str, tuple[Place, int]]
+
+
+def emit(graph: Graph, parameters: Parameters, input_size: tuple[int, int]) -> Emitted:
+    """Compile `graph` for images of `input_size` (height, width).
+
+    Raises:
+        GraphError: The network cannot take images of this size.
+    """
+    return _Emitter(graph, parameters, graph.shapes(input_size)).run()
+
+
+@define
+class _Emitter:
+    graph: Graph
+    parameters: Parameters
+    shapes: dict[str, nodes.Shape]
+    demands: dict[str, Demand] = field(init=False)
+    folded: dict[str, str] = field(init=False)
+    layout: Layout = field(init=False)
+    consumers: dict[str, tuple[nodes.Node, ...]] = field(init=False)
+    taps: dict[str, tuple[Place, int]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.consumers = self.graph.consumers()
+        self.demands = find_demands(self.graph, self.parameters)
+        self.folded = self._find_folded_norms()
+        self.layout = Layout(self.graph, self.demands, self._float_readers())
+
+    def run(self) -> Emitted:
+        for node in self.graph:
+            if isinstance(node, nodes.BinaryConv):
+                self._binary_conv(node)
+            elif not self.demands[node.name].is_any:
+                continue
+            elif isinstance(node, nodes.Sign):
+                if self.demands[node.name].is_float:
+                    self._unpack(node)
+            elif not self._is_from_counts(node) and node.name not in self.folded:
+                self._float_value(node)
+        return Emitted(tuple(self.layout.steps), self.layout.places[self.graph.output], self.taps)
+
+    # What is read as floats, after folding
+
+    def _find_folded_norms(self) -> dict[str, str]:
+        """Map batch norms that vanish into a real convolution to the value that stands for them."""
+        folded: dict[str, str] = {}
+        for node in self.graph:
+            if not isinstance(node, nodes.BatchNorm) or not self.demands[node.name].is_float:
+                continue
+            source = self.graph[node.inputs[0]]
+            readers = self.consumers[node.name]
+            is_observed = node.name in (self.graph.output, *self.graph.taps.values())
+            if len(readers) == 1 and not is_observed and _is_real_conv(readers[0], padded=False):
+                folded[node.name] = source.name
+        return folded
+
+    def _float_readers(self) -> dict[str, list[str]]:
+        readers: dict[str, list[str]] = {node.name: [] for node in self.graph}
+        for node in self.graph:
+            if node.name in self.folded or not self._reads_floats(node):
+                continue
+            for name in node.inputs:
+                readers[self.folded.get(name, name)].append(node.name)
+        return readers
+
+    def _reads_floats(self, node: nodes.Node) -> bool:
+        if isinstance(node, nodes.Sign | nodes.Zero) or self._is_from_counts(node):
+            return False
+        return self.demands[node.name].is_float
+
+    def _is_from_counts(self, node: nodes.Node) -> bool:
+        return is_count_function(self.graph, self.parameters, node, self.demands[node.name])
+
+    # Binary convolutions
+
+    def _binary_conv(self, conv: nodes.BinaryConv) -> None:
+        functions: list[nodes.Node] = [conv]
+        functions += [
+            node
+            for node in self.consumers[conv.name]
+            if self.demands[node.name].is_any and self._is_from_counts(node)
+        ]
+        scale = self.parameters.real(f"{conv.name}.weight_scale")
+        epilogues: list[binops.Threshold | binops.Scale] = []
+        targets: list[str | Place] = []
+        own: list[tuple[nodes.Node, Place]] = []
+        for function in functions:
+            for name, affine in self.demands[function.name].bits.items():
+                epilogues.append(self._threshold(conv, function, affine, scale))
+                targets.append(name)
+            if self.demands[function.name].is_float:
+                direct = self.layout.direct_target(function.name)
+                place, adds = direct or (self.layout.fresh(function.name), False)
+                is_relu = isinstance(function, nodes.ReLU)
+                epilogues.append(binops.Scale(scale, relu=is_relu, accumulate=adds))
+                targets.append(place)
+                if direct is None:
+                    own.append((function, place))
+        self.layout.steps.append(
+            steps.BinaryConv(
+                plan=self._plan(conv, tuple(epilogues)),
+                source=conv.inputs[0],
+                targets=tuple(targets),
+                accumulates=tuple(getattr(part, "accumulate", False) for part in epilogues),
+            )
+        )
+        for function, place in own:
+            self._complete(function, place, with_bits=False)
+
+    def _plan(self, conv: nodes.BinaryConv, epilogue: tuple[object, ...]) -> binops.Conv2d:
+        return binops.Conv2d(
+            self.parameters.bits(conv.name),
+            self.shapes[conv.inputs[0]],
+            stride=conv.stride,
+            padding=conv.padding,
+            dilation=conv.dilation,
+            groups=conv.groups,
+            epilogue=epilogue,
+        )
+
+    def _threshold(
+        self, conv: nodes.BinaryConv, function: nodes.Node, affine: Affine, scale: np.ndarray
+    ) -> binops.Threshold:
+        """Return the comparison of counts that equals the sign of the mapped function of them."""
+
+        def bits(counts: np.ndarray) -> np.ndarray:
+            values = counts.astype(np.float32) * scale
+            if isinstance(function, nodes.ReLU):
+                values = np.maximum(values, np.float32(0))
+            elif isinstance(function, nodes.RPReLU):
+                values = steps.rprelu(values, *self._rprelu_parameters(function))
+            return affine.bits(values)
+
+        largest = conv.in_channels // conv.groups * conv.kernel**2
+        cut = integer_cut(bits, conv.out_channels, largest)
+        return binops.Threshold(cut.threshold, cut.flip)
+
+    def _rprelu_parameters(self, node: nodes.RPReLU) -> tuple[np.ndarray, ...]:
+        parts = ("shift_in", "slope", "shift_out")
+        return tuple(self.parameters.real(f"{node.name}.{part}") for part in parts)
+
+    def _unpack(self, node: nodes.Sign) -> None:
+        place = self.layout.fresh(node.name)
+        self.layout.steps.append(steps.Unpack(source=node.name, writes=(place,)))
+        self.layout.places[node.name] = place
+
+    # Everything else
+
+    def _float_value(self, node: nodes.Node) -> None:
+        """Emit the step of a value that is not made from counts, and what follows from it."""
+        demand = self.demands[node.name]
+        if isinstance(node, nodes.Input):
+            self._complete(node, self.layout.fresh(node.name))
+        elif isinstance(node, nodes.MaxPool) and not demand.is_float:
+            self._pool_bits(node, demand)
+        elif node.name in self.layout.joins:
+            self._complete(node, self.layout.finish(node))
+        elif isinstance(node, nodes.Add | nodes.Concat):
+            pass  # dissolved into the sum that reads it
+        elif isinstance(node, nodes.Zero):
+            self._zeros(node)
+        else:
+            sources = tuple(
+                self.layout.reading(node, self.folded.get(name, name)) for name in node.inputs
+            )
+            place = self.layout.fresh(node.name)
+            self.layout.steps.append(self._float_step(node, sources, place))
+            self._complete(node, place)
+
+    def _zeros(self, node: nodes.Zero) -> None:
+        """Emit zeros, unless sums and concatenations are all that read them: these know."""
+        only_joins = set(self.layout.readers[node.name]) <= set(self.layout.joins)
+        if only_joins and not self.demands[node.name].bits:
+            return
+        place = self.layout.fresh(node.name)
+        self.layout.steps.append(steps.Fill(writes=(place,)))
+        self._complete(node, place)
+
+    def _complete(self, node: nodes.Node, place: Place, with_bits: bool = True) -> None:
+        """Note that a value is complete at `place`; pack its bits while it is unchanged."""
+        self.layout.places[node.name] = place
+        if with_bits:
+            for name, affine in self.demands[node.name].bits.items():
+                self.layout.steps.append(
+                    steps.Pack(source=place, target=name, cut=float_cut(affine))
+                )
+        for label, tapped in self.graph.taps.items():
+            if tapped == node.name:
+                self.taps[label] = (place, len(self.layout.steps))
+
+    def _pool_bits(self, node: nodes.MaxPool, demand: Demand) -> None:
+        window = {"kernel": node.kernel, "stride": node.stride, "padding": node.padding}
+        for name, affine in demand.bits.items():
+            self.layout.steps.append(
+                steps.PoolBits(
+                    source=before_pooling(name),
+                    target=name,
+                    window=window,
+                    falls=affine.multiplier < 0,
+                )
+            )
+
+    def _float_step(
+        self, node: nodes.Node, reads: tuple[Place, ...], place: Place
+    ) -> steps.FloatStep:
+        places = {"reads": reads, "writes": (place,)}
+        match node:
+            case nodes.Conv():
+                return self._real_conv(node, places)
+            case nodes.BatchNorm():
+                return steps.Scale(affine=self.parameters.affine(node), **places)
+            case nodes.ReLU():
+                return steps.ReLU(**places)
+            case nodes.RPReLU():
+                shift_in, slope, shift_out = self._rprelu_parameters(node)
+                return steps.RPReLU(shift_in=shift_in, slope=slope, shift_out=shift_out, **places)
+            case nodes.MaxPool():
+                return real_steps.MaxPool(window=_window(node), **places)
+            case nodes.AvgPool():
+                return real_steps.AvgPool(window=_window(node), **places)
+            case nodes.GlobalAvgPool():
+                return real_steps.GlobalAvgPool(**places)
+            case nodes.Linear():
+                weight, bias = (
+                    self.parameters.real(f"{node.name}.{part}") for part in ("weight", "bias")
+                )
+                return real_steps.Linear(weight=weight, bias=bias, **places)
+        raise TypeError(f"`{node.name}`: no step for {type(node).__name__}")
+
+    def _real_conv(
+        self, node: nodes.Conv, places: dict[str, tuple[Place, ...]]
+    ) -> real_steps.RealConv:
+        weight = self.parameters.real(f"{node.name}.weight")
+        bias = self.parameters.real(f"{node.name}.bias") if node.bias else None
+        if node.inputs[0] in self.folded:
+            norm = self.graph[node.inputs[0]]
+            assert isinstance(norm, nodes.BatchNorm)
+            weight, bias = _fold_into_conv(weight, bias, self.parameters.affine(norm), node.groups)
+        length = weight[0].size
+        return real_steps.RealConv(
+            weight=np.ascontiguousarray(weight.reshape(node.groups, -1, length)),
+            bias=bias,
+            window=_window(node),
+            **places,
+        )
+
+
+def _is_real_conv(node: nodes.Node, *, padded: bool) -> bool:
+    is_real = isinstance(node, nodes.Conv) and not isinstance(node, nodes.BinaryConv)
+    return is_real and (node.padding > 0) == padded  # type: ignore[attr-defined]
+
+
+def _fold_into_conv(
+    weight: np.ndarray, bias: np.ndarray | None, affine: Affine, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights and bias of a convolution that applies the map to its input first.
+
+    Exact but for rounding; only without padding, whose zeros the map would change.
+    """
+    per_group = weight.reshape(groups, -1, *weight.shape[1:]).astype(np.float64)
+    multiplier = affine.multiplier.reshape(groups, 1, -1, 1, 1).astype(np.float64)
+    offset = affine.offset.reshape(groups, 1, -1, 1, 1).astype(np.float64)
+    constant = (per_group * offset).sum(axis=(2, 3, 4)).reshape(-1)
+    folded_bias = constant if bias is None else constant + bias
+    folded = (per_group * multiplier).reshape(weight.shape)
+    return folded.astype(np.float32), folded_bias.astype(np.float32)
+
+
+def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> Window:
+    return Window(
+        kernel=node.kernel, stride=node.stride, padding=node.padding, dilation=node.dilation
+    )

@@ -1,0 +1,94 @@
+"""The buffers of a program in one block of memory: values that never coexist share bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from attrs import frozen
+
+from bnas.zoo.program.steps import Place, Step
+
+Shape = tuple[int, int, int]
+#: Buffers start at multiples of this many float32 values: one cache line.
+_ALIGNMENT = 16
+
+
+@frozen
+class MemoryPlan:
+    """Where each float buffer lies, in float32 values for one image.
+
+    Attributes:
+        shapes: Buffer -> (C, H, W).
+        offsets: Buffer -> first value.
+        size: Values of the whole block.
+    """
+
+    shapes: Mapping[str, Shape]
+    offsets: Mapping[str, int]
+    size: int
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Bytes of the block for one image."""
+        return self.size * np.dtype(np.float32).itemsize
+
+    def allocate(self, images: int) -> dict[str, np.ndarray]:
+        """Return the buffers (N, C, H, W) for a batch, views of one new block."""
+        block = np.empty(self.size * images, np.float32)
+        buffers = {}
+        for name, shape in self.shapes.items():
+            start = self.offsets[name] * images
+            length = math.prod(shape) * images
+            buffers[name] = block[start : start + length].reshape(images, *shape)
+        return buffers
+
+
+def plan_memory(
+    steps: Sequence[Step], shapes: Mapping[str, Shape], kept: Sequence[Place]
+) -> MemoryPlan:
+    """Give every buffer that is written an offset: largest first, at the lowest free place.
+
+    Args:
+        steps: The program.
+        shapes: Buffer -> (C, H, W).
+        kept: Places that must keep their values after the last step.
+    """
+    lifetimes: dict[str, tuple[int, int]] = {}
+    for index, step in enumerate(steps):
+        for place in step.writes:
+            lifetimes.setdefault(place.buffer, (index, index))
+        for place in (*step.reads, *step.writes):
+            if place.buffer in lifetimes:
+                lifetimes[place.buffer] = (lifetimes[place.buffer][0], index)
+    for place in kept:
+        if place.buffer in lifetimes:
+            lifetimes[place.buffer] = (lifetimes[place.buffer][0], len(steps))
+    sizes = {name: -(-math.prod(shapes[name]) // _ALIGNMENT) * _ALIGNMENT for name in lifetimes}
+    offsets: dict[str, int] = {}
+    for name in sorted(sizes, key=lambda name: (-sizes[name], lifetimes[name])):
+        offsets[name] = _lowest_gap(name, sizes, lifetimes, offsets)
+    size = max((offsets[name] + sizes[name] for name in sizes), default=0)
+    return MemoryPlan({name: shapes[name] for name in sizes}, offsets, size)
+
+
+def _lowest_gap(
+    name: str,
+    sizes: Mapping[str, int],
+    lifetimes: Mapping[str, tuple[int, int]],
+    offsets: Mapping[str, int],
+) -> int:
+    """Return the lowest offset at which `name` overlaps no buffer that lives at the same time."""
+    first, last = lifetimes[name]
+    taken = sorted(
+        (offsets[other], offsets[other] + sizes[other])
+        for other in offsets
+        if lifetimes[other][0] <= last and lifetimes[other][1] >= first
+    )
+    offset = 0
+    for start, stop in taken:
+        if start - offset >= sizes[name]:
+            break
+        offset = max(offset, stop)
+    return offset

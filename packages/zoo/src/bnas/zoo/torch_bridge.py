@@ -1,0 +1,80 @@
+"""Between packed networks and torch modules; the only file here that imports torch at its top."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from bnas import binops
+from bnas.cells import NetworkSpec, nodes, prune
+from bnas.cells.nn import Network, Sign
+from bnas.zoo.errors import ParametersError
+from bnas.zoo.parameters import Parameters, from_state
+
+
+def to_module(spec: NetworkSpec, parameters: Parameters) -> Network:
+    """Return the torch module of a packed network, in evaluation mode."""
+    module = Network(spec).eval()
+    state = module.state_dict()
+    for node in parameters.graph:
+        if isinstance(node, nodes.BinaryConv):
+            scale = parameters.real(f"{node.name}.weight_scale")
+            signs = binops.unpack(parameters.bits(node.name))
+            latent = signs * scale[:, None, None, None]
+            state[f"{node.name}.weight"] = torch.from_numpy(latent)
+            state[f"{node.name}.weight_scale"] = torch.from_numpy(scale.copy())
+    for name in parameters.tensors:
+        if parameters.tensors[name].dtype != np.uint8:
+            state[name] = torch.from_numpy(parameters.real(name).copy())
+    module.load_state_dict(state)
+    return module
+
+
+def from_module(module: Any) -> tuple[NetworkSpec, Parameters]:
+    """Binarise and pack a `bnas.cells.nn.Network`.
+
+    Raises:
+        ParametersError: Not such a network, or one built with sign(0) = 0.
+    """
+    if not isinstance(module, Network):
+        raise ParametersError(
+            f"`module` must be a bnas.cells.nn.Network (got {type(module).__name__})"
+        )
+    if any(part.official_sign for part in module.modules() if isinstance(part, Sign)):
+        raise ParametersError(
+            "`module` must take sign(0) = +1, as packed bits do (got a network built with "
+            "official_sign=True; load its state into one without)"
+        )
+    was_training = module.training
+    module.eval()  # refreshes the weight scales
+    state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+    module.train(was_training)
+    return module.spec, from_state(prune(module.spec.lower()), state)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Any:
+    """Read a torch checkpoint without running code from it.
+
+    Raises:
+        ParametersError: The file is missing, damaged, or holds more than tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, from zip, pickle and its own reader
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ParametersError(
+            f"{os.fspath(path)!r} cannot be read as a torch checkpoint of tensors ({reason})"
+        ) from error
+
+
+def as_arrays(state: Any) -> dict[str, np.ndarray]:
+    """Return a mapping of names to tensors or arrays as NumPy arrays."""
+    return {
+        str(name): value.detach().cpu().float().numpy()
+        if isinstance(value, torch.Tensor)
+        else np.asarray(value)
+        for name, value in state.items()
+    }

@@ -1,0 +1,80 @@
+"""The dispatcher: what is there, what is chosen, and what forcing a backend does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bnas import binops
+from bnas.binops.dispatch import ENVIRONMENT_VARIABLE, REGISTRY, Backend, choose_backend
+from bnas.binops.errors import BackendUnavailableError, UnknownBackendError
+
+
+@pytest.fixture(autouse=True)
+def _no_forced_backend(monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+
+
+def test_portable_is_available_and_cuda_says_why_not():
+    found = binops.backends()
+    assert set(found) == {"portable", "cuda"}
+    assert found["portable"]
+    assert found["portable"].available
+    assert found["portable"].reason == ""
+    assert not found["cuda"]
+    assert "no CUDA kernels in this version of bnas-binops" in found["cuda"].reason
+    assert "driver" in found["cuda"].reason
+    assert "numba-cuda" in found["cuda"].reason
+
+
+def test_backends_print_as_a_sentence():
+    found = binops.backends()
+    assert repr(found["portable"]) == "available (needs nothing but Numba)"
+    assert repr(found["cuda"]).startswith("unavailable: no CUDA kernels")
+
+
+def test_a_backend_whose_instructions_are_missing_names_them():
+    backend = Backend("wide", 9, ("no-such-unit",), "a wide CPU", REGISTRY["portable"].load)
+    assert not backend.availability()
+    assert "lacks no-such-unit" in backend.availability().reason
+
+
+def test_the_environment_forces_a_backend(monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "portable")
+    assert choose_backend().name == "portable"
+    assert binops.Conv2d(np.ones((1, 1, 1, 1)), (1, 2, 2)).backend == "portable"
+
+
+@pytest.mark.parametrize("value", ["portabel", "avx1024"])
+def test_an_unknown_backend_is_refused(monkeypatch, value):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, value)
+    with pytest.raises(UnknownBackendError, match="must be one of cuda, portable") as caught:
+        binops.gemm(np.ones((1, 1)), np.ones((1, 1)))
+    assert ENVIRONMENT_VARIABLE in str(caught.value)
+    assert caught.value.name == value
+    assert ("did you mean portable?" in str(caught.value)) == (value == "portabel")
+
+
+def test_an_unavailable_backend_is_refused_with_its_reason():
+    with pytest.raises(BackendUnavailableError, match="names cuda, which cannot be used: no CUDA"):
+        binops.Conv2d(np.ones((1, 1, 1, 1)), (1, 2, 2), backend="cuda")
+
+
+def test_cpu_features_are_those_of_this_machine():
+    features = binops.cpu_features()
+    assert features.architecture
+    assert features.name
+    assert features.missing(features.features) == ()
+    assert features.missing(("no-such-unit",)) == ("no-such-unit",)
+
+
+def test_importing_loads_neither_torch_nor_hypothesis_nor_numba():
+    code = (
+        "import sys, bnas.binops; "
+        "print([m for m in ('torch', 'hypothesis', 'numba') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

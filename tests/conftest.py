@@ -1,0 +1,55 @@
+"""What every test may use: Hypothesis profiles, golden data by name, a cache folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+# No deadline: the first example of a kernel's test compiles the kernel. CI draws the same examples
+# every time, so that a red run means a change in the tree; development draws new ones.
+hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, print_blob=True, derandomize=True, max_examples=50
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bnas_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the cache of the machine's user out of the tests, and the tests out of that cache."""
+    home = tmp_path_factory.mktemp("bnas_home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BNAS_HOME", str(home))
+        patch.delenv("BNAS_OFFLINE", raising=False)
+        patch.delenv("BNAS_WEIGHTS", raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], dict[str, np.ndarray]]:
+    """Load `golden(name)`: every array of tests/golden/<name>.npz under its key."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def golden_json() -> Callable[[str], Any]:
+    """Load `golden_json(name)`: the content of tests/golden/<name>.json."""
+
+    def load(name: str) -> Any:
+        return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+    return load
