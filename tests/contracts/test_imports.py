@@ -25,7 +25,7 @@ SIBLINGS = {
 NEVER = {"binops": {"torch"}, "cells": {"numba"}}
 ON_USE = {
     "cells": {"torch": "nn", "matplotlib": "draw"},
-    "zoo": {"torch": None, "bnas.cells.nn": None},
+    "zoo": {"torch": "torch_bridge", "bnas.cells.nn": "torch_bridge"},
     "tools": {"torch": None, "bnas.cells.nn": None, "bnas.search": None},
 }
 LOADS_NOT = {

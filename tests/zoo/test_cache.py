@@ -52,7 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own for each test, a wheel and a checkout without weights, no proxy."""
     monkeypatch.setenv("BNAS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(cache, "PACKAGE_DATA", tmp_path / "wheel")
-    monkeypatch.setattr(cache, "_checkout", lambda: tmp_path / "checkout")
+    monkeypatch.setattr(cache, "checkout_of", lambda _: tmp_path / "checkout")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     (tmp_path / "checkout" / "weights").mkdir(parents=True)
     (tmp_path / "wheel").mkdir()
@@ -256,6 +256,15 @@ def test_a_setting_that_means_nothing(value: str, monkeypatch: pytest.MonkeyPatc
     assert repr(value) in str(caught.value)
 
 
+def test_a_file_url_of_another_machine(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(named / FILE)
+    monkeypatch.setenv("BNAS_WEIGHTS", named.as_uri().replace("://", "://localhost"))
+    assert locate(ENTRY) == named / FILE
+    monkeypatch.setenv("BNAS_WEIGHTS", named.as_uri().replace("://", "://elsewhere"))
+    with pytest.raises(SettingError, match="elsewhere"):
+        locate(ENTRY)
+
+
 def test_a_single_file_is_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BNAS_WEIGHTS", str(put(tmp_path / FILE)))
     with pytest.raises(SettingError, match="weights=PATH"):
@@ -405,12 +414,14 @@ def test_the_cache_has_three_names(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert cache_folder() == tmp_path / "user" / ".cache" / "bnas"
 
 
-def test_the_checkout_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkout_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    root = cache._checkout()
-    assert root is None or (root / "packages" / "zoo" / "pyproject.toml").is_file()
-    monkeypatch.setattr(cache, "__file__", "/cache.py")
-    assert cache._checkout() is None
+    source = tmp_path / "packages" / "zoo" / "src" / "bnas" / "zoo"
+    source.mkdir(parents=True)
+    assert cache.checkout_of(source / "cache.py") is None
+    (tmp_path / "packages" / "zoo" / "pyproject.toml").touch()
+    assert cache.checkout_of(source / "cache.py") == tmp_path.resolve()
+    assert cache.checkout_of(source / "data" / "index.json") == tmp_path.resolve()
 
 
 def test_untrained_models_say_what_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ binary MAC as 1/64 FLOP, as XNOR-Net does. They differ in what they count:
   are left out, batch-norm parameters take one bit, and the float counterpart stacks the cell
   without Zeroise.
 * ``"deployed"`` counts what is stored and run after pruning, in float32 where it is not one bit,
-  against the same network in float32 as specified.
+  against the same network in float32 as specified. A batch norm that only signs read takes one
+  float32 threshold and one bit of direction a channel; a binary convolution one float32 scale a
+  filter.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ Rule = Literal["paper", "deployed"]
 #: Binary MACs that count as one FLOP.
 BINARY_MACS_PER_FLOP = 64
 _FLOAT_BITS = 32
+# What the paper's rule counts as 1 bit, whatever the weights are.
+_CELL_ROLES = ("preprocess", "op")
 
 
 @frozen(kw_only=True)
@@ -121,7 +125,9 @@ def cost(spec: NetworkSpec, input_size: int | None = None, rule: Rule = "paper")
         Supplement of ECCV 2020 BNAS, Section 4, Tables 3 and 4.
     """
     if rule not in get_args(Rule):
-        raise SpecError(f"`rule` must be one of {get_args(Rule)} (got {rule!r})")
+        raise SpecError(
+            f"`rule` must be one of {get_args(Rule)} (got {rule!r})", field="rule", value=rule
+        )
     size = spec.input_size if input_size is None else input_size
     layers = _layers(spec.lower(), size)
     binary_macs = sum(layer.macs for layer in layers if layer.is_binary)
@@ -189,16 +195,13 @@ def _paper(
 ) -> tuple[float, int, int, int]:
     """Return FLOPs, bits, and the MACs and parameters of the float counterpart."""
     layers = _without_skip_convs(layers)
-    cell_layer_bits = {"preprocess", "op", "skip"}
     memory_bits = sum(
-        layer.params * (1 if layer.role in cell_layer_bits else _FLOAT_BITS)
-        if layer.macs
-        else layer.params
+        # Layers without MACs are batch norms: one bit for each of their parameters, in this rule.
+        layer.params * (_FLOAT_BITS if layer.macs and layer.role not in _CELL_ROLES else 1)
         for layer in layers
     )
     flops = sum(
-        layer.macs / (BINARY_MACS_PER_FLOP if layer.role in cell_layer_bits else 1)
-        for layer in layers
+        layer.macs / (BINARY_MACS_PER_FLOP if layer.role in _CELL_ROLES else 1) for layer in layers
     )
     has_zeroise = any(op == "none" for op, _ in spec.genotype.normal + spec.genotype.reduce)
     counterpart = attrs.evolve(spec, genotype=genotypes["bnas-imagenet"]) if has_zeroise else spec
@@ -216,7 +219,8 @@ def _deployed(
 ) -> tuple[float, int, int, int]:
     """Return FLOPs, bits, and the MACs and parameters of the float counterpart."""
     graph = prune(spec.lower())
-    memory_bits = sum(_stored_bits(graph, node) for node in graph)
+    readers = graph.consumers()
+    memory_bits = sum(_stored_bits(node, readers[node.name]) for node in graph)
     return (
         _flops(_layers(graph, size)),
         memory_bits,
@@ -225,8 +229,8 @@ def _deployed(
     )
 
 
-def _stored_bits(graph: Graph, node: nodes.Node) -> int:
-    """Return the bits that a packed network holds for one node."""
+def _stored_bits(node: nodes.Node, readers: tuple[nodes.Node, ...]) -> int:
+    """Return the bits that a packed network holds for one node, read by `readers`."""
     match node:
         case nodes.BinaryConv():
             return node.weight_count + node.out_channels * _FLOAT_BITS
@@ -237,8 +241,7 @@ def _stored_bits(graph: Graph, node: nodes.Node) -> int:
         case nodes.RPReLU():
             return 3 * node.channels * _FLOAT_BITS
         case nodes.BatchNorm():
-            readers = [reader for reader in graph if node.name in reader.inputs]
-            if all(isinstance(reader, nodes.Sign) for reader in readers):
+            if readers and all(isinstance(reader, nodes.Sign) for reader in readers):
                 return node.channels * (_FLOAT_BITS + 1)  # one threshold and one direction
             return 2 * node.channels * _FLOAT_BITS
     return 0

@@ -1,25 +1,43 @@
-"""Errors raised by `bnas.cells`; each is a builtin exception too."""
+"""Errors of `bnas.cells`: each is a builtin kind of error too and carries the values at fault."""
 
 from __future__ import annotations
 
+import copyreg
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+_MOST_LISTED = 20
 
 
 class CellsError(Exception):
-    """Base of every error that `bnas.cells` raises on purpose."""
+    """Base of every error that `bnas.cells` raises on purpose.
+
+    Args:
+        message: One line: what is wrong, what was got, what is allowed or helps.
+        **values: The values at fault; each is also an attribute of the exception.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        """Keep the values as attributes."""
+        super().__init__(message)
+        self.__dict__.update(values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from process to process whatever the arguments of the constructor are."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class GenotypeError(CellsError, ValueError):
-    """A genotype that describes no valid cell."""
+    """A genotype that describes no valid cell; may have `cell`, `edge`, `concat` or `keys`."""
 
 
 class SpecError(CellsError, ValueError):
-    """A network specification with a field outside its allowed range."""
+    """A network specification outside its allowed range; may have `field` and `value`."""
 
 
 class GraphError(CellsError, ValueError):
-    """A graph whose nodes do not fit together."""
+    """A graph whose nodes do not fit together; may have `node`, the name of the one at fault."""
 
 
 class UnknownNameError(CellsError, KeyError):
@@ -32,6 +50,7 @@ class UnknownNameError(CellsError, KeyError):
     """
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        """Propose the nearest of the `known` names."""
         self.kind = kind
         self.name = name
         self.known = tuple(known)
@@ -43,10 +62,11 @@ class UnknownNameError(CellsError, KeyError):
 
 
 def nearest_names(name: object, known: Iterable[str]) -> str:
-    """Return a phrase that proposes the known names closest to `name`, or lists all of them."""
+    """Return a phrase that proposes the known names closest to `name`, or lists the first ones."""
     known = tuple(known)
     folded = {item.lower(): item for item in known}
     close = difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(folded[item]) for item in close) + "?"
-    return "known names: " + ", ".join(known)
+    more = f" and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
+    return "known names: " + ", ".join(known[:_MOST_LISTED]) + more

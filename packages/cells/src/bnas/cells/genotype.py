@@ -24,7 +24,7 @@ def _edges(value: Iterable[Any]) -> tuple[Edge, ...]:
         return tuple((op, source) for op, source in value)
     except (TypeError, ValueError) as error:
         raise GenotypeError(
-            f"edges must be pairs of (primitive, input state) (got {value!r})"
+            f"edges must be pairs of (primitive, input state) (got {value!r})", edge=value
         ) from error
 
 
@@ -32,7 +32,9 @@ def _states(value: Iterable[Any]) -> tuple[int, ...]:
     try:
         return tuple(value)
     except TypeError as error:
-        raise GenotypeError(f"`concat` must be a sequence of states (got {value!r})") from error
+        raise GenotypeError(
+            f"`concat` must be a sequence of states (got {value!r})", concat=value
+        ) from error
 
 
 def _is_index(value: object) -> bool:
@@ -64,6 +66,7 @@ class Genotype:
     concat: tuple[int, ...] = attrs.field(default=(2, 3, 4, 5), converter=_states)
 
     def __attrs_post_init__(self) -> None:
+        """Validate."""
         _check_cell("normal", self.normal)
         _check_cell("reduce", self.reduce)
         if len(self.normal) != len(self.reduce):
@@ -76,15 +79,20 @@ class Genotype:
     def _check_concat(self) -> None:
         last = NUM_CELL_INPUTS + self.num_nodes - 1
         if not self.concat:
-            raise GenotypeError("`concat` must name at least one intermediate node (got none)")
+            raise GenotypeError(
+                "`concat` must name at least one intermediate node (got none)", concat=self.concat
+            )
         for state in self.concat:
             if not _is_index(state) or not NUM_CELL_INPUTS <= state <= last:
                 raise GenotypeError(
                     f"`concat` must name intermediate nodes {NUM_CELL_INPUTS}..{last} "
-                    f"(got {state!r}: this genotype has {self.num_nodes} nodes)"
+                    f"(got {state!r}: this genotype has {self.num_nodes} nodes)",
+                    concat=self.concat,
                 )
         if len(set(self.concat)) != len(self.concat):
-            raise GenotypeError(f"`concat` must not name a node twice (got {self.concat})")
+            raise GenotypeError(
+                f"`concat` must not name a node twice (got {self.concat})", concat=self.concat
+            )
 
     @property
     def num_nodes(self) -> int:
@@ -117,7 +125,8 @@ class Genotype:
         unknown = sorted(set(map(str, data)) - allowed)
         if missing or unknown:
             raise GenotypeError(
-                f"a genotype has the keys {sorted(allowed)} (missing {missing}, unknown {unknown})"
+                f"a genotype has the keys {sorted(allowed)} (missing {missing}, unknown {unknown})",
+                keys=(*missing, *unknown),
             )
         return cls(**data)
 
@@ -134,7 +143,7 @@ class Genotype:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GenotypeError(f"a genotype must be JSON text ({error})") from error
         return cls.from_dict(data)
 
@@ -143,18 +152,23 @@ def _check_cell(label: str, edges: tuple[Edge, ...]) -> None:
     if not edges or len(edges) % EDGES_PER_NODE:
         raise GenotypeError(
             f"`{label}` must hold {EDGES_PER_NODE} edges for each node, at least one node "
-            f"(got {len(edges)} edges: a node is missing or incomplete)"
+            f"(got {len(edges)} edges: a node is missing or incomplete)",
+            cell=label,
         )
     for index, (op, source) in enumerate(edges):
         node = NUM_CELL_INPUTS + index // EDGES_PER_NODE
         try:
             primitive(op)
         except UnknownNameError as error:
-            raise GenotypeError(f"`{label}` edge {index}: {error}") from error
+            raise GenotypeError(
+                f"`{label}` edge {index}: {error}", cell=label, edge=index
+            ) from error
         if not _is_index(source) or not 0 <= source < node:
             raise GenotypeError(
                 f"`{label}` edge {index} ({op}) must come from a state before node {node}: "
-                f"0..{node - 1} (got {source!r})"
+                f"0..{node - 1} (got {source!r})",
+                cell=label,
+                edge=index,
             )
 
 

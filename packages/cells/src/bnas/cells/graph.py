@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 from attrs import field, frozen
 
-from bnas.cells.errors import GraphError
+from bnas.cells.errors import GraphError, UnknownNameError
 from bnas.cells.nodes import Input, Node, Shape
 
 
@@ -30,13 +30,18 @@ class Graph:
     _by_name: dict[str, Node] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        """Validate, and index the nodes by name."""
         by_name: dict[str, Node] = {}
         for node in self.nodes:
             if node.name in by_name:
-                raise GraphError(f"node names must be unique (got {node.name!r} twice)")
+                raise GraphError(
+                    f"node names must be unique (got {node.name!r} twice)", node=node.name
+                )
             missing = [name for name in node.inputs if name not in by_name]
             if missing:
-                raise GraphError(f"`{node.name}` reads {missing}, not defined before it")
+                raise GraphError(
+                    f"`{node.name}` reads {missing}, not defined before it", node=node.name
+                )
             by_name[node.name] = node
         if not self.nodes or not isinstance(self.nodes[0], Input):
             raise GraphError("the first node of a graph must be its Input")
@@ -44,12 +49,21 @@ class Graph:
             raise GraphError("a graph must have exactly one Input")
         for label, name in {"output": self.output, **self.taps}.items():
             if name not in by_name:
-                raise GraphError(f"`{label}` names {name!r}, which is no node of the graph")
+                raise GraphError(
+                    f"`{label}` names {name!r}, which is no node of the graph", node=name
+                )
         object.__setattr__(self, "_by_name", by_name)
 
     def __getitem__(self, name: str) -> Node:
-        """Return the node called `name`."""
-        return self._by_name[name]
+        """Return the node called `name`.
+
+        Raises:
+            UnknownNameError: No node has this name; the nearest ones are listed.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownNameError("node", name, self._by_name) from None
 
     def __iter__(self) -> Iterator[Node]:
         """Iterate over the nodes in order of computation."""
@@ -75,10 +89,12 @@ class Graph:
         Raises:
             GraphError: The network cannot take images of this size; the node at fault is named.
         """
-        height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-        if height < 1 or width < 1:
-            raise GraphError(f"`input_size` must be at least 1 (got {height}x{width})")
-        shapes: dict[str, Shape] = {self.input.name: (self.input.channels, height, width)}
+        sides = input_size if isinstance(input_size, tuple) else (input_size, input_size)
+        if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+            raise GraphError(
+                f"`input_size` must be one or two integers >= 1, in pixels (got {input_size!r})"
+            )
+        shapes: dict[str, Shape] = {self.input.name: (self.input.channels, *sides)}
         for node in self.nodes[1:]:
             shapes[node.name] = node.infer(tuple(shapes[name] for name in node.inputs))
         return shapes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-from attrs import field, frozen
+from attrs import frozen
 
 from bnas.cells.errors import GraphError
 
@@ -44,6 +44,10 @@ class Node:
         """Return the channels of the value, given those of the inputs."""
         return inputs[0]
 
+    def size_divisor(self) -> int | None:
+        """Return d where the value has ceil(H / d) x ceil(W / d) pixels, None where it has not."""
+        return 1
+
     def renamed(self, inputs: tuple[str, ...]) -> Node:
         """Return the same node reading other inputs."""
         return attrs.evolve(self, inputs=inputs)
@@ -71,6 +75,11 @@ class _Windowed(Node):
     padding: int = 0
     dilation: int = 1
 
+    def size_divisor(self) -> int | None:
+        """Return the stride, unless the padding is not that which keeps the size at stride 1."""
+        keeps_size = 2 * self.padding == self.dilation * (self.kernel - 1)
+        return self.stride if keeps_size else None
+
     def _sizes(self, shape: Shape) -> tuple[int, int]:
         height, width = (
             _window(size, self.kernel, self.stride, self.padding, self.dilation)
@@ -80,7 +89,8 @@ class _Windowed(Node):
             raise GraphError(
                 f"`{self.name}` ({self.kernel}x{self.kernel}, stride {self.stride}, padding "
                 f"{self.padding}, dilation {self.dilation}) needs a larger input "
-                f"(got {shape[1]}x{shape[2]})"
+                f"(got {shape[1]}x{shape[2]})",
+                node=self.name,
             )
         return height, width
 
@@ -99,6 +109,15 @@ class Conv(_Windowed):
     out_channels: int
     groups: int = 1
     bias: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Validate."""
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise GraphError(
+                f"`groups` of `{self.name}` must divide its channels (got groups={self.groups}, "
+                f"in_channels={self.in_channels}, out_channels={self.out_channels})",
+                node=self.name,
+            )
 
     def infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return (out_channels, H', W')."""
@@ -196,7 +215,8 @@ class Add(Node):
             )
             raise GraphError(
                 f"`{self.name}` adds values of different shapes ({listed}); the input size must "
-                "be even wherever the network halves it"
+                "be even wherever the network halves it",
+                node=self.name,
             )
         return shapes[0]
 
@@ -208,7 +228,9 @@ class Concat(Node):
     def infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return (sum of channels, H, W)."""
         if len({shape[1:] for shape in shapes}) != 1:
-            raise GraphError(f"`{self.name}` concatenates different sizes (got {shapes})")
+            raise GraphError(
+                f"`{self.name}` must concatenate values of one size (got {shapes})", node=self.name
+            )
         return (self.count_channels(tuple(shape[0] for shape in shapes)), *shapes[0][1:])
 
     def count_channels(self, inputs: tuple[int, ...]) -> int:
@@ -221,7 +243,11 @@ class Zero(Node):
     """Zeroise: zeros with `channels` channels; the input's size divided by `stride`, rounded up."""
 
     channels: int
-    stride: int = field(default=1)
+    stride: int = 1
+
+    def size_divisor(self) -> int | None:
+        """Return the stride."""
+        return self.stride
 
     def infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return (channels, ceil(H / stride), ceil(W / stride))."""
@@ -242,6 +268,10 @@ class Identity(Node):
 class GlobalAvgPool(Node):
     """Mean over all pixels: (C, H, W) -> (C, 1, 1)."""
 
+    def size_divisor(self) -> int | None:
+        """Return None: one pixel is left whatever the size."""
+        return None
+
     def infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return (C, 1, 1)."""
         return (shapes[0][0], 1, 1)
@@ -256,12 +286,18 @@ class Linear(Node):
     in_features: int
     out_features: int
 
+    def size_divisor(self) -> int | None:
+        """Return None: one pixel is left whatever the size."""
+        return None
+
     def infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return (out_features, 1, 1)."""
         channels, height, width = shapes[0]
         if channels * height * width != self.in_features:
             raise GraphError(
-                f"`{self.name}` takes {self.in_features} features (got {channels * height * width})"
+                f"`{self.name}` takes {self.in_features} features "
+                f"(got {channels}x{height}x{width})",
+                node=self.name,
             )
         return (self.out_features, 1, 1)
 
@@ -272,4 +308,6 @@ class Linear(Node):
 
 def _require_channels(node: Node, channels: int, shape: Shape) -> None:
     if shape[0] != channels:
-        raise GraphError(f"`{node.name}` takes {channels} channels (got {shape[0]})")
+        raise GraphError(
+            f"`{node.name}` takes {channels} channels (got {shape[0]})", node=node.name
+        )

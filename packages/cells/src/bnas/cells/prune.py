@@ -15,10 +15,17 @@ from bnas.cells.graph import Graph
 
 @frozen
 class _Zeros:
-    """A value that is 0 everywhere, and the shape it has."""
+    """A value that is 0 everywhere.
 
+    Attributes:
+        node: The node that computes it.
+        channels: How many it has.
+        stride: Its size is that of the images divided by this, rounded up; None where it is not.
+    """
+
+    node: nodes.Node
     channels: int
-    stride: int
+    stride: int | None
 
 
 _Known = str | _Zeros
@@ -28,7 +35,7 @@ _Known = str | _Zeros
 class _Pruner:
     source: Graph
     channels: dict[str, int]
-    strides: dict[str, int] = field(factory=dict)
+    strides: dict[str, int | None] = field(factory=dict)
     known: dict[str, _Known] = field(factory=dict)
     kept: list[nodes.Node] = field(factory=list)
     merged: dict[object, str] = field(factory=dict)
@@ -44,13 +51,16 @@ class _Pruner:
         return Graph(nodes=tuple(self.kept), output=output, taps=taps).live()
 
     def _measure(self, node: nodes.Node) -> None:
-        """Note by how much the size of a value was divided."""
-        stride = self.strides[node.inputs[0]] if node.inputs else 1
-        self.strides[node.name] = stride * getattr(node, "stride", 1)
+        """Note by how much the size of the images was divided, where that tells the size."""
+        # What a node adds or concatenates has one size: knowing it of one input is enough.
+        known = [self.strides[name] for name in node.inputs if self.strides[name] is not None]
+        stride = known[0] if known else None if node.inputs else 1
+        divisor = node.size_divisor()
+        self.strides[node.name] = stride * divisor if stride and divisor else None
 
     def _simplify(self, node: nodes.Node) -> _Known:
         values = [self.known[name] for name in node.inputs]
-        zeros = _Zeros(self.channels[node.name], self.strides[node.name])
+        zeros = _Zeros(node, self.channels[node.name], self.strides[node.name])
         live = [value for value in values if isinstance(value, str)]
         match node:
             case nodes.Identity():
@@ -73,8 +83,11 @@ class _Pruner:
         return self._keep(node, values)
 
     def _materialise(self, value: _Known) -> str:
+        """Return the node of a value; zeros get one that reads the images, for their size alone."""
         if isinstance(value, str):
             return value
+        if value.stride is None:
+            return self._keep(value.node, [self.known[name] for name in value.node.inputs])
         zero = nodes.Zero(
             name=f"zero.{value.channels}x{value.stride}",
             inputs=(self.source.input.name,),

@@ -27,7 +27,11 @@ def _choice(literal: Any) -> Any:
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if value not in allowed:
-            raise SpecError(f"`{attribute.name}` must be one of {allowed} (got {value!r})")
+            raise SpecError(
+                f"`{attribute.name}` must be one of {allowed} (got {value!r})",
+                field=attribute.name,
+                value=value,
+            )
 
     return check
 
@@ -35,14 +39,22 @@ def _choice(literal: Any) -> Any:
 def _at_least(minimum: int) -> Any:
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise SpecError(f"`{attribute.name}` must be an integer >= {minimum} (got {value!r})")
+            raise SpecError(
+                f"`{attribute.name}` must be an integer >= {minimum} (got {value!r})",
+                field=attribute.name,
+                value=value,
+            )
 
     return check
 
 
 def _genotype(_: object, __: object, value: object) -> None:
     if not isinstance(value, Genotype):
-        raise SpecError(f"`genotype` must be a Genotype (got {type(value).__name__})")
+        raise SpecError(
+            f"`genotype` must be a Genotype (got {type(value).__name__})",
+            field="genotype",
+            value=value,
+        )
 
 
 @frozen(kw_only=True)
@@ -80,10 +92,13 @@ class NetworkSpec:
     real_weight_tail: int = field(default=0, validator=_at_least(0))
 
     def __attrs_post_init__(self) -> None:
+        """Validate what concerns several fields."""
         if self.template == "imagenet" and self.channels % 2:
             raise SpecError(
                 "`channels` must be even in the imagenet template, whose stem halves it "
-                f"(got channels={self.channels})"
+                f"(got channels={self.channels})",
+                field="channels",
+                value=self.channels,
             )
 
     @property
@@ -116,19 +131,31 @@ class NetworkSpec:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SpecError(f"a network specification must be JSON text ({error})") from error
-        if not isinstance(data, dict) or data.pop("kind", None) != "bnas":
-            raise SpecError('a network specification must be a JSON object of kind "bnas"')
+        if not isinstance(data, dict):
+            raise SpecError(
+                f"a network specification must be a JSON object (got {type(data).__name__})"
+            )
+        kind = data.pop("kind", None)
+        if kind != "bnas":
+            raise SpecError(
+                f'a network specification must be of `kind` "bnas" (got {kind!r})',
+                field="kind",
+                value=kind,
+            )
         if "genotype" not in data:
-            raise SpecError("a network specification must have a `genotype` (got none)")
+            raise SpecError(
+                "a network specification must have a `genotype` (got none)", field="genotype"
+            )
         try:
             return _CONVERTER.structure(data, cls)
         except cattrs.ForbiddenExtraKeysError as error:
             unknown = sorted(error.extra_fields)
             allowed = [item.name for item in attrs.fields(cls)]
             raise SpecError(
-                f"unknown fields {unknown} in a network specification; allowed: {allowed}"
+                f"unknown fields {unknown} in a network specification; allowed: {allowed}",
+                field=unknown[0],
             ) from error
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
 import torch
@@ -43,7 +42,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
+    except Exception as error:
+        # The restricted unpickler raises whatever damaged bytes lead it to, IndexError included.
         raise CheckpointError(f"{path} cannot be read as a checkpoint ({error})", path) from error
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:

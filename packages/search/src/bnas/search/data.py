@@ -15,20 +15,12 @@ import torch.nn.functional as functional
 from attrs import frozen
 from torch import Tensor
 
+from bnas.cells import NORMALIZATIONS, Normalization
 from bnas.search.errors import DataError
 from bnas.search.vision import torchvision
 
-
-@frozen
-class Normalization:
-    """Mean and standard deviation of the red, green and blue values, in units of 0..1."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-CIFAR = Normalization((0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768))
-IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CIFAR = NORMALIZATIONS["cifar"]
+IMAGENET = NORMALIZATIONS["imagenet"]
 
 
 @frozen(eq=False)

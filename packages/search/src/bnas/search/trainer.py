@@ -7,10 +7,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bnas.cells import NetworkSpec
+from bnas.cells import GraphError, NetworkSpec
 from bnas.cells.nn import Network
 from bnas.search.data import TrainingData
-from bnas.search.errors import DataError
+from bnas.search.errors import DataError, RecipeError
 from bnas.search.evaluate import Accuracy
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.recipe import Recipe
@@ -61,21 +61,22 @@ def train(
         progress: Called after every step and every epoch.
 
     Raises:
-        DataError: Fewer images than a batch, or other classes than the network's.
+        DataError: Fewer images than a batch, other classes than the network's, or held-out images
+            of another size.
+        RecipeError: The network cannot take images of one of the sizes to be trained at.
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration.
         DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
     """
     _check_data(spec, recipe, data)
-    directory = Path(out_dir)
-    directory.mkdir(parents=True, exist_ok=True)
-    run = Run.start(spec, recipe, data, directory)
+    _check_sides(spec, recipe, data)
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    run = Run.start(spec, recipe, data, Path(out_dir))
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
     while run.epoch < recipe.epochs:
         if not run.train_epoch(deadline, progress or _ignore):
             network = run.network.eval()
             return TrainResult(network, tuple(run.history), False, None, run.checkpoint_path)
-    holdout = run.finish()
-    return TrainResult(run.network, tuple(run.history), True, holdout, run.final_path)
+    return TrainResult(run.network, tuple(run.history), True, run.finish(), run.final_path)
 
 
 def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
@@ -90,6 +91,24 @@ def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
                 f"`data.{name}` must have as many classes as the network "
                 f"(got {len(images.classes)} classes, num_classes={spec.num_classes})"
             )
+
+
+def _check_sides(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
+    sizes = [tuple(images.images.shape[-2:]) for images in (data.train, data.holdout)]
+    if sizes[0] != sizes[1]:
+        raise DataError(
+            f"`data.holdout` must have images of the size of `data.train` (got {sizes[1]} and "
+            f"{sizes[0]} pixels)"
+        )
+    graph = spec.lower()
+    for size in [side for _, side in recipe.resolutions] or sizes[:1]:
+        try:
+            graph.shapes(size)
+        except GraphError as error:
+            raise RecipeError(
+                f"the network cannot take images of {size} pixels, at which it is to be trained; "
+                f"change `resolutions` ({error})"
+            ) from error
 
 
 def _ignore(_: StepMetrics | EpochMetrics) -> None:

@@ -124,7 +124,7 @@ def _places(entry: Entry) -> Iterator[Path | str]:
         yield PACKAGE_DATA / file
     if not isinstance(named, str):
         yield cached_path(entry)
-    if (checkout := _checkout()) is not None:
+    if (checkout := checkout_of(Path(__file__))) is not None:
         yield checkout / "weights" / file
     if entry.url is not None:
         yield entry.url
@@ -155,11 +155,12 @@ def _named_source() -> Path | str | None:
     return path
 
 
-def _checkout() -> Path | None:
-    """Return the root of the source tree that this file lies in, if it does."""
-    above = Path(__file__).resolve().parents
-    root = above[5] if len(above) > 5 else None  # ROOT/packages/zoo/src/bnas/zoo/cache.py
-    return root if root and (root / "packages" / "zoo" / "pyproject.toml").is_file() else None
+def checkout_of(file: Path) -> Path | None:
+    """Return the root of the source tree that a file of this package lies in, if it does."""
+    for parent in file.resolve().parents:
+        if (parent / "packages" / "zoo" / "pyproject.toml").is_file():
+            return parent
+    return None
 
 
 def _untrained(entry: Entry) -> UntrainedModelError:

@@ -56,6 +56,13 @@ def load_file(path: str | os.PathLike[str], *, expected: str | None = None) -> P
         ChecksumError: The file is not the one expected.
     """
     header, tensors = read_weights(path, expected=expected)
+    if header.spec.num_cells > len(tensors):
+        # Each cell has tensors: do not build the graph of a billion of them to find that out.
+        raise WeightsFileError(
+            f"{os.fspath(path)!r} states {header.spec.num_cells} cells and holds "
+            f"{len(tensors)} tensors only",
+            path=path,
+        )
     try:
         parameters = Parameters(prune(header.spec.lower()), tensors)
     except (ParametersError, CellsError) as error:

@@ -1,8 +1,8 @@
 """`import_official`: the authors' published checkpoints, CIFAR-10 and ImageNet.
 
-Three things of theirs are kept exactly: weights are centred and clamped before they are binarised;
-the last two convolutions keep real weights; and sign(0) = 0, which matters where a channel is always
-0, as the zero half of the first stage's residual stream is: such a channel adds nothing there.
+Three things of theirs are kept exactly. Weights are centred and clamped before they are binarised.
+The last two convolutions keep real weights. And sign(0) = 0, which matters where a channel is
+always 0, as the zero half of the first stage's residual stream is: it adds nothing there.
 
 References:
     Keys and behaviour are read off the authors' public code of ECCV 2020 BNAS.
@@ -101,7 +101,7 @@ def _read(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, np.nd
 
 def _as_float(name: str, value: Any) -> np.ndarray:
     if hasattr(value, "detach"):  # a torch tensor, perhaps on a GPU and in half precision
-        value = value.detach().cpu().float()
+        value = value.detach().cpu().float().numpy()
     try:
         return np.array(value, np.float32)
     except (TypeError, ValueError) as error:

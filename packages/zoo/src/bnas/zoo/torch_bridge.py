@@ -10,7 +10,7 @@ import torch
 
 from bnas import binops
 from bnas.cells import NetworkSpec, nodes, prune
-from bnas.cells.nn import Network, Sign
+from bnas.cells.nn import BinaryConv2d, Network
 from bnas.zoo.errors import ParametersError
 from bnas.zoo.parameters import Parameters, from_state
 
@@ -43,7 +43,7 @@ def from_module(module: Any) -> tuple[NetworkSpec, Parameters]:
         raise ParametersError(
             f"`module` must be a bnas.cells.nn.Network (got {type(module).__name__})"
         )
-    if any(part.official_sign for part in module.modules() if isinstance(part, Sign)):
+    if any(part.official_sign for part in module.modules() if isinstance(part, BinaryConv2d)):
         raise ParametersError(
             "`module` must take sign(0) = +1, as packed bits do (got a network built with "
             "official_sign=True; load its state into one without)"

@@ -1,17 +1,25 @@
-"""Where the things of a row stand from left to right: close to what they are linked to, apart."""
+"""Where the things of a row stand from left to right: lines short and straight, nothing touching.
+
+Lines are springs, and so is the lack of room between neighbours, ever stiffer; what a straight line
+connects moves as one. (Sorting out each row by itself, the others fixed, leaves long lines snaking:
+no row can move alone.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from attrs import define, field, frozen
 
 from bnas.cells.draw.style import BOX_GAP
 
-_ROUNDS = 60
-# Pull of a line that passes rows by, against 1 for a line to a box: long lines should be straight.
-_LONG_PULL = 6.0
-_IMMOVABLE = 1e7
+_STIFFNESS = (0.5, 2.0, 8.0, 40.0, 200.0)
+_ROUNDS = 40
+# Pull of a line that passes rows by, against 1 for a line between two boxes.
+_LONG_PULL = 2.0
+# A line that is this close to vertical, in points, is made so.
+_SNAP = 15.0
 
 
 @frozen
@@ -21,14 +29,12 @@ class Extent:
     Attributes:
         left: To the left.
         right: To the right.
-        trunk: The vertex whose line this is, for a line that passes the row.
-        anchor: Whether it stays where it is while lines are straightened.
+        trunk: The line that this is, for a line that passes the row by.
     """
 
     left: float
     right: float
     trunk: str | None = None
-    anchor: bool = False
 
 
 @frozen
@@ -46,131 +52,133 @@ class Pull:
     offset: float = 0.0
 
 
-def spread(wanted: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    """Return the positions nearest to the wanted ones (weighted squares) that keep the gaps.
-
-    Args:
-        wanted: Wanted positions, in the order of the things.
-        weights: How much each one counts.
-        gaps: Least distance of each thing from its left neighbour; the first is not used.
-    """
-    shifts, total = [], 0.0
-    for index, gap in enumerate(gaps):
-        total += gap if index else 0.0
-        shifts.append(total)
-    # Pool adjacent violators: what would overlap becomes a block that moves as one.
-    blocks: list[tuple[float, float, int]] = []
-    for want, weight, shift in zip(wanted, weights, shifts, strict=True):
-        mean, mass, count = want - shift, weight, 1
-        while blocks and blocks[-1][0] >= mean:
-            other_mean, other_mass, other_count = blocks.pop()
-            mean = (mean * mass + other_mean * other_mass) / (mass + other_mass)
-            mass, count = mass + other_mass, count + other_count
-        blocks.append((mean, mass, count))
-    placed = [mean for mean, _, count in blocks for _ in range(count)]
-    return [place + shift for place, shift in zip(placed, shifts, strict=True)]
-
-
 @define
 class _Columns:
+    """Things in blocks that move as one; a block's position is that of its first thing."""
+
     rows: Sequence[Sequence[str]]
     extents: Mapping[str, Extent]
     pulls: Sequence[Pull]
+    block: dict[str, str] = field(factory=dict)
+    shift: dict[str, float] = field(factory=dict)
     x: dict[str, float] = field(factory=dict)
-    straight: set[str] = field(factory=set)
-    linked: dict[str, list[tuple[str, float, float]]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         for row in self.rows:
-            for name, gap in zip(row, self._gaps(row), strict=True):
-                left = list(self.x.values())[-1] if name != row[0] else -gap
-                self.x[name] = left + gap
-        self.linked = {name: [] for name in self.x}
+            places = [0.0]
+            for left, right in pairwise(row):
+                places.append(places[-1] + self._gap(left, right))
+            middle = places[-1] / 2
+            self.x.update(zip(row, (place - middle for place in places), strict=True))
+        self.block = {name: name for name in self.x}
+        self.shift = dict.fromkeys(self.x, 0.0)
+
+    def _gap(self, left: str, right: str) -> float:
+        return self.extents[left].right + BOX_GAP + self.extents[right].left
+
+    def _neighbours(self) -> Iterator[tuple[str, str, float]]:
+        """Yield two blocks and the least distance of the right one from the left one."""
+        for row in self.rows:
+            for left, right in pairwise(row):
+                shift = self.shift[left] - self.shift[right]
+                yield self.block[left], self.block[right], self._gap(left, right) + shift
+
+    def from_left(self) -> list[str] | None:
+        """Return the blocks from left to right, or None if no such order exists."""
+        right_of: dict[str, list[str]] = {name: [] for name in self.block.values()}
+        waits = dict.fromkeys(right_of, 0)
+        for left, right, _ in self._neighbours():
+            right_of[left].append(right)
+            waits[right] += 1
+        free = [name for name, count in waits.items() if not count]
+        for name in free:
+            for other in right_of[name]:
+                waits[other] -= 1
+                if not waits[other]:
+                    free.append(other)
+        return free if len(free) == len(right_of) else None
+
+    def join(self, pull: Pull) -> None:
+        """Make a line vertical, unless then two blocks were left of each other."""
+        kept, moved = self.block[pull.low], self.block[pull.high]
+        if kept == moved:
+            return
+        block, shift = self.block.copy(), self.shift.copy()
+        by = self.shift[pull.low] - pull.offset - self.shift[pull.high]
+        for name, other in block.items():
+            if other == moved:
+                self.block[name] = kept
+                self.shift[name] += by
+        if self.from_left() is None:
+            self.block, self.shift = block, shift
+
+    def settle(self) -> None:
+        """Let the springs pull, then take away what little overlap is left."""
+        members: dict[str, list[str]] = {}
+        for name, block in self.block.items():
+            members.setdefault(block, []).append(name)
+        at = {
+            block: sum(self.x[name] - self.shift[name] for name in names) / len(names)
+            for block, names in members.items()
+        }
+        springs = self._springs()
+        tight = self._tight()
+        for stiffness in _STIFFNESS:
+            for turn in range(_ROUNDS):
+                for block in at if turn % 2 else reversed(at):
+                    self._move(block, at, springs[block], tight[block], stiffness)
+        for right in self.from_left() or ():
+            for left, gap, side in tight[right]:
+                if side > 0:
+                    at[right] = max(at[right], at[left] + gap)
+        self.x = {name: at[block] + self.shift[name] for name, block in self.block.items()}
+
+    def _springs(self) -> dict[str, list[tuple[str, float, float]]]:
+        springs: dict[str, list[tuple[str, float, float]]] = {b: [] for b in self.block.values()}
         for pull in self.pulls:
-            ends = (self.extents[pull.low].trunk, self.extents[pull.high].trunk)
-            weight = _LONG_PULL if any(ends) else 1.0
-            self.linked[pull.low].append((pull.high, pull.offset, weight))
-            self.linked[pull.high].append((pull.low, -pull.offset, weight))
+            low, high = self.block[pull.low], self.block[pull.high]
+            long = self.extents[pull.low].trunk or self.extents[pull.high].trunk
+            weight = _LONG_PULL if long else 1.0
+            offset = self.shift[pull.high] + pull.offset - self.shift[pull.low]
+            if low != high:
+                springs[low].append((high, offset, weight))
+                springs[high].append((low, -offset, weight))
+        return springs
 
-    def _gaps(self, row: Sequence[str]) -> list[float]:
-        extents = [self.extents[name] for name in row]
-        pairs = zip(extents, extents[1:], strict=False)
-        return [0.0, *(left.right + BOX_GAP + right.left for left, right in pairs)]
+    def _tight(self) -> dict[str, list[tuple[str, float, int]]]:
+        """Return for every block its neighbours, least distances, and 1 if they are on its left."""
+        tight: dict[str, list[tuple[str, float, int]]] = {b: [] for b in self.block.values()}
+        for left, right, gap in self._neighbours():
+            tight[left].append((right, gap, -1))
+            tight[right].append((left, gap, 1))
+        return tight
 
-    def relax(self) -> None:
-        """Move every row, in turn, to where its lines are shortest."""
-        for round_ in range(_ROUNDS):
-            for row in self.rows if round_ % 2 else list(self.rows)[::-1]:
-                wanted, weights = [], []
-                for name in row:
-                    want, weight = self._wish(name)
-                    wanted.append(want)
-                    weights.append(weight)
-                self.x.update(zip(row, spread(wanted, weights, self._gaps(row)), strict=True))
-
-    def _wish(self, name: str) -> tuple[float, float]:
-        if name in self.straight:
-            return self.x[name], _IMMOVABLE
-        mass = sum(weight for _, _, weight in self.linked[name])
-        if not mass:
-            return self.x[name], 0.01
-        pulled = sum((self.x[other] + off) * weight for other, off, weight in self.linked[name])
-        return pulled / mass, mass
+    @staticmethod
+    def _move(
+        block: str,
+        at: dict[str, float],
+        springs: list[tuple[str, float, float]],
+        tight: list[tuple[str, float, int]],
+        stiffness: float,
+    ) -> None:
+        mass = pulled = 0.0
+        for other, offset, weight in springs:
+            mass += weight
+            pulled += weight * (at[other] + offset)
+        for other, gap, side in tight:
+            wanted = at[other] + side * gap
+            if (at[block] - wanted) * side < 0:
+                mass += stiffness
+                pulled += stiffness * wanted
+        if mass:
+            at[block] = pulled / mass
 
     def straighten(self) -> None:
-        """Make the lines that pass rows by vertical, over as many rows as there is room."""
-        self.straight.update(name for name in self.x if self.extents[name].anchor)
-        trunks: dict[str, list[str]] = {}
-        for name in self.x:
-            if (trunk := self.extents[name].trunk) is not None:
-                trunks.setdefault(trunk, []).append(name)
-        for parts in sorted(trunks.values(), key=len, reverse=True):
-            run: list[str] = []
-            low, high = float("-inf"), float("inf")
-            for name in parts:
-                room_low, room_high = self._room(name)
-                if max(low, room_low) > min(high, room_high):
-                    self._align(run, low, high)
-                    run, low, high = [], float("-inf"), float("inf")
-                run.append(name)
-                low, high = max(low, room_low), min(high, room_high)
-            self._align(run, low, high)
-            self.relax()
-
-    def _room(self, name: str) -> tuple[float, float]:
-        """Return the places between those neighbours that stay; the others make room."""
-        row = next(row for row in self.rows if name in row)
-        gaps, place = self._gaps(row), list(row).index(name)
-        low, taken = float("-inf"), 0.0
-        for index in range(place, 0, -1):
-            taken += gaps[index]
-            if row[index - 1] in self.straight:
-                low = self.x[row[index - 1]] + taken
-                break
-        high, taken = float("inf"), 0.0
-        for index in range(place + 1, len(row)):
-            taken += gaps[index]
-            if row[index] in self.straight:
-                high = self.x[row[index]] - taken
-                break
-        return low, high
-
-    def _align(self, run: list[str], low: float, high: float) -> None:
-        """Put a run on one axis: that of an end of the line if there is room, so that it meets it."""
-        mean = sum(self.x[name] for name in run) / len(run)
-        ends = {
-            self.x[other] + offset: other
-            for name in run
-            for other, offset, _ in self.linked[name]
-            if other not in run
-        }
-        reachable = [place for place in ends if low <= place <= high]
-        axis = min(max(mean, low), high)
-        if reachable:
-            axis = min(reachable, key=lambda place: abs(place - mean))
-            self.straight.add(ends[axis])
-        self.x.update(dict.fromkeys(run, axis))
-        self.straight.update(run)
+        """Join what is all but straight, the straightest first."""
+        aside = {p: abs(self.x[p.low] - self.x[p.high] - p.offset) for p in self.pulls}
+        for pull in sorted(self.pulls, key=aside.__getitem__):
+            if aside[pull] < _SNAP:
+                self.join(pull)
 
 
 def columns(
@@ -184,7 +192,11 @@ def columns(
         pulls: Lines between neighbouring rows.
     """
     state = _Columns(rows, extents, pulls)
-    state.relax()
+    for pull in pulls:
+        trunk = extents[pull.low].trunk
+        if trunk is not None and trunk == extents[pull.high].trunk:
+            state.join(pull)
+    state.settle()
     state.straighten()
-    state.relax()
+    state.settle()
     return state.x

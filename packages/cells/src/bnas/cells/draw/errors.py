@@ -13,6 +13,7 @@ class DrawError(CellsError, ValueError):
     """
 
     def __init__(self, message: str, value: object) -> None:
+        """Keep the argument at fault next to the message."""
         self.value = value
         super().__init__(message)
 
@@ -25,5 +26,6 @@ class MissingExtraError(CellsError, ImportError):
     """
 
     def __init__(self, message: str, extra: str) -> None:
+        """Keep the name of the extra next to the message."""
         self.extra = extra
         super().__init__(message)

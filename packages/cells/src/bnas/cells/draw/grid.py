@@ -42,10 +42,10 @@ class Grid:
     bands: list[tuple[float, float]] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
+        """Place everything."""
         self.sizes = {vertex.name: size_of(vertex) for vertex in self.structure.vertices}
         self.rows = rows(self.structure)
-        self.order = self._least_crossed()
-        self.x = columns(self.order, self._extents(), self._pulls())
+        self._place()
         self._stack()
 
     def route(self, line: Connection) -> list[str]:
@@ -64,29 +64,39 @@ class Grid:
 
     def reach(self, side: int) -> float:
         """Return how far everything reaches to the right (side 1) or to the left (-1)."""
-        extents = self._extents()
+        extents = self._extents(self.order)
         return max(
             side * self.x[name] + (extent.right if side > 0 else extent.left)
             for name, extent in extents.items()
         )
 
-    def _least_crossed(self) -> list[list[str]]:
-        """Order the rows; take lines out of their trunk where that saves crossings."""
-        order, links = self._ordered()
-        fewest = total_crossings(order, links)
-        for source in sorted({line.source for line in self.rows.connections}):
-            if fewest == 0:
-                break
+    def _place(self) -> None:
+        """Order the rows and find the columns, with few crossings and then with short lines."""
+        orders, fewest = self._ordered()
+        for source in self._forked() if fewest else ():
             self.own_trunks.add(source)
-            tried, links = self._ordered()
-            if (found := total_crossings(tried, links)) < fewest:
-                order, fewest = tried, found
+            tried, found = self._ordered()
+            if found < fewest:
+                orders, fewest = tried, found
             else:
                 self.own_trunks.remove(source)
-        return [list(dict.fromkeys(name.split("#")[0] for name in row)) for row in order]
+        pulls, shortest = self._pulls(), float("inf")
+        for order in orders:
+            rows = [list(dict.fromkeys(name.split("#")[0] for name in row)) for row in order]
+            x = columns(rows, self._extents(rows), pulls)
+            aside = sum(abs(x[pull.low] - x[pull.high] - pull.offset) for pull in pulls)
+            if aside < shortest:
+                self.order, self.x, shortest = rows, x, aside
 
-    def _ordered(self) -> tuple[list[list[str]], list[Link]]:
-        """Order vertices, passages and, as things of their own, the slots of a concatenation."""
+    def _forked(self) -> list[str]:
+        """Name the sources that have, next to a long line to the concatenation, another one."""
+        long = [line for line in self.rows.connections if len(self.route(line)) > 2]
+        into_slots = {line.source for line in long if line.slot is not None}
+        elsewhere = {line.source for line in long if line.slot is None}
+        return sorted(into_slots & elsewhere)
+
+    def _ordered(self) -> tuple[list[list[list[str]]], int]:
+        """Return orders of vertices, passages and slots of a concatenation, and the crossings."""
         rank = self.rows.rank
         things: list[dict[str, None]] = [{} for _ in range(max(rank.values()) + 1)]
         sides = {BEFORE: -1, LAST: 1}
@@ -103,14 +113,15 @@ class Grid:
             met[-1] += "" if line.slot is None else f"#{line.slot}"
             links.update(dict.fromkeys(pairwise(met)))
         fixed = frozenset({0, rank.get("concat", 0)})
-        return order_rows([list(row) for row in things], list(links), fixed), list(links)
+        orders = order_rows([list(row) for row in things], list(links), fixed)
+        return orders, total_crossings(orders[0], list(links))
 
-    def _extents(self) -> dict[str, Extent]:
+    def _extents(self, order: list[list[str]]) -> dict[str, Extent]:
         return {
             name: self.sizes[name].extent
             if name in self.sizes
             else Extent(0.0, 0.0, name.split("|")[0])
-            for row in self.order
+            for row in order
             for name in row
         }
 
@@ -140,4 +151,4 @@ class Grid:
         ]
         if len(self.order) <= 2:  # nothing but a skip connection, perhaps with a layer on it
             return style.MAX_ROW_GAP
-        return min(style.ROW_GAP + 0.2 * max(aside, default=0.0), style.MAX_ROW_GAP)
+        return min(style.ROW_GAP + 0.17 * max(aside, default=0.0), style.MAX_ROW_GAP)

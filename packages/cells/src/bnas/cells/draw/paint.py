@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from bnas.cells.draw import style
 from bnas.cells.draw.errors import MissingExtraError
 from bnas.cells.draw.records import Box, Curve, Drawing, Label, Line
-from bnas.cells.draw.routes import rectangle
+from bnas.cells.draw.routes import rectangle, straight
 
 try:
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.patches import Circle, PathPatch, Polygon
     from matplotlib.path import Path as Outline
@@ -28,12 +29,6 @@ except ImportError as error:
 
 _PNG_DPI = 200
 _FONTS = ["DejaVu Sans", "Verdana", "Arial", "Helvetica"]
-_SETTINGS: dict[str, Any] = {
-    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and edited
-    "svg.hashsalt": "bnas-cells",
-    "font.family": "sans-serif",
-    "font.sans-serif": _FONTS,
-}
 _DOTS = (0, (0.1, 2.6))
 
 
@@ -47,14 +42,14 @@ def render(drawing: Drawing, suffix: str) -> bytes:
     content = io.BytesIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
+        # Text stays text: it can be searched, read aloud and edited.
+        matplotlib.rc("svg", fonttype="none", hashsalt="bnas-cells")
+        matplotlib.rc("font", **{"family": "sans-serif", "sans-serif": _FONTS})
         figure = _figure(drawing)
-        about = {"Title": drawing.title, "Description": drawing.description}
-        if suffix == ".svg":
-            FigureCanvasSVG(figure).print_svg(content, metadata={**about, "Date": None})
-        else:
-            figure.dpi = _PNG_DPI
-            FigureCanvasAgg(figure).print_png(content, metadata={**about, "Software": None})
+        about: dict[str, str | None] = {"Title": drawing.title, "Description": drawing.description}
+        # The names of matplotlib's version and of the day would make other bytes of the same cell.
+        about |= {"Creator": "bnas-cells", "Date": None} if suffix == ".svg" else {"Software": None}
+        figure.savefig(content, format=suffix[1:], dpi=_PNG_DPI, metadata=about)
     return content.getvalue()
 
 
@@ -80,11 +75,18 @@ class _Painter:
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
         self.points = Affine2D().scale(1 / 72) + figure.dpi_scale_trans
+        self.named: Counter[str] = Counter()
 
     def _add(self, artist: Any, name: str) -> None:
         artist.set_transform(self.points)
-        artist.set_gid(name)
+        artist.set_gid(self._identity(name))
         self.figure.add_artist(artist)
+
+    def _identity(self, name: str) -> str:
+        """Return a name that is valid and unique as an SVG identity."""
+        valid = re.sub(r"[^\w.]+", "-", name).strip("-")
+        self.named[valid] += 1
+        return f"{valid}-{self.named[valid]}" if self.named[valid] > 1 else valid
 
     def lines(self, lines: tuple[Line, ...]) -> None:
         """Paint lines, the part that several have in common once."""
@@ -97,15 +99,18 @@ class _Painter:
     def _line(self, line: Line, curves: list[Curve]) -> None:
         colour = style.SKIP if line.skip else style.INK
         name = f"{line.source} to {line.target}"
+        # The last curve is straight; painted as far as the arrowhead, or it would show beside it.
+        (x0, y0), (x1, y1) = line.path[-1][0], line.path[-1][3]
+        length = math.dist((x0, y0), (x1, y1))
+        ux, uy = (x1 - x0) / length * style.ARROW, (y1 - y0) / length * style.ARROW
+        back = (x1 - ux, y1 - uy)
+        if curves and curves[-1] == line.path[-1]:
+            curves = [*curves[:-1], straight(line.path[-1][0], back)]
         if curves:
             width = style.SKIP_WIDTH if line.skip else style.LINE_WIDTH
             dots = {"linestyle": _DOTS, "linewidth": width + 0.5} if line.dotted else {}
             options = {"linewidth": width, "capstyle": "round", "joinstyle": "round"} | dots
             self._add(PathPatch(_outline(curves), fill=False, edgecolor=colour, **options), name)
-        (x0, y0), (x1, y1) = line.path[-1][2], line.path[-1][3]
-        length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-        ux, uy = (x1 - x0) / length * style.ARROW, (y1 - y0) / length * style.ARROW
-        back = (x1 - ux, y1 - uy)
         wings = [
             (back[0] - uy * 0.45, back[1] + ux * 0.45),
             (back[0] + uy * 0.45, back[1] - ux * 0.45),

@@ -21,7 +21,8 @@ class Box:
     """A shape with a label.
 
     Attributes:
-        name: What it stands for, such as ``ops.3``; ``swatch`` in the legend.
+        name: What it stands for, such as ``ops.3``, with ``normal`` or ``reduction`` before it
+            where both cells are drawn; ``legend`` for a sample.
         shape: Its outline.
         tone: Key of `style.TONES`.
         label: The whole label.
@@ -127,9 +128,19 @@ class Drawing:
         """Return the first box called `name`."""
         return next(box for box in self.boxes if box.name == name)
 
+    def named(self, prefix: str) -> Drawing:
+        """Return the drawing with `prefix` and a blank before every name on it."""
+
+        def name(line: Line) -> Line:
+            source, target = f"{prefix} {line.source}", f"{prefix} {line.target}"
+            return attrs.evolve(line, source=source, target=target)
+
+        boxes = tuple(attrs.evolve(box, name=f"{prefix} {box.name}") for box in self.boxes)
+        return attrs.evolve(self, boxes=boxes, lines=tuple(map(name, self.lines)))
+
     def cropped(self) -> Drawing:
         """Return the drawing moved to (0, 0), its width and height those of what is on it."""
-        bounds = [item.bounds for item in (*self.boxes, *self.labels)]
+        bounds = [box.bounds for box in self.boxes] + [text.bounds for text in self.labels]
         points = [point for line in self.lines for curve in line.path for point in curve]
         left = min([left for left, _, _, _ in bounds] + [x for x, _ in points])
         bottom = min([bottom for _, bottom, _, _ in bounds] + [y for _, y in points])

@@ -39,7 +39,7 @@ class Size:
         """How far it reaches from its axis, note included, with room for what stands beside it."""
         half = self.width / 2 + (style.STATE_GAP / 2 if self.shape == "pill" else 0.0)
         note = _NOTE_GAP + text_width(self.note, style.SMALL_SIZE) if self.note else 0.0
-        return Extent(half, half + note, anchor=self.shape == "concat")
+        return Extent(half, half + note)
 
     @property
     def note_offset(self) -> float:

@@ -140,8 +140,12 @@ def cell_structure(
     ]
     connections = _connections(graph)
     used = {name for item in connections for name in (item.source, item.target)}
-    kept = [vertex for vertex in vertices if vertex.kind != "zero" or vertex.name in used]
-    return CellStructure(tuple(kept), tuple(connections))
+    shown = [
+        vertex if vertex.name in used else attrs.evolve(vertex, tone="unused")
+        for vertex in vertices
+        if vertex.kind != "zero" or vertex.name in used
+    ]
+    return CellStructure(tuple(shown), tuple(connections))
 
 
 def _cut(network: Graph, index: int) -> Graph:
@@ -159,7 +163,8 @@ def _cut(network: Graph, index: int) -> Graph:
     ]
     cell = [node for node in network if node.cell == f"cell_{index:02d}"]
     renamed = [node.renamed(tuple(names.get(x, x) for x in node.inputs)) for node in cell]
-    return Graph(nodes=(network.input, *stand_ins, *renamed), output=cell[-1].name)
+    members: tuple[nodes.Node, ...] = (network.input, *stand_ins, *renamed)
+    return Graph(nodes=members, output=cell[-1].name)
 
 
 def _group(node: nodes.Node) -> str:

@@ -39,6 +39,7 @@ TONES: dict[str, Tone] = {
     "real_conv": Tone("#fbdedd", "#b93a36", "#6a1c1a", "real-valued convolution"),
     "zeroise": Tone("#f4f4f5", "#a9adb4", "#7b808a", "Zeroise: puts out zeros", dashed=True),
     "state": Tone("#ffffff", "#2b2f36", "#2b2f36"),
+    "unused": Tone("#ffffff", "#a9adb4", "#7b808a"),
     "sum": Tone("#ffffff", "#2b2f36", "#2b2f36"),
     "concat": Tone("#eceef1", "#4b515c", "#2b2f36"),
     "zero": Tone("#f4f4f5", "#a9adb4", "#7b808a", dashed=True),
@@ -65,8 +66,8 @@ BOX_GAP = 16.0
 #: Height of the arrowheads, and of the straight stub that leads into each.
 ARROW = 5.0
 #: Least and largest height between two rows.
-ROW_GAP = 24.0
-MAX_ROW_GAP = 64.0
+ROW_GAP = 23.0
+MAX_ROW_GAP = 58.0
 LANE_GAP = 24.0
 #: Least distance of the two inputs beyond that of other boxes.
 STATE_GAP = 20.0

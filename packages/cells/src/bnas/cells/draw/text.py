@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-# Advance of the characters of DejaVu Sans, the widest face a viewer is likely to have, in em.
-# Bold is a sixth wider at most.
-_NARROW = dict.fromkeys("ijlI.,:;|'/ ()-·[]ftr1", 0.42)
-_WIDE = dict.fromkeys("mwMW@%+=×−→", 0.98)
-_BOLD = 1.16
+# Upper bounds of the advances of DejaVu Sans, in em; most other sans-serif faces are narrower.
+_ADVANCES = {
+    0.32: " ,.·'ijlIJ",
+    0.41: "/:;|f-()[]t!r",
+    0.53: "*_sz?",
+    0.60: "cLFkvxy",
+    0.64: "PTYoaeEhnuSbdgpq$0123456789",
+    0.70: "KAVXZBRC",
+    0.79: "UNHDG&OQ",
+    0.85: "w#+<=>^~×−",
+}
+_ADVANCE = {letter: advance for advance, letters in _ADVANCES.items() for letter in letters}
+_WIDEST = 1.0
+_BOLD = 1.14
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
@@ -17,7 +26,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
         size: Type size in points.
         bold: Whether the face is bold.
     """
-    ems = sum(_NARROW.get(letter) or _WIDE.get(letter, 0.645) for letter in text)
+    ems = sum(_ADVANCE.get(letter, _WIDEST) for letter in text)
     return size * ems * (_BOLD if bold else 1.0)
 
 

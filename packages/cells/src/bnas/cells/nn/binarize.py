@@ -40,6 +40,18 @@ class _SignIdentity(torch.autograd.Function):
         return grads[0], None
 
 
+class _RoundIdentity(torch.autograd.Function):
+    """round(x), whose gradient is passed unchanged."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        return grads[0]
+
+
 class _ScaleGradient(torch.autograd.Function):
     """x, whose gradient is multiplied by a constant."""
 
@@ -63,6 +75,15 @@ def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
         official_sign: Take sign(0) = 0, as the authors' code does while training.
     """
     return _SignSTE.apply(x, official_sign)
+
+
+def round_counts(counts: Tensor) -> Tensor:
+    """Return the integers nearest to sums of ±1 products, whose gradient passes unchanged.
+
+    Args:
+        counts: Any shape and float dtype, off by the rounding of the convolution's algorithm.
+    """
+    return _RoundIdentity.apply(counts)
 
 
 def latent_scale(latent: Tensor) -> Tensor:
@@ -108,7 +129,7 @@ def binary_weight(
 def project_latent(latent: Tensor) -> None:
     """Centre latent weights over the input channels and clamp them to [-1, 1], in place.
 
-    To be called before every training step.
+    To be called before every training step. Weights of a single input channel all become 0.
 
     Args:
         latent: Latent weights (O, I, K, K).

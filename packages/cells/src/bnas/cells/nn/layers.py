@@ -13,6 +13,7 @@ from bnas.cells.nn.binarize import (
     binary_weight,
     latent_scale,
     project_latent,
+    round_counts,
 )
 from bnas.cells.nodes import BinaryConv
 
@@ -33,6 +34,13 @@ class BinaryConv2d(nn.Module):
     def __init__(
         self, node: BinaryConv, *, official_sign: bool = False, official_gradient: bool = False
     ) -> None:
+        """Draw latent weights as torch does for a convolution.
+
+        Args:
+            node: Geometry of the convolution.
+            official_sign: Take sign(0) = 0 of weights, as the authors' code does.
+            official_gradient: Multiply weight gradients by n * (1 - 1/C_in) (`binary_weight`).
+        """
         super().__init__()
         self.node = node
         self.official_sign = official_sign
@@ -68,7 +76,7 @@ class BinaryConv2d(nn.Module):
         if self.training:
             return counts * scale[:, None, None]
         # The sums are integers; rounding undoes convolution algorithms that are not exact.
-        return counts.round() * self.weight_scale[:, None, None]
+        return round_counts(counts) * self.weight_scale[:, None, None]
 
     def _convolve(self, signs: Tensor, weight: Tensor) -> Tensor:
         node = self.node
@@ -89,6 +97,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     """torch's batch norm; in evaluation one float32 multiplication and one addition per value."""
 
     def __init__(self, channels: int, affine: bool = True) -> None:
+        """Start from mean 0 and variance 1; `affine` adds a learned weight and bias a channel."""
         super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.1, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,6 +122,7 @@ class Sign(nn.Module):
     """Signs of activations with the straight-through gradient."""
 
     def __init__(self, *, official_sign: bool = False) -> None:
+        """Take sign(0) = +1, or 0 if `official_sign`."""
         super().__init__()
         self.official_sign = official_sign
 
@@ -129,6 +139,7 @@ class RPReLU(nn.Module):
     """
 
     def __init__(self, channels: int) -> None:
+        """Start as a PReLU of slope 0.25 in every channel."""
         super().__init__()
         self.shift_in = nn.Parameter(torch.zeros(channels))
         self.slope = nn.Parameter(torch.full((channels,), 0.25))

@@ -18,8 +18,8 @@ from bnas.cells.spec import NetworkSpec
 class Network(nn.Module):
     """A trainable network.
 
-    Parameters are named by the graph: ``cells.3.ops.1.conv.weight`` are the latent weights of edge
-    1 of cell 3. `project_latents_` is to be called before every training step.
+    Modules and parameters are named by the graph: ``cells.3.ops.1.conv.weight`` are the latent
+    weights of edge 1 of cell 3. `project_latents_` is to be called before every training step.
 
     Attributes:
         spec: The specification.
@@ -54,9 +54,9 @@ class Network(nn.Module):
             module = _module(node, official_sign, official_gradient)
             self._evaluators.append((node, module, last_reads))
         self._evaluators.reverse()
+        # All of them, so that hooks and searches find the layers without parameters too.
         for node, module, _ in self._evaluators:
-            if node.has_parameters:
-                _attach(self, node.name.split("."), module)
+            _attach(self, node.name.split("."), module)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, classes) of normalised images (N, 3, H, W)."""

@@ -1,0 +1,113 @@
+"""The legend: only of what is on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import frozen
+
+from bnas.cells.draw import style
+from bnas.cells.draw.records import Box, Drawing, Label, Line, Point
+from bnas.cells.draw.routes import straight
+from bnas.cells.draw.text import text_width
+
+#: Name of the boxes and lines that are samples.
+LEGEND = "legend"
+_SAMPLE_WIDTH = 22.0
+_SAMPLE_HEIGHT = 10.0
+_SUM_WIDTH = 11.0
+_TEXT_GAP = 5.0
+_ENTRY_GAP = 16.0
+_ROW_HEIGHT = 16.0
+
+
+@frozen
+class _Entry:
+    text: str
+    sample: Callable[[Point], Box | Line] | None = None
+    sample_width: float = _SAMPLE_WIDTH
+
+    @property
+    def text_offset(self) -> float:
+        return self.sample_width + _TEXT_GAP if self.sample else 0.0
+
+    @property
+    def width(self) -> float:
+        return self.text_offset + text_width(self.text, style.SMALL_SIZE)
+
+
+def legend(cells: Iterable[Drawing], width: float) -> Drawing:
+    """Return the legend of some cells, in as many rows as it needs.
+
+    Args:
+        cells: The cells on the page.
+        width: Widest row in points.
+    """
+    cells = tuple(cells)
+    boxes: list[Box] = []
+    lines: list[Line] = []
+    labels: list[Label] = []
+    y = 0.0
+    for entries in (_layers(cells), _connections(cells)):
+        x = 0.0
+        for entry in entries:
+            if x and x + entry.width > width:
+                x, y = 0.0, y - _ROW_HEIGHT
+            match entry.sample((x, y)) if entry.sample else None:
+                case Box() as box:
+                    boxes.append(box)
+                case Line() as line:
+                    lines.append(line)
+            text_x = x + entry.text_offset
+            labels.append(Label(entry.text, text_x, y, style.SMALL_SIZE, style.MUTED))
+            x += entry.width + _ENTRY_GAP
+        y -= _ROW_HEIGHT if entries else 0.0
+    return Drawing(0.0, 0.0, tuple(boxes), tuple(lines), tuple(labels)).cropped()
+
+
+def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
+    tones = {box.tone for cell in cells for box in cell.boxes}
+    found = [
+        _Entry(tone.name, _swatch(key))
+        for key, tone in style.TONES.items()
+        if key in tones and tone.name
+    ]
+    said = " ".join(box.label for cell in cells for box in cell.boxes)
+    signs = {"/2": "stride 2", "d=2": "dilation 2"}
+    return found + [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
+
+
+def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
+    lines = [line for cell in cells for line in cell.lines]
+    found = []
+    if any(line.dotted for line in lines):
+        found.append(_Entry("from c(k−2)", _sample(dotted=True)))
+    if any(not line.dotted and not line.skip for line in lines):
+        found.append(_Entry("from c(k−1) or a node", _sample()))
+    if any(line.skip for line in lines):
+        found.append(_Entry("inter-cell skip connection", _sample(skip=True)))
+    if any(box.shape == "sum" for cell in cells for box in cell.boxes):
+        found.append(_Entry("sum", _plus, _SUM_WIDTH))
+    return found
+
+
+def _swatch(tone: str) -> Callable[[Point], Box]:
+    def place(at: Point) -> Box:
+        middle = at[0] + _SAMPLE_WIDTH / 2
+        size = (_SAMPLE_WIDTH, _SAMPLE_HEIGHT)
+        return Box(LEGEND, "swatch", tone, "", (), middle, at[1], *size)
+
+    return place
+
+
+def _plus(at: Point) -> Box:
+    middle = at[0] + _SUM_WIDTH / 2
+    return Box(LEGEND, "sum", "sum", "", (), middle, at[1], _SUM_WIDTH, _SUM_WIDTH)
+
+
+def _sample(dotted: bool = False, skip: bool = False) -> Callable[[Point], Line]:
+    def place(at: Point) -> Line:
+        path = straight(at, (at[0] + _SAMPLE_WIDTH, at[1]))
+        return Line(LEGEND, LEGEND, (path,), None, dotted, skip)
+
+    return place

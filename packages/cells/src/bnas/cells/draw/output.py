@@ -1,0 +1,53 @@
+"""Writing a picture: the format by the suffix, the whole file or nothing."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from bnas.cells.draw.errors import DrawError
+
+FORMATS = (".svg", ".png")
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """Return the suffix that names the format of a picture, in lower case.
+
+    Args:
+        path: Where the picture will be.
+
+    Raises:
+        DrawError: No picture can be written there: the format is unknown, there is no such folder,
+            or there is a folder in its place.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
+        raise DrawError(
+            f"`path` must end in one of {', '.join(FORMATS)} (got {os.fspath(path)!r})", path
+        )
+    if not target.parent.is_dir():
+        raise DrawError(
+            f"the folder of `path` must exist (got {os.fspath(path)!r}); make it first", path
+        )
+    if target.is_dir():
+        raise DrawError(f"`path` must not be a folder (got {os.fspath(path)!r})", path)
+    return suffix
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file so that at no moment a part of it is there, and return its path.
+
+    Args:
+        path: The file; what it held before is replaced.
+        content: Its bytes.
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target

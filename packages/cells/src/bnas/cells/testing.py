@@ -1,0 +1,97 @@
+"""Hypothesis strategies for property tests of what reads genotypes and networks.
+
+Needs the extra ``testing``: ``pip install "bnas-cells[testing]"``. Every strategy has bounds by
+keyword, and the widest valid ones as its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+from bnas.cells.draw.errors import MissingExtraError
+from bnas.cells.genotype import EDGES_PER_NODE, NUM_CELL_INPUTS, Edge, Genotype
+from bnas.cells.primitives import PRIMITIVES
+from bnas.cells.spec import NetworkSpec, ReductionSkip, Skip, TemplateName
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise MissingExtraError(
+        "bnas.cells.testing needs Hypothesis (it is not installed); install the extra: "
+        'pip install "bnas-cells[testing]"',
+        extra="testing",
+    ) from error
+
+
+@st.composite
+def genotypes(
+    draw: Callable[..., Any],
+    *,
+    num_nodes: int | None = None,
+    max_nodes: int = 6,
+    primitives: Sequence[str] = tuple(PRIMITIVES),
+) -> Genotype:
+    """Genotypes of any wiring: unused inputs and nodes, nodes of zeros, any concatenation.
+
+    Args:
+        draw: Given by Hypothesis.
+        num_nodes: Nodes of a cell; None draws them.
+        max_nodes: Largest number of nodes that is drawn.
+        primitives: Names of the layer types to draw from.
+
+    Returns:
+        A valid genotype.
+    """
+    nodes = draw(st.integers(1, max_nodes)) if num_nodes is None else num_nodes
+    states = range(NUM_CELL_INPUTS, NUM_CELL_INPUTS + nodes)
+
+    def cell() -> tuple[Edge, ...]:
+        return tuple(
+            (draw(st.sampled_from(primitives)), draw(st.integers(0, state - 1)))
+            for state in states
+            for _ in range(EDGES_PER_NODE)
+        )
+
+    # All of them in order is the published form, and the form to shrink to.
+    some = st.lists(st.sampled_from(states), min_size=1, max_size=nodes, unique=True).map(tuple)
+    return Genotype(normal=cell(), reduce=cell(), concat=draw(st.just(tuple(states)) | some))
+
+
+@st.composite
+def network_specs(
+    draw: Callable[..., Any],
+    *,
+    wirings: st.SearchStrategy[Genotype] | None = None,
+    templates: Sequence[TemplateName] = get_args(TemplateName),
+    max_cells: int = 9,
+    max_channels: int = 16,
+    skips: Sequence[Skip] = get_args(Skip),
+    reduction_skips: Sequence[ReductionSkip] = get_args(ReductionSkip),
+) -> NetworkSpec:
+    """Specifications of networks of any shape, those without a normal cell included.
+
+    Args:
+        draw: Given by Hypothesis.
+        wirings: Genotypes to draw from; None draws any.
+        templates: Templates to draw from; ``"imagenet"`` needs `max_channels` of 2 or more.
+        max_cells: Largest number of cells.
+        max_channels: Largest number of channels.
+        skips: Inter-cell skip connections to draw from.
+        reduction_skips: What carries a skip over a reduction cell, to draw from.
+
+    Returns:
+        A valid specification.
+    """
+    template = draw(st.sampled_from(templates))
+    step = 2 if template == "imagenet" else 1  # its stem halves the channels
+    return NetworkSpec(
+        genotype=draw(genotypes() if wirings is None else wirings),
+        template=template,
+        num_cells=draw(st.integers(1, max_cells)),
+        channels=step * draw(st.integers(1, max_channels // step)),
+        num_classes=draw(st.integers(1, 20)),
+        skip=draw(st.sampled_from(skips)),
+        reduction_skip=draw(st.sampled_from(reduction_skips)),
+        real_weight_tail=draw(st.integers(0, 3)),
+    )

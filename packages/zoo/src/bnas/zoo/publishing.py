@@ -1,0 +1,124 @@
+"""`publish`: from a finished training to weights, card and index entry of the zoo."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+from attrs import frozen
+
+from bnas.zoo.cache import checkout_of
+from bnas.zoo.cards import Card
+from bnas.zoo.errors import ParametersError, WeightsIndexError
+from bnas.zoo.evaluate import Progress, evaluate
+from bnas.zoo.index import (
+    INDEX_PATH,
+    Entry,
+    Home,
+    entry_for_file,
+    read_index,
+    register,
+)
+from bnas.zoo.packing import pack
+
+
+@frozen(kw_only=True)
+class Provenance:
+    """What a card says about a training that the checkpoint does not know.
+
+    Attributes:
+        tag: Which weights of the model these are, lower case.
+        dataset: What it was trained and measured on.
+        recipe: Name of the recipe.
+        licence: Licence of the weights.
+        notes: What else one should know.
+    """
+
+    tag: str
+    dataset: str
+    recipe: str
+    licence: str = "Apache-2.0"
+    notes: str = ""
+
+
+def publish(
+    checkpoint: str | os.PathLike[str],
+    model: str,
+    test_directory: str | os.PathLike[str],
+    provenance: Provenance,
+    *,
+    home: Home = "weights",
+    index_path: Path = INDEX_PATH,
+    progress: Progress | None = None,
+) -> Entry:
+    """Pack a checkpoint, measure it on the test images, and enter it into a checkout's index.
+
+    Real parameters are rounded to float16, and what is measured is the packed network with these
+    very numbers: the card's accuracy is that of the file.
+
+    Args:
+        checkpoint: The final checkpoint of `bnas.search.train`.
+        model: The model's name in the index, such as ``"BNAS-Mini"``.
+        test_directory: The test images, one folder a class; read once.
+        provenance: What else the card says.
+        home: ``"wheel"`` to travel inside the package, ``"weights"`` for the checkout's folder.
+        index_path: The index to change.
+        progress: Called while measuring.
+
+    Returns:
+        The new entry, the default of its model.
+
+    Raises:
+        ParametersError: No final checkpoint, or one of another network.
+        EvaluationError: The test images do not fit the model's classes.
+        WeightsIndexError: The index lies in no checkout, and `home` is ``"weights"``.
+        SaveError: A file cannot be written.
+    """
+    from bnas.zoo.torch_bridge import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    recipe = content.get("recipe") if isinstance(content, dict) else None
+    if not isinstance(recipe, dict) or "epochs" not in recipe or "seed" not in recipe:
+        raise ParametersError(
+            f"{os.fspath(checkpoint)!r} must be the final checkpoint of a training: it states no "
+            "`recipe` with `epochs` and `seed`"
+        )
+    card = attrs.evolve(
+        read_index(index_path).find(model).card,
+        trained=True,
+        epochs=recipe["epochs"],
+        seed=recipe["seed"],
+        measured_with="packed Program",
+        sha256=None,
+        size_bytes=None,
+        **attrs.asdict(provenance),
+    )
+    network = pack(content, real_dtype="float16", card=card)
+    result = evaluate(network, test_directory, progress=progress)
+    network.card = attrs.evolve(
+        card,
+        top1=round(result.top1, 2),
+        top5=round(result.top5, 2),
+        float_size_bytes=network.float_bytes,
+    )
+    path = _weights_path(network.card, home, index_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    network.save(path)
+    entry = entry_for_file(path, network.card, home=home)
+    register(entry, index_path=index_path)
+    return entry
+
+
+def _weights_path(card: Card, home: Home, index_path: Path) -> Path:
+    name = f"{card.full_name}.safetensors"
+    if home == "wheel":
+        return index_path.parent / name
+    checkout = checkout_of(index_path)
+    if checkout is None:
+        raise WeightsIndexError(
+            f"weights go to the folder `weights` of a checkout, and {str(index_path)!r} lies in "
+            "none",
+            path=index_path,
+        )
+    return checkout / "weights" / name

@@ -1,0 +1,214 @@
+"""Nothing in a drawing lies on anything else, whatever the cell; and the steps that see to it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+
+from bnas.cells.draw import Box, Drawing, Line, layout, layout_spec
+from bnas.cells.draw.columns import Extent, Pull, columns
+from bnas.cells.draw.legend import LEGEND
+from bnas.cells.draw.order import crossings, order_rows
+from bnas.cells.draw.ports import spread
+from bnas.cells.draw.routes import points_of
+from bnas.cells.draw.style import BOX_GAP
+from bnas.cells.draw.text import break_label, text_width
+from bnas.cells.family import spec
+from bnas.cells.genotype import Genotype
+from bnas.cells.primitives import PRIMITIVES
+from bnas.cells.spec import NetworkSpec
+from bnas.cells.testing import network_specs
+
+DENSE = Genotype(
+    normal=[(op, (3 * i) % (2 + i // 2)) for i, op in enumerate(list(PRIMITIVES) * 2)],
+    reduce=[(op, (5 * i) % (2 + i // 2)) for i, op in enumerate(list(PRIMITIVES)[::-1] * 2)],
+    concat=(8, 2, 5, 4),
+)
+EMPTY = Genotype(normal=[("none", 0), ("none", 1)], reduce=[("none", 1), ("none", 1)], concat=(2,))
+FAN = Genotype(  # one input, read by everything
+    normal=[("bin_conv_3x3", 0)] * 16, reduce=[("max_pool_3x3", 1)] * 16, concat=range(9, 1, -1)
+)
+
+
+def cell_lines(drawing: Drawing) -> list[Line]:
+    return [line for line in drawing.lines if line.source != LEGEND]
+
+
+def overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def inside(box: Box, point: tuple[float, float]) -> bool:
+    """Tell whether a point is more than a hair inside the outline of a box."""
+    if box.shape == "sum":
+        return math.dist((box.x, box.y), point) < box.width / 2 - 0.01
+    left, bottom, right, top = box.bounds
+    return left + 0.01 < point[0] < right - 0.01 and bottom + 0.01 < point[1] < top - 0.01
+
+
+def check_positions(drawing: Drawing) -> None:
+    things = [*drawing.boxes, *drawing.labels]
+    for one, other in itertools.combinations(things, 2):
+        assert not overlap(one.bounds, other.bounds), (one, other)
+    for left, bottom, right, top in [thing.bounds for thing in things]:
+        assert left >= 0
+        assert bottom >= 0
+        assert right <= drawing.width
+        assert top <= drawing.height
+    for line in drawing.lines:
+        for before, after in itertools.pairwise(line.path):
+            assert before[3] == after[0]
+        for point in points_of(line.path, per_curve=8):
+            hit = [box.name for box in drawing.boxes if inside(box, point)]
+            hit += [text.text for text in drawing.labels if overlap(text.bounds, (*point, *point))]
+            assert not hit, (line.source, line.target, hit)
+
+
+def touches(box: Box, point: tuple[float, float]) -> bool:
+    if box.shape == "sum":
+        return math.isclose(math.dist((box.x, box.y), point), box.width / 2)
+    left, bottom, right, top = box.bounds
+    x, y = point
+    on_side = math.isclose(x, left) or math.isclose(x, right)
+    on_edge = math.isclose(y, bottom) or math.isclose(y, top)
+    return (on_side and bottom <= y <= top) or (on_edge and left <= x <= right)
+
+
+@settings(max_examples=40)
+@given(network_specs(max_cells=1, max_channels=2), st.booleans(), st.booleans())
+@example(NetworkSpec(genotype=DENSE, skip="both"), False, False)
+@example(NetworkSpec(genotype=DENSE, reduction_skip="pool"), True, True)
+@example(NetworkSpec(genotype=EMPTY), True, True)
+@example(NetworkSpec(genotype=EMPTY, skip="none"), False, True)
+@example(NetworkSpec(genotype=FAN, skip="both"), False, False)
+@example(NetworkSpec(genotype=FAN), True, True)
+def test_nothing_lies_on_anything(spec: NetworkSpec, reduction: bool, pruned: bool) -> None:
+    drawing = layout(spec, reduction=reduction, pruned=pruned)
+    check_positions(drawing)
+    for line in cell_lines(drawing):
+        assert touches(drawing.box(line.source), line.path[0][0])
+        assert touches(drawing.box(line.target), line.path[-1][3])
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-H"])
+def test_nothing_lies_on_anything_on_a_page_of_two_cells(name: str, pruned: bool) -> None:
+    check_positions(layout_spec(spec(name, skip="both"), pruned=pruned))
+
+
+def test_lines_end_in_the_slot_that_they_fill() -> None:
+    drawing = layout(DENSE)
+    concat = drawing.box("concat")
+    width = concat.width / len(concat.slots)
+    for line in cell_lines(drawing):
+        if line.slot is not None:
+            place = (line.path[-1][3][0] - concat.bounds[0]) / width
+            assert line.slot < place < line.slot + 1
+
+
+def test_rows_go_up_from_the_inputs_to_the_output() -> None:
+    drawing = layout(DENSE, skip="both")
+    assert drawing.box("c(k-2)").y == drawing.box("c(k-1)").y
+    assert drawing.box("c(k-2)").x < drawing.box("c(k-1)").x
+    for line in cell_lines(drawing):
+        assert drawing.box(line.source).y < drawing.box(line.target).y
+
+
+def test_layers_of_a_node_stand_side_by_side_at_most_four_in_a_row() -> None:
+    drawing = layout(FAN)
+    rows = Counter(box.y for box in drawing.boxes if box.name.startswith("ops"))
+    assert set(rows.values()) == {4}
+    for node in range(8):
+        assert drawing.box(f"ops.{2 * node}").y == drawing.box(f"ops.{2 * node + 1}").y
+
+
+def real_width(text: str, size: float, bold: bool = False) -> float:
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    return TextPath((0, 0), text, size=size, prop=font).get_extents().width
+
+
+@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-D"])
+def test_text_has_the_room_that_it_needs(name: str) -> None:
+    drawing = layout_spec(spec(name, skip="both"))
+    for label in drawing.labels:
+        room = label.bounds[2] - label.bounds[0]
+        real = real_width(label.text, label.size, label.bold)
+        assert real <= room <= 1.35 * real + 2, label
+    for box in drawing.boxes:
+        for text in box.lines:
+            assert real_width(text, 8.5) + 8 <= box.width
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), st.booleans())
+def test_text_width_is_an_upper_bound(text: str, bold: bool) -> None:
+    assert real_width(text, 10, bold) <= text_width(text, 10, bold) + 2
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=9), min_size=1, max_size=6))
+def test_labels_break_between_words_into_two_lines_at_most(words: list[str]) -> None:
+    label = " ".join(words)
+    lines = break_label(label, 10, 60)
+    assert " ".join(lines) == label
+    assert len(lines) == (1 if text_width(label, 10) <= 60 or len(words) == 1 else 2)
+
+
+# The steps of the layout
+
+
+@given(
+    st.lists(st.tuples(st.floats(-50, 50), st.floats(0.1, 9)), min_size=1, max_size=7),
+    st.floats(0, 20),
+)
+def test_spread_keeps_the_gap_and_moves_no_more_than_it_must(
+    wishes: list[tuple[float, float]], gap: float
+) -> None:
+    wanted, weights = [want for want, _ in wishes], [weight for _, weight in wishes]
+    placed = spread(wanted, weights, gap)
+    assert all(b - a >= gap - 1e-9 for a, b in itertools.pairwise(placed))
+    if all(b - a >= gap for a, b in itertools.pairwise(wanted)):
+        assert placed == pytest.approx(wanted)
+
+    def cost(places: list[float]) -> float:
+        return sum(w * (p - q) ** 2 for p, q, w in zip(places, wanted, weights, strict=True))
+
+    for index in range(len(placed)):  # no block of them can move for the better
+        for step in (-0.01, 0.01):
+            for tail in (slice(index, None), slice(None, index + 1)):
+                moved = list(placed)
+                moved[tail] = [place + step for place in placed[tail]]
+                if all(b - a >= gap for a, b in itertools.pairwise(moved)):
+                    assert cost(moved) >= cost(placed) - 1e-6
+
+
+@given(st.permutations(range(5)))
+def test_crossings_are_inversions(order: list[int]) -> None:
+    below, above = list("abcde"), [f"{place}" for place in order]
+    links = [(low, f"{place}") for place, low in enumerate(below)]
+    inversions = sum(a > b for a, b in itertools.combinations(order, 2))
+    assert crossings(below, above, links) == inversions
+
+
+@given(st.permutations("abcdefg"), st.permutations("ABCDEFG"))
+def test_rows_that_need_no_crossing_get_none(low: list[str], high: list[str]) -> None:
+    links = [(letter, letter.upper()) for letter in low]
+    best = order_rows([low, high], links, frozenset({0}))
+    assert best[0] == [low, [letter.upper() for letter in low]]
+
+
+def test_columns_keep_apart_and_make_long_lines_straight() -> None:
+    rows = [["a", "b"], ["a|1", "c"], ["a|2", "d"], ["e"]]
+    extents = {name: Extent(20.0, 30.0) for row in rows for name in row}
+    extents |= {name: Extent(0.0, 0.0, "a") for name in ("a|1", "a|2")}
+    pairs = [("a", "a|1"), ("a|1", "a|2"), ("a|2", "e"), ("b", "c"), ("c", "d"), ("d", "e")]
+    x = columns(rows, extents, [Pull(low, high) for low, high in pairs])
+    assert x["a|1"] == x["a|2"] == x["a"]
+    for left, right in [row for row in rows if len(row) == 2]:
+        room = extents[left].right + BOX_GAP + extents[right].left
+        assert x[right] - x[left] >= room - 1e-9

@@ -1,0 +1,119 @@
+"""What the tests of the command share: a way to call it, and small networks to call it with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from bnas import cells, zoo
+from bnas.cells.nn import Network
+from bnas.tools.main import main
+from bnas.zoo.cards import CIFAR10_CLASSES
+from bnas.zoo.photos import bundled_photos
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call `bnas-tools` in this process; its exit code must be `code`."""
+    monkeypatch.delenv("BNAS_DEBUG", raising=False)
+
+    def run(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(each) for each in arguments], prog_name="bnas-tools")
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def document(call: Callable[..., Result]) -> Callable[..., Any]:
+    """Call the command with ``--json`` and parse what it writes to stdout."""
+
+    def run(*arguments: object, code: int = 0) -> Any:
+        return json.loads(call(*arguments, "--json", code=code).stdout)
+
+    return run
+
+
+@pytest.fixture
+def refusal(call: Callable[..., Result]) -> Callable[..., str]:
+    """Call the command wrongly; it must write one line ``Error: …`` to stderr, else nothing."""
+
+    def run(*arguments: object, code: int = 1) -> str:
+        result = call(*arguments, code=code)
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("Error: ")
+        return line.removeprefix("Error: ")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    return bundled_photos()[0].path
+
+
+def packed(spec: cells.NetworkSpec, name: str) -> zoo.PackedNetwork:
+    """Pack a network of random weights whose answers depend on the photo."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = Network(spec).eval()
+        for key, tensor in module.state_dict().items():
+            if key.endswith("running_mean"):
+                tensor.normal_(std=0.5)
+    network = zoo.pack(module)
+    network.card = zoo.Card(
+        name=name,
+        tag="random",
+        trained=True,
+        num_classes=10,
+        class_names=CIFAR10_CLASSES,
+        preprocessing=network.preprocessing,
+    )
+    return network
+
+
+@pytest.fixture(scope="session")
+def tiny_network() -> zoo.PackedNetwork:
+    spec = cells.NetworkSpec(genotype=cells.genotypes["bnas-cifar10"], num_cells=3, channels=4)
+    return packed(spec, "Tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_network: zoo.PackedNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
+    tiny_network.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def mini_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mini") / "mini.safetensors"
+    packed(cells.spec("BNAS-Mini"), "BNAS-Mini").save(path)
+    return path
+
+
+@pytest.fixture
+def photo_folders() -> Callable[..., Path]:
+    """Make `photo_folders(root, count, *classes)`: noise of 8x8 pixels, `count` photos a class."""
+
+    def make(root: Path, count: int, *classes: str) -> Path:
+        source = np.random.default_rng(0)
+        for place, name in enumerate(classes):
+            (root / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = source.integers(0, 160, (8, 8, 3), dtype=np.uint8)
+                pixels[..., place % 3] += 80
+                Image.fromarray(pixels).save(root / name / f"{index}.png")
+        return root
+
+    return make

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+
+from bnas import cells, zoo
+
+
+def test_json_of_a_model_without_weights(document: Callable[..., Any]) -> None:
+    name = zoo.list_models(trained=False)[-1]
+    found = document("info", name.lower())
+    report = cells.cost(cells.spec(name))
+    assert (found["model"], found["card"]["trained"]) == (name, False)
+    assert (found["size_bytes"], found["binary_weight_bytes"]) == (None, None)
+    assert found["float_bytes"] == 4 * report.params
+    assert [each["name"] for each in found["real_layers"]] == [
+        layer.name for layer in report.real_layers
+    ]
+
+
+def test_json_of_a_weights_file(
+    document: Callable[..., Any], tiny_weights: Path, tiny_network: zoo.PackedNetwork
+) -> None:
+    found = document("info", tiny_weights)
+    assert (found["model"], found["card"]["tag"]) == ("Tiny.random", "random")
+    assert found["size_bytes"] == tiny_weights.stat().st_size
+    assert found["binary_weight_bytes"] == tiny_network.binary_weight_bytes
+    assert found["real_parameter_bytes"] == tiny_network.real_parameter_bytes
+    assert found["float_bytes"] == tiny_network.float_bytes
+
+
+def test_table_has_the_size_on_disk_beside_the_float_size(
+    call: Callable[..., Result], mini_weights: Path
+) -> None:
+    output = call("info", "BNAS-Mini", "--weights", mini_weights).stdout
+    size_bytes, float_bytes = mini_weights.stat().st_size, 4 * 1_473_784
+    assert f"{size_bytes / 1e6:.2f} MB" in output
+    assert f"{float_bytes / 1e6:.2f} MB ({float_bytes / size_bytes:.1f}x as much)" in output
+    assert "stem.conv" in output
+    assert "not trained" not in output
+
+
+def test_a_file_without_a_card_says_so(
+    call: Callable[..., Result], tiny_network: zoo.PackedNetwork, tmp_path: Path
+) -> None:
+    file = tmp_path / "bare.safetensors"
+    zoo.PackedNetwork(tiny_network.spec, tiny_network.parameters).save(file)
+    output = call("info", file).stdout
+    assert output.startswith("custom")
+    assert "the file does not say" in output
+
+
+def test_wrong_names_and_files_are_refused(
+    refusal: Callable[..., str], tiny_weights: Path, tmp_path: Path
+) -> None:
+    assert "'BNAS-H'" in refusal("info", "BNAS-HH")
+    assert refusal("info", tmp_path / "no.safetensors").startswith("no such weights file")
+    assert "another architecture" in refusal("info", "BNAS-A", "--weights", tiny_weights)

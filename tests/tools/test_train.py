@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bnas import cells
+from bnas.tools.main import main
+
+
+@pytest.fixture
+def plan(photo_folders: Callable[..., Path], tmp_path: Path) -> dict[str, Path]:
+    """Write all that a training of seconds needs: 2 classes, 12 photos each, 2 epochs."""
+    spec = cells.NetworkSpec(
+        genotype=cells.genotypes["bnas-cifar10"], num_cells=2, channels=4, num_classes=2
+    )
+    (tmp_path / "net.json").write_text(spec.to_json())
+    (tmp_path / "recipe.toml").write_text("epochs = 2\nbatch_size = 8\n")
+    photo_folders(tmp_path / "data" / "train", 12, "red", "green")
+    return {
+        "--model": tmp_path / "net.json",
+        "--data": tmp_path / "data",
+        "--recipe": tmp_path / "recipe.toml",
+        "--out": tmp_path / "run",
+    }
+
+
+def arguments(plan: dict[str, Path]) -> list[str]:
+    return ["train", "--holdout", "8", *(str(word) for pair in plan.items() for word in pair)]
+
+
+def test_what_is_trained_can_be_packed_and_measured(
+    document: Callable[..., Any], plan: dict[str, Path], tmp_path: Path
+) -> None:
+    found = document(*arguments(plan))
+    assert (found["completed"], found["epochs"]) == (True, 2)
+    assert [each["epoch"] for each in found["history"]] == [0, 1]
+    assert 0 <= found["holdout_top1"] <= 100
+    out = tmp_path / "packed.safetensors"
+    document("pack", found["checkpoint"], "-o", out)
+    measured = document("evaluate", out, "--data", plan["--data"] / "train")
+    assert measured["images"] == 24
+
+
+def test_a_time_limit_stops_and_the_same_command_goes_on(
+    document: Callable[..., Any], call: Callable[..., Result], plan: dict[str, Path]
+) -> None:
+    stopped = document(*arguments(plan), "--time-limit", "0")
+    assert (stopped["completed"], stopped["holdout_top1"]) == (False, None)
+    assert Path(stopped["checkpoint"]).is_file()
+    result = call(*arguments(plan))
+    assert "finished" in result.stdout
+    epochs = [line.split(":")[0] for line in result.stderr.splitlines()]
+    assert epochs == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_genotype_replaces_the_cells(document: Callable[..., Any], plan: dict[str, Path]) -> None:
+    document(*arguments(plan), "--time-limit", "0")
+    plan["--out"] = plan["--out"].with_name("other")
+    found = document(*arguments(plan), "--genotype", "bnas-imagenet", "--time-limit", "0")
+    packed = [
+        Path(folder, "checkpoint.pt").stat().st_size
+        for folder in (plan["--out"].with_name("run"), Path(found["checkpoint"]).parent)
+    ]
+    assert packed[1] > packed[0]  # cells without Zeroise have more weights
+
+
+def test_progress_shows_loss_accuracy_throughput_and_time_left(plan: dict[str, Path]) -> None:
+    result = CliRunner(env={"FORCE_COLOR": "1"}).invoke(main, [*arguments(plan), "--json"])
+    assert result.exit_code == 0
+    for word in ("loss", "held-out", "images/s", "ETA", "epoch 2/2"):
+        assert word in result.stderr
+    assert result.stdout.startswith("{")
+
+
+def test_wrong_plans_are_refused(
+    refusal: Callable[..., str], plan: dict[str, Path], tmp_path: Path
+) -> None:
+    missing = {**plan, "--data": tmp_path / "none"}
+    assert str(tmp_path / "none") in refusal(*arguments(missing))
+    assert "cpu-first" in refusal(*arguments({**plan, "--recipe": "no-such-recipe"}))
+    assert "'BNAS-A'" in refusal(*arguments({**plan, "--model": "BNASA"}))
+    plan["--recipe"].write_text("epochs = 0\n")
+    assert "`epochs`" in refusal(*arguments(plan))
+
+
+def test_a_run_of_another_recipe_is_not_written_over(
+    document: Callable[..., Any], refusal: Callable[..., str], plan: dict[str, Path]
+) -> None:
+    document(*arguments(plan), "--time-limit", "0")
+    plan["--recipe"].write_text("epochs = 3\nbatch_size = 8\n")
+    message = refusal(*arguments(plan))
+    assert "another configuration" in message
+    assert "epochs" in message
+
+
+def test_without_bnas_search_it_says_what_to_install(
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, plan: dict[str, Path]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", {"bnas.search": None}.__getitem__)
+    assert refusal(*arguments(plan)) == (
+        "`bnas-tools train` needs bnas-search: pip install 'bnas-tools[search]'"
+    )

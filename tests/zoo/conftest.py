@@ -1,0 +1,71 @@
+"""A small packed network with lively batch norms, shared by the tests of the zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from bnas import cells, zoo
+from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network
+
+
+def enliven(module: Network, seed: int) -> Network:
+    """Give a fresh network batch norms of every kind: rising, falling, constant; dead filters."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(like: torch.Tensor) -> torch.Tensor:
+        return torch.randn(like.shape, generator=generator)
+
+    def rare(like: torch.Tensor) -> torch.Tensor:
+        return torch.rand(like.shape, generator=generator) < 0.1
+
+    module.eval()
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, BatchNorm2d):
+                part.running_mean.copy_(random(part.running_mean) / 2)
+                part.running_var.copy_(random(part.running_var).abs() + 0.2)
+                if part.affine:
+                    part.weight.copy_(random(part.weight))
+                    part.weight[rare(part.weight)] = 0
+                    part.bias.copy_(random(part.bias) / 2)
+                    part.bias[rare(part.bias)] = 0
+            elif isinstance(part, BinaryConv2d):
+                part.weight.copy_(random(part.weight) / 4)
+                part.project_latent_()
+                part.weight_scale[rare(part.weight_scale)] = 0
+    return module
+
+
+@pytest.fixture(scope="session")
+def small_spec() -> cells.NetworkSpec:
+    """Six cells of the published CIFAR-10 genotype, six channels."""
+    return cells.NetworkSpec(genotype=cells.genotypes["bnas-cifar10"], num_cells=6, channels=6)
+
+
+@pytest.fixture(scope="session")
+def small_module(small_spec: cells.NetworkSpec) -> Network:
+    """The torch module of `small_spec`, in evaluation mode."""
+    torch.manual_seed(0)
+    return enliven(Network(small_spec), 0)
+
+
+@pytest.fixture(scope="session")
+def small_network(small_module: Network) -> zoo.PackedNetwork:
+    """The same, packed."""
+    return zoo.pack(small_module)
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    """Five normalised images, float32 (5, 3, 16, 16)."""
+    return np.random.default_rng(0).standard_normal((5, 3, 16, 16)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def enliven_network() -> Callable[[Network, int], Network]:
+    """Give a fresh network lively batch norms: `enliven`."""
+    return enliven

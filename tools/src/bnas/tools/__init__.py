@@ -1,0 +1,1 @@
+"""The command `bnas-tools`: the toolkit's packages on the command line."""

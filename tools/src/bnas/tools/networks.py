@@ -1,0 +1,51 @@
+"""Loading the network that a command's arguments mean, and naming it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bnas.tools.specifications import is_file_name
+
+if TYPE_CHECKING:
+    from bnas.zoo import PackedNetwork
+
+
+def load_network(model: str | None, weights: str | None = None) -> PackedNetwork:
+    """Return a packed network.
+
+    Args:
+        model: A name of the zoo's, or a weights file; None for the zoo's default.
+        weights: A weights file; with a model's name it must be of that architecture, without one
+            it may be of any.
+
+    Raises:
+        ZooError: No such model, or a damaged file.
+        click.ClickException: There are no weights of the model.
+    """
+    from bnas import zoo
+
+    try:
+        return _load(model, weights)
+    except (zoo.UntrainedModelError, zoo.WeightsNotFoundError) as error:
+        # Its remedy is an argument in Python; here it is an option.
+        message = str(error).replace("weights=PATH", "--weights FILE")
+        raise click.ClickException(message) from error
+
+
+def _load(model: str | None, weights: str | None) -> PackedNetwork:
+    from bnas import zoo
+
+    if model is not None and weights is None and is_file_name(model, ".safetensors"):
+        return zoo.load_file(model)
+    if model is None and weights is not None:
+        return zoo.load_file(weights)
+    return zoo.load(model or zoo.DEFAULT_MODEL, weights=weights)
+
+
+def name_of(network: PackedNetwork) -> str:
+    """Return the name on the network's card; without a card that of its architecture."""
+    from bnas.cells import cost
+
+    return network.card.full_name if network.card is not None else cost(network.spec).model

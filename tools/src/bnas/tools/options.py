@@ -1,0 +1,70 @@
+"""Options and arguments that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class ModelName(click.ParamType):
+    """Name of a network, or a file instead of it; the shell completes both."""
+
+    name = "model"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Propose the names that begin so; files, if there are none."""
+        from bnas.cells import list_specs
+
+        names = [name for name in list_specs() if name.lower().startswith(incomplete.lower())]
+        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+class FilePath(click.ParamType):
+    """Path of a file, which the command itself opens; the shell completes it."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell propose files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+def json_option(command: _Command) -> _Command:
+    """Add ``--json``, the parameter `as_json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document instead of a table."
+    )(command)
+
+
+def weights_option(command: _Command) -> _Command:
+    """Add ``--weights``, the parameter `weights`."""
+    return click.option(
+        "--weights",
+        type=FilePath(),
+        metavar="FILE",
+        help="A weights file of your own, instead of the zoo's.",
+    )(command)
+
+
+def model_option(command: _Command) -> _Command:
+    """Add ``--model``, the parameter `model`."""
+    return click.option(
+        "--model",
+        type=ModelName(),
+        metavar="NAME",
+        help="The zoo's model, such as BNAS-E.  [default: BNAS-Mini, or what FILE holds]",
+    )(command)
+
+
+def out_option(what: str) -> Callable[[_Command], _Command]:
+    """Add the required ``-o``, the parameter `out`."""
+    return click.option("-o", "--out", type=FilePath(), metavar="FILE", required=True, help=what)

@@ -1,0 +1,70 @@
+"""Saving a packed network, and telling its sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bnas.tools.document import print_document
+from bnas.tools.networks import name_of
+from bnas.tools.tables import print_facts
+from bnas.tools.units import megabytes, times
+
+if TYPE_CHECKING:
+    from bnas.zoo import PackedNetwork
+
+
+def refuse_same_file(source: str, out: str) -> None:
+    """Refuse to write a result over what it is made from.
+
+    Raises:
+        click.ClickException: Both are the same file.
+    """
+    if Path(source).exists() and Path(out).exists() and Path(source).samefile(out):
+        raise click.ClickException(
+            f"the result would replace what it is made from ({click.format_filename(source)!r}); "
+            "choose another -o"
+        )
+
+
+def save_and_tell(network: PackedNetwork, out: str, *, as_json: bool) -> None:
+    """Write a weights file, whole or not at all, and tell its size beside the float size.
+
+    Args:
+        network: What to write.
+        out: The file; one that is there is replaced.
+        as_json: Tell it as a JSON document.
+
+    Raises:
+        SaveError: The file cannot be written; what was there before is intact.
+    """
+    network.save(out)
+    size_bytes = Path(out).stat().st_size
+    if as_json:
+        print_document(
+            {
+                "model": name_of(network),
+                "path": out,
+                "size_bytes": size_bytes,
+                "binary_weight_bytes": network.binary_weight_bytes,
+                "real_parameter_bytes": network.real_parameter_bytes,
+                "float_bytes": network.float_bytes,
+            }
+        )
+        return
+    print_facts(
+        f"{name_of(network)}, packed",
+        [
+            ("file", click.format_filename(out)),
+            ("size on disk", megabytes(size_bytes)),
+            ("of it 1-bit weights", megabytes(network.binary_weight_bytes)),
+            ("of it real parameters", megabytes(network.real_parameter_bytes)),
+            (
+                "size as float32",
+                f"{megabytes(network.float_bytes)} "
+                f"({times(network.float_bytes / size_bytes)} as much)",
+            ),
+        ],
+    )
