@@ -1,7 +1,7 @@
 """Networks and one training step of the authors' code, reproduced by the torch modules.
 
-Their sign(0) is 0, so that is used here: 65,536 and 32,768 values before a sign are exactly 0 in the
-two steps, those of the channels of the first stage that Zeroise leaves 0.
+Their sign(0) is 0, so that is used here: in the two steps 65,536 and 32,768 values before a sign
+are exactly 0, those of the channels of the first stage that Zeroise leaves 0.
 """
 
 from __future__ import annotations

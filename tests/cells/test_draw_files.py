@@ -120,6 +120,19 @@ def test_the_same_cell_gives_the_same_bytes_whatever_the_settings(
     assert one.read_bytes() != draw_cell(EMPTY, one).read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_a_title_may_hold_any_sign(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cell{suffix}"
+    draw_cell(EMPTY, path, title='5 $ & 6 $$ <"half">\n\tof\x00 it\\frac')
+    title = '5 $ & 6 $$ <"half"> of it\\frac'
+    if suffix == ".svg":
+        root = ET.parse(path).getroot()
+        assert root.find(f"{SVG}title").text == title
+        assert title in {element.text for element in root.iter(f"{SVG}text")}
+    else:
+        assert title.encode() in path.read_bytes()
+
+
 def test_png_has_the_size_of_the_page(tmp_path: Path) -> None:
     path = draw_cell(EMPTY, tmp_path / "cell.png", skip="both", reduction=True)
     content = path.read_bytes()

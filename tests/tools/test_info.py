@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 from bnas import cells, zoo
+from bnas.tools.networks import name_of
 
 
 def test_json_of_a_model_without_weights(document: Callable[..., Any]) -> None:
@@ -59,3 +62,10 @@ def test_wrong_names_and_files_are_refused(
     assert "'BNAS-H'" in refusal("info", "BNAS-HH")
     assert refusal("info", tmp_path / "no.safetensors").startswith("no such weights file")
     assert "another architecture" in refusal("info", "BNAS-A", "--weights", tiny_weights)
+
+
+@pytest.mark.parametrize("changes", [{}, {"num_classes": 3}, {"real_weight_tail": 2}])
+def test_an_architecture_without_a_card_is_named(changes: dict[str, int]) -> None:
+    network = SimpleNamespace(card=None, spec=cells.spec("BNAS-Mini", **changes))
+    assert name_of(network) == "BNAS-Mini"
+    assert name_of(SimpleNamespace(card=None, spec=cells.spec("BNAS-A", channels=8))) == "custom"

@@ -22,7 +22,8 @@ for arguments in (
 ):
     main(arguments, standalone_mode=False)
 assert sys.modules["torch"] is None
-assert not [name for name in sys.modules if name.startswith(("torch.", "torchvision", "bnas.search"))]
+loaded = [name for name in sys.modules if name.startswith(("torch.", "torchvision", "bnas.search"))]
+assert not loaded, loaded
 """
 
 

@@ -87,7 +87,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 def _subtitle(draw: ImageDraw.ImageDraw, tiles: Sequence[Tile]) -> None:
     right = sum(tile.is_right for tile in tiles)
-    font, x, y = _font(18), _MARGIN, 66
+    font, x, y = _font(18), float(_MARGIN), 66
     for text, colour in (
         (f"{right} right", _RIGHT),
         (f"   {len(tiles) - right} wrong", _WRONG),

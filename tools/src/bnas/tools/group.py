@@ -76,12 +76,13 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 
 def _with_hint(error: click.UsageError) -> str:
-    help_names = error.ctx.help_option_names if error.ctx is not None else []
-    hint = f" (see `{error.ctx.command_path} {help_names[0]}`)" if help_names else ""
-    return f"{error.format_message().rstrip('.')}{hint}"
+    message = error.format_message().rstrip(".")
+    if error.ctx is None or not error.ctx.help_option_names:
+        return message
+    return f"{message} (see `{error.ctx.command_path} {error.ctx.help_option_names[0]}`)"
 
 
 def _failure(message: str, exit_code: int = 1) -> click.ClickException:
     failure = click.ClickException(" ".join(message.split()))
-    failure.exit_code = exit_code
+    failure.exit_code = exit_code  # type: ignore[misc]  # Click reads it from the instance
     return failure

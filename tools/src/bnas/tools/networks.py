@@ -45,7 +45,15 @@ def _load(model: str | None, weights: str | None) -> PackedNetwork:
 
 
 def name_of(network: PackedNetwork) -> str:
-    """Return the name on the network's card; without a card that of its architecture."""
-    from bnas.cells import cost
+    """Return the name on the network's card; without a card that of its architecture, if known.
 
-    return network.card.full_name if network.card is not None else cost(network.spec).model
+    The number of classes and of real convolutions at the end, in which the authors' networks differ
+    from those trained here, make no other architecture.
+    """
+    from bnas.cells import list_specs, spec
+
+    if network.card is not None:
+        return network.card.full_name
+    mine = network.spec
+    free = {"num_classes": mine.num_classes, "real_weight_tail": mine.real_weight_tail}
+    return next((name for name in list_specs() if spec(name, **free) == mine), "custom")

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class ModelName(click.ParamType):
+class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
     """Name of a network, or a file instead of it; the shell completes both."""
 
     name = "model"
@@ -26,7 +26,7 @@ class ModelName(click.ParamType):
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
-class FilePath(click.ParamType):
+class FilePath(click.ParamType):  # type: ignore[type-arg]
     """Path of a file, which the command itself opens; the shell completes it."""
 
     name = "file"

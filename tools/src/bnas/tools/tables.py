@@ -6,21 +6,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
     from rich.progress import Progress, ProgressColumn
     from rich.text import Text
 
 #: Columns of text where nothing shows a width, as in a pipe: wide enough that no row is folded.
 _WIDTH_OF_A_PIPE = 200
-
-
-def stdout_console() -> Console:
-    """Return a console on stdout that prints text as it is: no markup, no emoji."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-    return Console(markup=False, emoji=False, highlight=False, width=width)
 
 
 def print_table(
@@ -40,11 +34,12 @@ def print_table(
 
     table = Table(box=SIMPLE_HEAD, title=Text(title, style="bold"), title_justify="left")
     for column in columns:
-        justify = "right" if column in numbers.split() else "left"
-        table.add_column(column, justify=justify, overflow="fold")  # folded, never cut off
+        is_number = column in numbers.split()
+        # Folded where there is no room, never cut off.
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    stdout_console().print(table)
+    _print(table)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, str | Text]]) -> None:
@@ -57,9 +52,7 @@ def print_facts(title: str, facts: Iterable[tuple[str, str | Text]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in facts:
         grid.add_row(Text(f" {name}", style="dim"), value)
-    console = stdout_console()
-    console.print(Text(title, style="bold"))
-    console.print(grid)
+    _print(Text(title, style="bold"), grid)
 
 
 def progress_bar(*columns: ProgressColumn | str) -> Progress:
@@ -83,3 +76,15 @@ def progress_bar(*columns: ProgressColumn | str) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def _print(*parts: RenderableType) -> None:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    # Text is printed as it is: a file may be called "[red].jpg" or ":cat:.jpg".
+    console = Console(markup=False, emoji=False, highlight=False, width=width)
+    with console.capture() as captured:
+        console.print(*parts, sep="\n")
+    # rich fills lines up with blanks, which are in the way of whoever copies or compares them.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

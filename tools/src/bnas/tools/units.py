@@ -26,8 +26,8 @@ def confidence(value: float) -> str:
 
 
 def milliseconds(value_ms: float) -> str:
-    """Return a duration in ms."""
-    return f"{value_ms:.1f} ms" if value_ms < 100 else f"{value_ms:,.0f} ms"
+    """Return a duration in ms for a column that is headed so, without the unit."""
+    return f"{value_ms:.1f}" if value_ms < 100 else f"{value_ms:,.0f}"
 
 
 def count(value: float) -> str:

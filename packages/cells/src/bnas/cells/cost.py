@@ -3,9 +3,9 @@
 A binary MAC multiplies two 1-bit operands; everything else is a real MAC. Both rules count one
 binary MAC as 1/64 FLOP, as XNOR-Net does. They differ in what they count:
 
-* ``"paper"`` reproduces the supplement's Tables 3 and 4: the skip convolutions of reduction cells
-  are left out, batch-norm parameters take one bit, and the float counterpart stacks the cell
-  without Zeroise.
+* ``"paper"`` is the rule behind the supplement's Tables 3 and 4, whose figures it meets within 6 %
+  but for the memory of BNAS-F: the skip convolutions of reduction cells are left out, batch-norm
+  parameters take one bit, and the float counterpart stacks the cell without Zeroise.
 * ``"deployed"`` counts what is stored and run after pruning, in float32 where it is not one bit,
   against the same network in float32 as specified. A batch norm that only signs read takes one
   float32 threshold and one bit of direction a channel; a binary convolution one float32 scale a

@@ -180,7 +180,8 @@ def _ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return how many classes come before the right one, int (N,); of equals the first counts."""
     right = logits[np.arange(len(labels)), labels][:, None]
     before = (logits == right) & (np.arange(logits.shape[1]) < labels[:, None])
-    return ((logits > right) | before).sum(axis=1)
+    ranks: np.ndarray = np.count_nonzero((logits > right) | before, axis=1)
+    return ranks
 
 
 def _check_at_least_one(name: str, value: object) -> None:

@@ -15,6 +15,7 @@ from bnas.tools.units import count, megabytes, times
 
 if TYPE_CHECKING:
     from bnas.cells import CostReport
+    from bnas.cells.cost import Rule
 
 
 @click.command(short_help="Count parameters, MACs, FLOPs and bytes of a network.")
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     help="Side of the images in pixels.  [default: 32 (CIFAR-10) or 224 (ImageNet)]",
 )
 @json_option
-def cost(network: str, rule: str, input_size: int | None, as_json: bool) -> None:
+def cost(network: str, rule: Rule, input_size: int | None, as_json: bool) -> None:
     """Count parameters, MACs and bytes of a network for one image.
 
     The rule decides FLOPs, memory, saving and speed-up; the plain counts above them are the same

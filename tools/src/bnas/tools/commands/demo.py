@@ -107,9 +107,9 @@ def _to_dict(network: PackedNetwork, answered: _Answered) -> dict[str, Any]:
 def _print(network: PackedNetwork, answered: _Answered, sizes: dict[str, Any], out: str) -> None:
     print_table(
         f"{name_of(network)} on the bundled photos",
-        ("photo", "shows", "answer", "confidence", "time"),
+        ("photo", "label", "predicted", "confidence", "ms"),
         [_row(*each) for each in answered],
-        numbers="confidence time",
+        numbers="confidence ms",
     )
     right = sum(_is_right(*each) for each in answered)
     torch = "loaded, though not needed" if _is_torch_loaded() else "not loaded"

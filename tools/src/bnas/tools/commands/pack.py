@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bnas.tools.extras import require
 from bnas.tools.options import FilePath, json_option, out_option
 from bnas.tools.saving import refuse_same_file, save_and_tell
+
+if TYPE_CHECKING:
+    from bnas.zoo.packing import RealDtype
 
 
 @click.command(short_help="Pack a network of your own training.")
@@ -21,7 +26,7 @@ from bnas.tools.saving import refuse_same_file, save_and_tell
     "trained to it.",
 )
 @json_option
-def pack(checkpoint: str, out: str, real_dtype: str, as_json: bool) -> None:
+def pack(checkpoint: str, out: str, real_dtype: RealDtype, as_json: bool) -> None:
     """Pack a checkpoint of `bnas-tools train`: one bit a binary weight."""
     require("pack", "torch")
     from bnas import zoo

@@ -72,4 +72,4 @@ def _print(model: str, answers: list[Answer]) -> None:
         for each in answers
         for rank, prediction in enumerate(each.top)
     ]
-    print_table(model, ("photo", "label", "confidence", "time"), rows, numbers="confidence time")
+    print_table(model, ("photo", "label", "confidence", "ms"), rows, numbers="confidence ms")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bnas.tools.document import print_document
@@ -10,6 +12,9 @@ from bnas.tools.extras import require
 from bnas.tools.options import FilePath, ModelName, json_option
 from bnas.tools.tables import print_facts
 from bnas.tools.units import megabytes, percent
+
+if TYPE_CHECKING:
+    from bnas.zoo.index import Home
 
 
 @click.command(short_help="Pack, measure and enter trained weights into the zoo.")
@@ -31,7 +36,7 @@ from bnas.tools.units import megabytes, percent
 )
 @json_option
 def publish(
-    checkpoint: str, model: str, data: str, home: str, as_json: bool, **provenance: str
+    checkpoint: str, model: str, data: str, home: Home, as_json: bool, **provenance: str
 ) -> None:
     """Enter the final checkpoint of `bnas-tools train` into the zoo of this checkout.
 

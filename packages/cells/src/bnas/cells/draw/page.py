@@ -38,7 +38,7 @@ def cell_page(
     cell = lay_out(cell_structure(spec, reduction=reduction, pruned=pruned))
     kind = "reduction cell" if reduction else "normal cell"
     made = f"{owner}: {kind}" if owner else kind.capitalize()
-    headings = [(made if title is None else title, style.TITLE_SIZE)]
+    headings = [(made if title is None else _one_line(title), style.TITLE_SIZE)]
     headings += [(_PRUNED, style.LABEL_SIZE)] if pruned else []
     return _page(cell, [cell], headings)
 
@@ -68,7 +68,7 @@ def spec_page(spec: NetworkSpec, *, pruned: bool, title: str | None) -> Drawing:
         description=f"Normal cell: {normal.description}. Reduction cell: {reduction.description}",
     )
     name = network_name(spec) or "Network"
-    headings = [(name if title is None else title, style.HEADING_SIZE)]
+    headings = [(name if title is None else _one_line(title), style.HEADING_SIZE)]
     headings.append((_facts(spec), style.LABEL_SIZE))
     headings += [(_PRUNED, style.LABEL_SIZE)] if pruned else []
     return _page(both, cells, headings)
@@ -96,6 +96,11 @@ def genotype_name(spec: NetworkSpec) -> str:
         spec: A network.
     """
     return next((name for name, known in genotypes.items() if known == spec.genotype), "")
+
+
+def _one_line(title: str) -> str:
+    """Return a title without line breaks and control characters, which no picture can hold."""
+    return " ".join("".join(c if c.isprintable() else " " for c in title).split())
 
 
 def _facts(spec: NetworkSpec) -> str:

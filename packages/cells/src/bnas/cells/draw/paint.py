@@ -174,5 +174,6 @@ class _Painter:
         self._text(label.x, label.y, label.text, label.colour, label.size, weight=weight)
 
     def _text(self, x: float, y: float, text: str, colour: str, size: float, **look: Any) -> None:
-        look = {"ha": "left", "va": "center_baseline"} | look
-        self.figure.text(x, y, text, color=colour, size=size, transform=self.points, **look)
+        # A dollar sign in a title is a dollar sign, not the start of a formula.
+        how: dict[str, Any] = {"ha": "left", "va": "center_baseline", "parse_math": False} | look
+        self.figure.text(x, y, text, color=colour, size=size, transform=self.points, **how)

@@ -5,17 +5,17 @@ from __future__ import annotations
 # Upper bounds of the advances of DejaVu Sans, in em; most other sans-serif faces are narrower.
 _ADVANCES = {
     0.32: " ,.·'ijlIJ",
-    0.41: "/:;|f-()[]t!r",
-    0.53: "*_sz?",
+    0.415: "/:;|f-()[]t!r",
+    0.535: "*_sz?",
     0.60: "cLFkvxy",
     0.64: "PTYoaeEhnuSbdgpq$0123456789",
-    0.70: "KAVXZBRC",
+    0.715: "KAVXZBRC",
     0.79: "UNHDG&OQ",
     0.85: "w#+<=>^~×−",
 }
 _ADVANCE = {letter: advance for advance, letters in _ADVANCES.items() for letter in letters}
 _WIDEST = 1.0
-_BOLD = 1.14
+_BOLD = 1.19
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
