@@ -98,6 +98,24 @@ class TestCheckpoint:
         with pytest.raises(zoo.ParametersError, match=r"missing \['spec', 'model'\].*official"):
             zoo.pack(small_module.state_dict())
 
+    def test_labels_and_colours_of_the_training_come_along(self, small_module: Network) -> None:
+        names = [f"thing {index}" for index in range(10)]
+        packed = zoo.pack(
+            {
+                "spec": small_module.spec.to_json(),
+                "model": small_module.state_dict(),
+                "classes": names,
+                "normalization": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]},
+            }
+        )
+        assert packed.preprocessing.mean == (0.1, 0.2, 0.3)
+        assert packed.preprocessing.std == (0.4, 0.5, 0.6)
+        assert packed.predict(np.zeros((32, 32, 3), np.uint8))[0].label in names
+
+    def test_unfinished_training_is_called_so(self) -> None:
+        with pytest.raises(zoo.ParametersError, match="not finished"):
+            zoo.pack({"identity": {}, "model": {}})
+
     def test_tensor_missing(self, small_module: Network) -> None:
         state = dict(small_module.state_dict())
         del state["cells.0.preprocess0.conv.weight"]

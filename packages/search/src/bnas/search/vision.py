@@ -12,7 +12,7 @@ import importlib
 import re
 from types import ModuleType
 
-import torch
+from torch import library as operators
 
 _MISSING_OPERATOR = re.compile(r"operator torchvision::q?nms does not exist")
 _SCHEMAS = (
@@ -41,9 +41,9 @@ def torchvision() -> ModuleType:
 
 
 @functools.cache
-def _declare_operators() -> torch.library.Library:
+def _declare_operators() -> operators.Library:
     # The declarations live as long as this object, so the cache has to hold on to it.
-    library = torch.library.Library("torchvision", "DEF")
+    library = operators.Library("torchvision", "DEF")
     for schema in _SCHEMAS:
         library.define(schema)
     return library

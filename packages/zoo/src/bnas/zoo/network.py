@@ -105,13 +105,7 @@ class PackedNetwork:
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are resized and normalised: as the card says, else the template's way."""
-        if self.card is not None:
-            return self.card.preprocessing
-        colours = NORMALIZATIONS[self.spec.template]
-        size = self.spec.input_size
-        # ImageNet's way: the short side to 256 for 224, then the centre.
-        resize = size if self.spec.template == "cifar" else size * 8 // 7
-        return Preprocessing(size=size, resize=resize, mean=colours.mean, std=colours.std)
+        return default_preprocessing(self.spec) if self.card is None else self.card.preprocessing
 
     @property
     def binary_weight_bytes(self) -> int:
@@ -200,3 +194,12 @@ class PackedNetwork:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(size)
         return self._programs[size]
+
+
+def default_preprocessing(spec: NetworkSpec) -> Preprocessing:
+    """Return how photos are prepared where no card says it: as the template's were."""
+    colours = NORMALIZATIONS[spec.template]
+    size = spec.input_size
+    # ImageNet's way: the short side to 256 for 224, then the centre.
+    resize = size if spec.template == "cifar" else size * 8 // 7
+    return Preprocessing(size=size, resize=resize, mean=colours.mean, std=colours.std)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
+
 from bnas.cells import NetworkSpec, prune
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import ParametersError
-from bnas.zoo.network import PackedNetwork
+from bnas.zoo.network import PackedNetwork, default_preprocessing
 from bnas.zoo.parameters import from_state, in_half_precision
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def pack(
         module_or_checkpoint = torch_bridge.read_checkpoint(module_or_checkpoint)
     if isinstance(module_or_checkpoint, Mapping):
         spec, state = _opened(module_or_checkpoint)
+        card = _card_of(module_or_checkpoint, spec) if card is None else card
         parameters = from_state(prune(spec.lower()), torch_bridge.as_arrays(state))
     else:
         spec, parameters = torch_bridge.from_module(module_or_checkpoint)
@@ -54,9 +57,31 @@ def pack(
 def _opened(checkpoint: Mapping[str, Any]) -> tuple[NetworkSpec, Mapping[str, Any]]:
     """Return specification and state of a checkpoint of `bnas.search`."""
     missing = [key for key in ("spec", "model") if key not in checkpoint]
+    if missing and "identity" in checkpoint:
+        raise ParametersError(
+            "the checkpoint is of a training that has not finished; pack its `final.pt`, or train "
+            "on to the end"
+        )
     if missing:
         raise ParametersError(
             f"a checkpoint must hold 'spec' and 'model' (missing {missing}); the authors' own "
             "checkpoints are read by `import_official`"
         )
     return NetworkSpec.from_json(checkpoint["spec"]), checkpoint["model"]
+
+
+def _card_of(checkpoint: Mapping[str, Any], spec: NetworkSpec) -> Card | None:
+    """Return a card with the labels and the normalisation that a training states, if it does."""
+    classes, colours = checkpoint.get("classes"), checkpoint.get("normalization")
+    if not isinstance(colours, Mapping) or not isinstance(classes, list | tuple):
+        return None
+    defaults = default_preprocessing(spec)
+    return Card(
+        name="custom",
+        trained=True,
+        num_classes=spec.num_classes,
+        class_names=tuple(classes),
+        preprocessing=attrs.evolve(
+            defaults, mean=tuple(colours["mean"]), std=tuple(colours["std"])
+        ),
+    )
