@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -373,18 +374,23 @@ def test_any_header_of_right_checksum_is_judged(
         assert str(error).isprintable()
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file of this process grow beyond 100 bytes, as on a disk that is full."""
+    """Let no file of this process grow beyond 100 bytes, as on a disk that is full.
+
+    Not a fixture: pytest reports between a test and the end of its fixtures, perhaps to a file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_loses_nothing(path: Path, full_disk: None) -> None:
+def test_a_full_disk_loses_nothing(path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(SaveError, match="nothing was changed") as caught:
+    with full_disk(), pytest.raises(SaveError, match="nothing was changed") as caught:
         write_weights(path, {"other": np.ones(1000, np.float32)}, HEADER)
     assert isinstance(caught.value, OSError)
     assert caught.value.path == path
