@@ -191,8 +191,9 @@ def test_a_failed_write_leaves_the_old_picture_and_no_draft(
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"cannot write '.*cell\.svg' \(disk full\)") as caught:
         draw_cell(EMPTY, path)
+    assert caught.value.path == path
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
 
 

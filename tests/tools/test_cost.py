@@ -88,7 +88,10 @@ def test_channels_of_zero_are_refused(refusal: Callable[..., str], tmp_path: Pat
     file = tmp_path / "net.json"
     text = cells.spec("BNAS-A").to_json()
     file.write_text(text.replace('"channels": 36', '"channels": 0'))
-    assert refusal("cost", file) == f"{str(file)!r}: `channels` must be an integer >= 1 (got 0)"
+    assert (
+        refusal("cost", file)
+        == f"{str(file)!r}: `channels` must be an integer from 1 to 65536 (got 0)"
+    )
 
 
 @pytest.mark.parametrize("wrong", [("--rule", "mine"), ("--input-size", "0"), ("BNAS-B",)])

@@ -131,7 +131,7 @@ def test_a_place_that_cannot_be_written_is_named(
     refusal: Callable[..., str], trained: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "none" / "packed.safetensors"
-    assert f"cannot write {str(out)!r}" in refusal("pack", trained, "-o", out)
+    assert refusal("pack", trained, "-o", out) == f"no such folder: {str(out.parent)!r}"
 
 
 @pytest.mark.parametrize("command", [("pack",), ("import", "--model", "BNAS-A")])

@@ -60,7 +60,7 @@ def test_wrong_names_and_files_are_refused(
     refusal: Callable[..., str], tiny_weights: Path, tmp_path: Path
 ) -> None:
     assert "'BNAS-H'" in refusal("info", "BNAS-HH")
-    assert refusal("info", tmp_path / "no.safetensors").startswith("no such weights file")
+    assert refusal("info", tmp_path / "no.safetensors").startswith("no such file")
     assert "another architecture" in refusal("info", "BNAS-A", "--weights", tiny_weights)
 
 

@@ -150,9 +150,7 @@ def test_missing_weights_are_named(
     refusal: Callable[..., str], photo: Path, tmp_path: Path
 ) -> None:
     missing = tmp_path / "none.safetensors"
-    assert refusal("predict", photo, "--weights", missing) == (
-        f"no such weights file: {str(missing)!r}"
-    )
+    assert refusal("predict", photo, "--weights", missing) == (f"no such file: {str(missing)!r}")
 
 
 @pytest.mark.parametrize("arguments", [(), ("PHOTO", "--top", "0"), ("PHOTO", "--tops", "1")])

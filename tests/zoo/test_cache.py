@@ -195,7 +195,7 @@ def test_a_file_of_one_s_own_may_be_any(tmp_path: Path) -> None:
     own = put(tmp_path / "own", WRONG)
     assert locate(ENTRY, weights=own) == own
     assert locate(ENTRY, weights=str(own)) == own
-    with pytest.raises(WeightsFileError, match="no such weights file"):
+    with pytest.raises(WeightsFileError, match="no such file"):
         locate(ENTRY, weights=tmp_path / "none")
     with pytest.raises(WeightsFileError, match="directory"):
         locate(ENTRY, weights=tmp_path)

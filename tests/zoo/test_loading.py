@@ -65,12 +65,12 @@ def test_tensors_of_another_specification(mini_file: Path, tmp_path: Path) -> No
         zoo.load_file(path)
 
 
-def test_a_billion_cells_are_refused_at_once(mini_file: Path, tmp_path: Path) -> None:
+def test_more_cells_than_tensors_are_refused_at_once(mini_file: Path, tmp_path: Path) -> None:
     network = zoo.load_file(mini_file)
     path = tmp_path / "endless.safetensors"
-    endless = attrs.evolve(network.spec, num_cells=10**9)
+    endless = attrs.evolve(network.spec, num_cells=1000)
     write_weights(path, network.parameters.tensors, WeightsHeader(spec=endless))
-    with pytest.raises(zoo.WeightsFileError, match="1000000000 cells"):
+    with pytest.raises(zoo.WeightsFileError, match="1000 cells"):
         zoo.load_file(path)
 
 

@@ -165,15 +165,20 @@ class TestWrongCheckpoint:
         with pytest.raises(zoo.ParametersError, match="broken.pt") as caught:
             zoo.import_official(path, "BNAS-D")
         assert "\n" not in str(caught.value)
+        assert "weights_only" not in str(caught.value)  # torch's advice to run what is inside
 
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(zoo.ParametersError, match="absent.pt"):
+        with pytest.raises(zoo.WeightsFileError, match="no such file.*absent.pt"):
             zoo.import_official(tmp_path / "absent.pt", "BNAS-D")
 
     def test_code_in_a_pickle_is_refused(self, tmp_path: Path) -> None:
         torch.save({"state_dict": Path("x")}, tmp_path / "code.pt")
         with pytest.raises(zoo.ParametersError, match="code.pt"):
             zoo.import_official(tmp_path / "code.pt", "BNAS-D")
+
+    def test_model_of_another_type(self) -> None:
+        with pytest.raises(zoo.OfficialImportError, match="got NoneType"):
+            zoo.import_official({}, None)  # type: ignore[arg-type]
 
     def test_nan_is_refused(self, golden: Golden) -> None:
         state = state_of(golden("cifar_tiny_latest"))

@@ -165,9 +165,9 @@ class TestPredict:
         answer = small_network.predict(Image.new("RGB", (32, 32)))[0]
         assert answer.label == f"class {answer.index}"
 
-    @pytest.mark.parametrize("top", [0, -1])
+    @pytest.mark.parametrize("top", [0, -1, "3"])
     def test_top_below_one(self, small_network: zoo.PackedNetwork, top: int) -> None:
-        with pytest.raises(ValueError, match="`top` must be at least 1"):
+        with pytest.raises(ValueError, match="`top` must be an integer of at least 1"):
             small_network.predict(Image.new("RGB", (32, 32)), top=top)
 
 

@@ -122,9 +122,11 @@ class TestCheckpoint:
         with pytest.raises(zoo.ParametersError, match=r"missing cells\.0\.preprocess0\.conv"):
             zoo.pack({"spec": small_module.spec.to_json(), "model": state})
 
-    def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(zoo.ParametersError, match="absent.pt"):
+    def test_missing_file_and_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(zoo.WeightsFileError, match="no such file.*absent.pt"):
             zoo.pack(tmp_path / "absent.pt")
+        with pytest.raises(zoo.WeightsFileError, match="directory"):
+            zoo.pack(tmp_path)
 
 
 class TestRefused:
@@ -146,6 +148,7 @@ class TestRefused:
             ("stem.bn.running_mean", float("nan"), "finite"),
             ("stem.bn.running_var", -1.0, ">= 0"),
             ("cells.1.ops.1.conv.weight_scale", float("inf"), "finite"),
+            ("cells.1.ops.1.conv.weight_scale", -0.5, ">= 0"),
             ("cells.1.ops.1.conv.weight", float("nan"), "finite"),
         ],
     )

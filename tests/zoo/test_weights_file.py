@@ -150,7 +150,7 @@ def test_other_tensors_are_not_written(
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    refused(tmp_path / "missing", "no such weights file")
+    refused(tmp_path / "missing", "no such file")
     refused(tmp_path, "directory")
     refused(tmp_path / ("x" * 300), "cannot open")
     os.mkfifo(tmp_path / "pipe")
@@ -307,7 +307,7 @@ def test_expected_checksum(path: Path) -> None:
     assert (caught.value.expected, caught.value.actual) == ("0" * 64, right)
     assert right in str(caught.value)
     assert "0" * 64 in str(caught.value)
-    with pytest.raises(WeightsFileError, match="no such weights file"):
+    with pytest.raises(WeightsFileError, match="no such file"):
         read_weights(path.with_name("none"), expected=right)
 
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from bnas.zoo import PackedNetwork
 
 
-def refuse_same_file(source: str, out: str) -> None:
-    """Refuse to write a result over what it is made from.
+def check_output(source: str, out: str) -> None:
+    """Refuse a result that cannot be written, or would replace what it is made from.
+
+    Before the work, and not after it.
 
     Raises:
-        click.ClickException: Both are the same file.
+        click.ClickException: There is no such folder, or both are the same file.
     """
+    folder = Path(out).parent
+    if not folder.is_dir():
+        raise click.ClickException(f"no such folder: {click.format_filename(folder)!r}")
     if Path(source).exists() and Path(out).exists() and Path(source).samefile(out):
         raise click.ClickException(
             f"the result would replace what it is made from ({click.format_filename(source)!r}); "

@@ -81,7 +81,8 @@ def progress_bar(*columns: ProgressColumn | str) -> Progress:
 def _print(*parts: RenderableType) -> None:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: closed by the caller
+    width = None if is_terminal else _WIDTH_OF_A_PIPE
     # Text is printed as it is: a file may be called "[red].jpg" or ":cat:.jpg".
     console = Console(markup=False, emoji=False, highlight=False, width=width)
     with console.capture() as captured:

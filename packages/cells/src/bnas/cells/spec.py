@@ -21,6 +21,11 @@ ReductionSkip = Literal["real", "binary", "pool"]
 #: Side of the square images, in pixels, for which each template was published.
 DEFAULT_INPUT_SIZES: dict[str, int] = {"cifar": 32, "imagenet": 224}
 
+# A damaged or hostile specification must not fill the memory with layers; far above any real one.
+MAX_CELLS = 1_000
+MAX_CHANNELS = 65_536
+MAX_CLASSES = 10_000_000
+
 
 def _choice(literal: Any) -> Any:
     allowed = get_args(literal)
@@ -36,11 +41,13 @@ def _choice(literal: Any) -> Any:
     return check
 
 
-def _at_least(minimum: int) -> Any:
+def _between(minimum: int, maximum: int) -> Any:
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        if not is_integer or not minimum <= value <= maximum:
             raise SpecError(
-                f"`{attribute.name}` must be an integer >= {minimum} (got {value!r})",
+                f"`{attribute.name}` must be an integer from {minimum} to {maximum} "
+                f"(got {value!r})",
                 field=attribute.name,
                 value=value,
             )
@@ -84,12 +91,12 @@ class NetworkSpec:
 
     genotype: Genotype = field(validator=_genotype)
     template: TemplateName = field(default="cifar", validator=_choice(TemplateName))
-    num_cells: int = field(default=10, validator=_at_least(1))
-    channels: int = field(default=24, validator=_at_least(1))
-    num_classes: int = field(default=10, validator=_at_least(1))
+    num_cells: int = field(default=10, validator=_between(1, MAX_CELLS))
+    channels: int = field(default=24, validator=_between(1, MAX_CHANNELS))
+    num_classes: int = field(default=10, validator=_between(1, MAX_CLASSES))
     skip: Skip = field(default="previous", validator=_choice(Skip))
     reduction_skip: ReductionSkip = field(default="real", validator=_choice(ReductionSkip))
-    real_weight_tail: int = field(default=0, validator=_at_least(0))
+    real_weight_tail: int = field(default=0, validator=_between(0, MAX_CELLS))
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""

@@ -21,7 +21,7 @@ def check_is_file(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise WeightsFileError(f"cannot open {name} ({error})", path=path) from error
     if not is_there:
-        raise WeightsFileError(f"no such weights file: {name}", path=path)
+        raise WeightsFileError(f"no such file: {name}", path=path)
     if not is_file:
         what = "a directory, not a weights file" if is_directory else "no regular file"
         raise WeightsFileError(f"{name} is {what}", path=path)

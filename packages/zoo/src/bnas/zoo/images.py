@@ -154,6 +154,8 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{name} is a directory, not a photo", path=path)
     if not stat.S_ISREG(found.st_mode):
         raise ImageError(f"{name} is no regular file", path=path)
+    if not os.access(path, os.R_OK):
+        raise ImageError(f"cannot read {name} (permission denied)", path=path)
     if found.st_size == 0:
         raise ImageError(f"{name} is empty (0 bytes)", path=path)
 

@@ -92,8 +92,8 @@ class PackedNetwork:
             ImageError: No photo, or none that can be read.
             ValueError: `top` is below 1.
         """
-        if top < 1:
-            raise ImagesError(f"`top` must be at least 1 (got {top})")
+        if not isinstance(top, int) or top < 1:
+            raise ImagesError(f"`top` must be an integer of at least 1 (got {top!r})")
         (logits,) = self(prepare_batch([image], self.preprocessing))
         shifted = np.exp(logits.astype(np.float64) - logits.max())
         confidences = shifted / shifted.sum()

@@ -72,6 +72,10 @@ def import_official(
         ParametersError: The file is no checkpoint of tensors.
     """
     network = spec(model) if isinstance(model, str) else model
+    if not isinstance(network, NetworkSpec):
+        raise OfficialImportError(
+            f"`model` must be a name or a NetworkSpec (got {type(model).__name__})"
+        )
     state = _renamed(_read(path_or_state_dict))
     classes = state.get("classifier.bias")
     if isinstance(model, str) and classes is not None and classes.ndim == 1 and len(classes):

@@ -60,7 +60,7 @@ class Parameters:
             self.bits(self._node(name).name)
         elif not np.isfinite(tensor).all():
             raise ParametersError(f"`{name}` must hold finite numbers (got NaN or infinity)")
-        elif name.endswith("running_var") and (tensor < 0).any():
+        elif name.endswith((".running_var", ".weight_scale")) and (tensor < 0).any():
             raise ParametersError(f"`{name}` must be >= 0 (got {tensor.min()})")
 
     def _node(self, name: str) -> nodes.Node:

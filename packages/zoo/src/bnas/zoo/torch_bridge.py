@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from bnas import binops
 from bnas.cells import NetworkSpec, nodes, prune
 from bnas.cells.nn import BinaryConv2d, Network
+from bnas.zoo.checksum import check_is_file
 from bnas.zoo.errors import ParametersError
 from bnas.zoo.parameters import Parameters, from_state
 
@@ -59,14 +61,19 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Any:
     """Read a torch checkpoint without running code from it.
 
     Raises:
-        ParametersError: The file is missing, damaged, or holds more than tensors and plain values.
+        WeightsFileError: The file is missing, a directory, or no regular file.
+        ParametersError: It is damaged, or holds more than tensors and plain values.
     """
+    check_is_file(Path(path))
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, from zip, pickle and its own reader
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except PermissionError as error:
+        raise ParametersError(f"cannot read {os.fspath(path)!r} ({error.strerror})") from error
+    except Exception as error:
+        # torch raises many kinds, and its text advises to run the file's code: none of it is told.
         raise ParametersError(
-            f"{os.fspath(path)!r} cannot be read as a torch checkpoint of tensors ({reason})"
+            f"{os.fspath(path)!r} is no torch checkpoint of plain tensors, or it is truncated or "
+            "damaged; a file that holds code is not run"
         ) from error
 
 

@@ -6,7 +6,7 @@ import click
 
 from bnas.tools.extras import require
 from bnas.tools.options import FilePath, ModelName, json_option, out_option
-from bnas.tools.saving import refuse_same_file, save_and_tell
+from bnas.tools.saving import check_output, save_and_tell
 from bnas.tools.specifications import is_file_name, read_spec
 
 
@@ -30,6 +30,6 @@ def import_official(checkpoint: str, model: str, out: str, as_json: bool) -> Non
     require("import", "torch")
     from bnas import zoo
 
-    refuse_same_file(checkpoint, out)
+    check_output(checkpoint, out)
     network = read_spec(model) if is_file_name(model, ".json") else model
     save_and_tell(zoo.import_official(checkpoint, network), out, as_json=as_json)

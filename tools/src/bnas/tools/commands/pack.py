@@ -8,7 +8,7 @@ import click
 
 from bnas.tools.extras import require
 from bnas.tools.options import FilePath, json_option, out_option
-from bnas.tools.saving import refuse_same_file, save_and_tell
+from bnas.tools.saving import check_output, save_and_tell
 
 if TYPE_CHECKING:
     from bnas.zoo.packing import RealDtype
@@ -31,5 +31,5 @@ def pack(checkpoint: str, out: str, real_dtype: RealDtype, as_json: bool) -> Non
     require("pack", "torch")
     from bnas import zoo
 
-    refuse_same_file(checkpoint, out)
+    check_output(checkpoint, out)
     save_and_tell(zoo.pack(checkpoint, real_dtype=real_dtype), out, as_json=as_json)

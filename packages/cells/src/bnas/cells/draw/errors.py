@@ -18,6 +18,10 @@ class DrawError(CellsError, ValueError):
         super().__init__(message)
 
 
+class PictureWriteError(CellsError, OSError):
+    """A picture that could not be written; what was there before is intact. Has `path`."""
+
+
 class MissingExtraError(CellsError, ImportError):
     """An optional dependency that is not installed.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
 
-from bnas.cells.draw.errors import DrawError
+from bnas.cells.draw.errors import DrawError, PictureWriteError
 
 FORMATS = (".svg", ".png")
 
@@ -42,12 +43,21 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     Args:
         path: The file; what it held before is replaced.
         content: Its bytes.
+
+    Raises:
+        PictureWriteError: The file cannot be written; what was there before is intact.
     """
     target = Path(path)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         draft.write_bytes(content)
         draft.replace(target)
+    except OSError as error:
+        raise PictureWriteError(
+            f"cannot write {os.fspath(path)!r} ({error.strerror or error}); nothing was changed",
+            path=target,
+        ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
     return target
