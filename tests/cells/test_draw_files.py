@@ -190,7 +190,7 @@ def test_a_failed_write_leaves_the_old_picture_and_no_draft(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match=r"cannot write '.*cell\.svg' \(disk full\)") as caught:
         draw_cell(EMPTY, path)
     assert caught.value.path == path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -99,7 +100,7 @@ class Graph:
             shapes[node.name] = node.infer(tuple(shapes[name] for name in node.inputs))
         return shapes
 
-    @property
+    @functools.cached_property
     def channels(self) -> dict[str, int]:
         """Channels of every value."""
         channels: dict[str, int] = {}

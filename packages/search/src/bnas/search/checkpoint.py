@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
+from bnas.cells.atomic_file import draft_of
 from bnas.search.errors import CheckpointError
 
 #: Raised whenever a checkpoint of an older version cannot be resumed any more.
@@ -24,13 +22,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         path: File to write or to replace.
         state: Tensors, numbers, strings, lists and dicts.
     """
-    with _replacing(path) as file:
+    with draft_of(path) as file:
         torch.save({"format": FORMAT, **state}, file)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that `path` holds the old or the new text at any moment."""
-    with _replacing(path) as file:
+    with draft_of(path) as file:
         file.write(text.encode())
 
 
@@ -85,17 +83,3 @@ def _flat(tree: Any, prefix: str = "") -> dict[str, str]:
     for key, value in tree.items():
         leaves.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
     return leaves
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside `path` that takes its place when the block ends without an error."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

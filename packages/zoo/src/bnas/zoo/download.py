@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from bnas.zoo.atomic_file import draft_of
+from bnas.cells.atomic_file import draft_of
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import CacheError, ChecksumError, ZooError
 

@@ -21,6 +21,13 @@ class ZooError(Exception):
         self.__dict__.update(values)
 
 
+def listed(names: Iterable[str], most: int) -> str:
+    """Return at most `most` names for a message, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more
+
+
 class ImageError(ZooError, ValueError):
     """Something that is no photo, or none that can be read; `path` is None for an array."""
 

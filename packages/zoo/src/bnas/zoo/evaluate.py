@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 
-from bnas.zoo.errors import ZooError
+from bnas.zoo.errors import ZooError, listed
 from bnas.zoo.images import prepare_batch
 from bnas.zoo.network import PackedNetwork
 
@@ -147,8 +147,9 @@ def _class_indices(network: PackedNetwork, folders: list[Path], root: Path) -> l
     unknown = [folder.name for folder in folders if folder.name not in known]
     if unknown:
         raise EvaluationError(
-            f"{str(root)!r} has folders that are no classes of the network: {_listed(unknown)}; "
-            f"allowed: {_listed(list(names))}",
+            f"{str(root)!r} has folders that are no classes of the network: "
+            f"{listed(map(repr, unknown), 10)}; "
+            f"allowed: {listed(map(repr, names), 10)}",
             directory=root,
             unknown=tuple(unknown),
         )
@@ -187,8 +188,3 @@ def _ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _check_at_least_one(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise EvaluationError(f"`{name}` must be an integer >= 1 (got {value!r})")
-
-
-def _listed(names: list[str], most: int = 10) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more

@@ -57,7 +57,7 @@ def load_file(path: str | os.PathLike[str], *, expected: str | None = None) -> P
     """
     header, tensors = read_weights(path, expected=expected)
     if header.spec.num_cells > len(tensors):
-        # Each cell has tensors: do not build the graph of a billion of them to find that out.
+        # Each cell has tensors: do not build the graph of a thousand to find that out.
         raise WeightsFileError(
             f"{os.fspath(path)!r} states {header.spec.num_cells} cells and holds "
             f"{len(tensors)} tensors only",

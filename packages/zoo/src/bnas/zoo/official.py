@@ -18,9 +18,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from bnas.cells import Graph, NetworkSpec, nodes, prune, spec, zero_channels
+from bnas.cells import Graph, NetworkSpec, list_specs, nodes, prune, spec, zero_channels
 from bnas.cells.folding import fold_batch_norm
-from bnas.zoo.errors import OfficialImportError
+from bnas.zoo.errors import OfficialImportError, listed
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.parameters import expected_tensors, from_state
 
@@ -156,8 +156,8 @@ def _check_keys(graph: Graph, state: dict[str, np.ndarray], model: str) -> None:
     fitting = _fitting_model(state)
     remedy = f"; the tensors fit {fitting}" if fitting else ""
     raise OfficialImportError(
-        f"the checkpoint is not {model}{remedy}: missing {_listed(missing)}; unknown "
-        f"{_listed(extra)}; wrong shape {_listed(misshapen)}",
+        f"the checkpoint is not {model}{remedy}: missing {listed(missing, 4)}; unknown "
+        f"{listed(extra, 4)}; wrong shape {listed(misshapen, 4)}",
         missing=tuple(missing),
         extra=tuple(extra),
         misshapen=tuple(misshapen),
@@ -166,8 +166,6 @@ def _check_keys(graph: Graph, state: dict[str, np.ndarray], model: str) -> None:
 
 def _fitting_model(state: dict[str, np.ndarray]) -> str | None:
     """Return the published network that has exactly these tensors, if there is one."""
-    from bnas.cells import list_specs
-
     shapes = {name: value.shape for name, value in state.items() if "classifier" not in name}
     for name in list_specs():
         graph = attrs.evolve(spec(name), real_weight_tail=REAL_WEIGHT_TAIL).lower()
@@ -175,11 +173,6 @@ def _fitting_model(state: dict[str, np.ndarray]) -> str | None:
         if shapes == {key: shape for key, shape in wanted.items() if "classifier" not in key}:
             return name
     return None
-
-
-def _listed(names: list[str], most: int = 4) -> str:
-    shown = ", ".join(names[:most]) or "none"
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _binarise_latents(graph: Graph, state: dict[str, np.ndarray]) -> None:

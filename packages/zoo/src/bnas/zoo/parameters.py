@@ -14,7 +14,7 @@ from attrs import frozen
 from bnas import binops
 from bnas.cells import Graph, nodes
 from bnas.cells.folding import fold_batch_norm
-from bnas.zoo.errors import ParametersError
+from bnas.zoo.errors import ParametersError, listed
 from bnas.zoo.program.thresholds import Affine
 
 _FLOATS = (np.float16, np.float32)
@@ -41,7 +41,7 @@ class Parameters:
         if missing or extra:
             raise ParametersError(
                 "tensors must be those of the network's graph "
-                f"(missing {_shown(missing)}; unknown {_shown(extra)})",
+                f"(missing {listed(missing, 5)}; unknown {listed(extra, 5)})",
                 missing=tuple(missing),
                 extra=tuple(extra),
             )
@@ -172,10 +172,3 @@ def in_half_precision(parameters: Parameters) -> Parameters:
             for name, tensor in parameters.tensors.items()
         },
     )
-
-
-def _shown(names: list[str], most: int = 5) -> str:
-    if not names:
-        return "none"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

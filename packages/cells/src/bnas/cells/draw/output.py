@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import uuid
 from pathlib import Path
 
+from bnas.cells.atomic_file import draft_of
 from bnas.cells.draw.errors import DrawError, PictureWriteError
 
 FORMATS = (".svg", ".png")
@@ -48,16 +47,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
         PictureWriteError: The file cannot be written; what was there before is intact.
     """
     target = Path(path)
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        draft.write_bytes(content)
-        draft.replace(target)
+        with draft_of(target) as file:
+            file.write(content)
     except OSError as error:
         raise PictureWriteError(
             f"cannot write {os.fspath(path)!r} ({error.strerror or error}); nothing was changed",
             path=target,
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
     return target
