@@ -70,7 +70,7 @@ def test_loading_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_another_format_is_refused(tmp_path: Path, state: object) -> None:
     path = tmp_path / "c.pt"
     torch.save(state, path)
-    with pytest.raises(search.CheckpointError, match="must be a checkpoint of format 1"):
+    with pytest.raises(search.CheckpointError, match="must be a checkpoint of format 2"):
         load_checkpoint(path)
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bnas import search
-from bnas.search.data import augment, generator, prepare, split_holdout
+from bnas.search.augmentation import crop_and_flip, evaluation_batch
+from bnas.search.image_set import split_holdout
+from bnas.search.randomness import generator
 
 Coloured = Callable[[int, int], search.ImageSet]
 IDENTITY = search.Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -148,7 +150,9 @@ def test_the_digest_sees_pixels_labels_and_names(coloured: Coloured) -> None:
 
 def test_augmentation_is_a_function_of_its_generator(coloured: Coloured) -> None:
     images = coloured(20, 0).images
-    first, second, other = (augment(images, generator(7, "augment", 0, step)) for step in (3, 3, 4))
+    first, second, other = (
+        crop_and_flip(images, generator(7, "augment", 0, step)) for step in (3, 3, 4)
+    )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
@@ -156,7 +160,7 @@ def test_augmentation_is_a_function_of_its_generator(coloured: Coloured) -> None
 @given(padding=st.integers(0, 3), flip=st.booleans(), seed=st.integers(0, 1000))
 def test_every_augmented_image_is_a_crop_of_its_own(padding: int, flip: bool, seed: int) -> None:
     images = torch.randint(1, 256, (6, 3, 4, 5), generator=generator(seed, "x")).to(torch.uint8)
-    result = augment(images, generator(seed, "y"), crop_padding=padding, flip=flip)
+    result = crop_and_flip(images, generator(seed, "y"), crop_padding=padding, flip=flip)
     padded = torch.nn.functional.pad(images, (padding,) * 4)
     for image, source in zip(result, padded, strict=True):
         crops = [
@@ -170,10 +174,10 @@ def test_every_augmented_image_is_a_crop_of_its_own(padding: int, flip: bool, se
 
 def test_crops_and_flips_take_every_value() -> None:
     images = torch.arange(1, 10, dtype=torch.uint8).reshape(1, 1, 3, 3).expand(400, 3, 3, 3)
-    flips = augment(images, generator(0), crop_padding=0)
+    flips = crop_and_flip(images, generator(0), crop_padding=0)
     mirrored = (flips[:, 0, 0, 0] == 3).sum()
     assert 150 < mirrored < 250
-    crops = augment(images, generator(0), crop_padding=1, flip=False)
+    crops = crop_and_flip(images, generator(0), crop_padding=1, flip=False)
     assert len({tuple(image.flatten().tolist()) for image in crops}) == 9
 
 
@@ -181,12 +185,12 @@ def test_prepare_normalises() -> None:
     images = torch.tensor([0, 255, 51], dtype=torch.uint8).reshape(1, 3, 1, 1)
     normalization = search.Normalization((0.5, 0.5, 0.1), (0.5, 0.25, 0.1))
     expected = torch.tensor([-1.0, 2.0, 1.0])
-    assert torch.allclose(prepare(images, normalization).flatten(), expected)
+    assert torch.allclose(evaluation_batch(images, normalization).flatten(), expected)
 
 
 def test_prepare_resizes_without_changing_a_constant() -> None:
     images = torch.full((2, 3, 9, 9), 51, dtype=torch.uint8)
-    small = prepare(images, IDENTITY, side=4)
+    small = evaluation_batch(images, IDENTITY, side=4)
     assert small.shape == (2, 3, 4, 4)
     assert torch.allclose(small, torch.tensor(0.2))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnas.search import Recipe, RecipeError, list_recipes, load_recipe
+from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ from bnas.search import Recipe, RecipeError, list_recipes, load_recipe
         ({"learning_rate": "fast"}, "(got 'fast')"),
         ({"learning_rate": float("nan")}, "(got nan)"),
         ({"learning_rate": float("inf")}, "(got inf)"),
-        ({"optimizer": "lion"}, "`optimizer` must be one of ('adam', 'sgd') (got 'lion')"),
-        ({"schedule": "step"}, "('one-cycle', 'cosine')"),
+        ({"optimizer": "lion"}, "`optimizer` must be one of ('adam', 'adamw', 'sgd') (got 'lion')"),
+        ({"schedule": "step"}, "('one-cycle', 'cosine', 'linear')"),
         ({"precision": "float16"}, "`precision`"),
         ({"momentum": 1.0}, "`momentum` must be a number >= 0 and <= 0.999 (got 1.0)"),
         ({"warmup_fraction": 0.95}, "`warmup_fraction`"),
@@ -33,7 +33,32 @@ from bnas.search import Recipe, RecipeError, list_recipes, load_recipe
         ({"seed": -1}, "`seed`"),
         ({"crop_padding": -1}, "`crop_padding`"),
         ({"flip": 1}, "`flip` must be true or false (got 1)"),
-        ({"compile": "yes"}, "`compile`"),
+        ({"engine": "yes"}, "`engine` must be one of ('eager', 'compiled', 'fused')"),
+        ({"engine": "fused"}, "needs `precision` = 'bfloat16' and `binarize` = 'all'"),
+        (
+            {"engine": "fused", "precision": "bfloat16", "binarize": "none"},
+            "(got 'bfloat16', 'none')",
+        ),
+        (
+            {"engine": "fused", "precision": "bfloat16", "official_sign": True},
+            "needs `official_sign` = false",
+        ),
+        ({"binarize": "some"}, "`binarize`"),
+        ({"restart_epochs": -1}, "`restart_epochs`"),
+        ({"restart_epochs": 5}, "needs `schedule` = 'cosine' (got 'one-cycle')"),
+        ({"gradient_clip": -1}, "`gradient_clip`"),
+        ({"mixup_strength": -0.1}, "`mixup_strength`"),
+        ({"cutmix_strength": float("nan")}, "`cutmix_strength`"),
+        ({"drop_path": 1.0}, "`drop_path`"),
+        ({"average_decay": 1.0}, "`average_decay`"),
+        ({"distillation_weight": 2}, "`distillation_weight`"),
+        ({"distillation_temperature": 0}, "`distillation_temperature`"),
+        ({"evaluation_resize": -1}, "`evaluation_resize`"),
+        ({"area": [0.5]}, "must be empty or 2 numbers >= 0 and <= 1 (got [0.5])"),
+        ({"area": [0.1, 2.0]}, "(got [0.1, 2.0])"),
+        ({"area": 0.5}, "(got [0.5])"),
+        ({"area": [0.1, 1.0]}, "`area` takes the place of `crop_padding`"),
+        ({"color_jitter": [0.4, 0.4]}, "must be empty or 4 numbers"),
         ({"official_sign": None}, "`official_sign`"),
         ({"official_gradient": 0}, "`official_gradient`"),
         ({"resolutions": [[0.5, 16]]}, "must sum to 1 (got 0.5)"),
@@ -55,7 +80,10 @@ def test_epochs_have_to_be_said() -> None:
 
 
 def test_a_recipe_survives_its_dict() -> None:
-    recipe = Recipe(epochs=3, resolutions=((0.5, 16), (0.5, 32)), optimizer="sgd", compile=True)
+    stages = ((0.5, 16), (0.5, 32))
+    recipe = Recipe(
+        epochs=3, resolutions=stages, optimizer="sgd", color_jitter=(0.4, 0.4, 0.4, 0.2)
+    )
     assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
@@ -103,3 +131,42 @@ def test_every_shipped_recipe_is_valid(name: str) -> None:
 def test_the_first_recipe_ends_at_the_size_of_cifar() -> None:
     recipe = load_recipe("cpu-first")
     assert recipe.side_at(recipe.epochs - 1) == 32
+
+
+def test_fields_are_changed_by_name() -> None:
+    recipe = Recipe(epochs=3)
+    found = changed(recipe, ["epochs=20", "optimizer=sgd", "flip = false", "area=[]", "seed=1"])
+    assert (found.epochs, found.optimizer, found.flip, found.area, found.seed) == (
+        20,
+        "sgd",
+        False,
+        (),
+        1,
+    )
+    assert changed(recipe, []) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epochs", "a change of a recipe must be FIELD=VALUE (got 'epochs')"),
+        ("epoch=3", "unknown fields ['epoch']"),
+        ("epochs=many", "(got 'many')"),
+    ],
+)
+def test_changes_that_make_no_sense_are_refused(change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        changed(Recipe(epochs=3), [change])
+
+
+def test_the_papers_recipes_are_the_papers() -> None:
+    cifar, imagenet = load_recipe("paper-cifar10"), load_recipe("paper-imagenet")
+    assert (cifar.epochs, cifar.batch_size, cifar.learning_rate) == (600, 256, 0.05)
+    assert (cifar.weight_decay, cifar.drop_path, cifar.schedule) == (3e-6, 0.2, "one-cycle")
+    assert (imagenet.epochs, imagenet.batch_size, imagenet.learning_rate) == (250, 512, 0.1)
+    assert (imagenet.weight_decay, imagenet.restart_epochs) == (3e-5, 50)
+    assert (imagenet.gradient_clip, imagenet.label_smoothing) == (5.0, 0.1)
+    for recipe in (cifar, imagenet):
+        assert recipe.optimizer == "sgd"
+        assert recipe.official_gradient
+        assert recipe.weight_decay == recipe.latent_weight_decay

@@ -17,7 +17,7 @@ import torch
 
 from bnas import cells, search
 from bnas.cells.nn import Network
-from bnas.search import run as run_module
+from bnas.search import epoch as epoch_module
 
 Coloured = Callable[[int, int], search.ImageSet]
 #: 3 steps an epoch of the 50 images, 2 images left over.
@@ -25,6 +25,8 @@ RECIPE = search.Recipe(
     epochs=2, batch_size=16, learning_rate=5e-3, crop_padding=1, resolutions=((0.5, 8), (0.5, 12))
 )
 STEPS = 6
+#: Stops after the next step.
+STOP = search.RunOptions(time_limit_s=0)
 
 
 class Interruption(Exception):
@@ -52,7 +54,7 @@ def bits(directory: Path) -> dict[str, Any]:
         for index, slots in last["optimizer"]["state"].items()
         for key, value in slots.items()
     }
-    history = [{**record, "images_per_s": None} for record in final["history"]]
+    history = [{**record, "images_per_s": None, "seconds": None} for record in final["history"]]
     return {"tensors": final["model"] | moments, "history": history, "top1": final["holdout_top1"]}
 
 
@@ -93,18 +95,20 @@ def test_learns_two_colours(
     assert search.evaluate(loaded, data.holdout, normalization) == result.holdout
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_bfloat16_and_both_optimizers_learn(
-    tmp_path: Path, optimizer: Any, tiny_spec: cells.NetworkSpec, coloured: Coloured
+@pytest.mark.parametrize("engine", ["eager", "fused"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_bfloat16_and_all_optimizers_learn(
+    tmp_path: Path, optimizer: Any, engine: Any, tiny_spec: cells.NetworkSpec, coloured: Coloured
 ) -> None:
     data = search.TrainingData(coloured(320, 1), coloured(200, 2))
-    rate = {"adam": 5e-3, "sgd": 5e-2}[optimizer]
+    rate = 5e-2 if optimizer == "sgd" else 5e-3
     recipe = attrs.evolve(
         RECIPE,
         epochs=3,
         optimizer=optimizer,
         learning_rate=rate,
         precision="bfloat16",
+        engine=engine,
         label_smoothing=0.1,
         official_gradient=optimizer == "sgd",
         schedule="cosine",
@@ -154,7 +158,7 @@ def test_a_time_limit_at_every_step_changes_no_bit(
     uninterrupted: dict[str, Any],
 ) -> None:
     pieces = 1
-    while not search.train(tiny_spec, RECIPE, data, tmp_path, time_limit_s=0).completed:
+    while not search.train(tiny_spec, RECIPE, data, tmp_path, options=STOP).completed:
         pieces += 1
     assert pieces == STEPS + 1
     assert_same_bits(bits(tmp_path), uninterrupted)
@@ -167,7 +171,7 @@ def test_checkpoints_within_an_epoch_are_resumed_from(
     data: search.TrainingData,
     uninterrupted: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(run_module, "CHECKPOINT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(epoch_module, "CHECKPOINT_INTERVAL_S", 0.0)
     with pytest.raises(Interruption):
         search.train(tiny_spec, RECIPE, data, tmp_path, progress=stopping_after(5))
     state = search.load_checkpoint(tmp_path / "checkpoint.pt")
@@ -229,10 +233,10 @@ def test_a_kill_changes_no_bit(
 def test_an_interruption_of_compiled_bfloat16_changes_no_bit(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:
-    recipe = attrs.evolve(RECIPE, compile=True, precision="bfloat16", resolutions=())
+    recipe = attrs.evolve(RECIPE, engine="compiled", precision="bfloat16", resolutions=())
     search.train(tiny_spec, recipe, data, tmp_path / "whole")
     for _ in range(2):
-        search.train(tiny_spec, recipe, data, tmp_path / "cut", time_limit_s=0)
+        search.train(tiny_spec, recipe, data, tmp_path / "cut", options=STOP)
         torch.compiler.reset()
     assert search.train(tiny_spec, recipe, data, tmp_path / "cut").completed
     assert_same_bits(bits(tmp_path / "cut"), bits(tmp_path / "whole"))
@@ -271,7 +275,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(
     data: search.TrainingData,
     coloured: Coloured,
 ) -> None:
-    search.train(tiny_spec, RECIPE, data, tmp_path, time_limit_s=0)
+    search.train(tiny_spec, RECIPE, data, tmp_path, options=STOP)
     spec = attrs.evolve(tiny_spec, channels=6)
     recipe = attrs.evolve(RECIPE, learning_rate=1e-3)
     other = attrs.evolve(data, holdout=coloured(30, 3))
@@ -318,7 +322,7 @@ def test_parameters_that_are_not_finite_are_never_saved(
 ) -> None:
     monkeypatch.setattr("bnas.search.optimizer.learning_rate_at", lambda *_: math.inf)
     with pytest.raises(search.DivergenceError, match="no checkpoint yet") as caught:
-        search.train(tiny_spec, RECIPE, data, tmp_path, time_limit_s=0)
+        search.train(tiny_spec, RECIPE, data, tmp_path, options=STOP)
     assert caught.value.checkpoint is None
     assert list(tmp_path.iterdir()) == []
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_DRAFT_PREFIX, _DRAFT_SUFFIX = ".bnas-", ".part"
+
 
 @contextlib.contextmanager
 def draft_of(path: Path) -> Iterator[BinaryIO]:
@@ -20,7 +22,7 @@ def draft_of(path: Path) -> Iterator[BinaryIO]:
         OSError: The draft cannot be written; what was there before is intact and the draft gone.
     """
     place = Path(os.path.realpath(path))  # through a link, to replace the file and not the link
-    draft = place.with_name(f".bnas-{secrets.token_hex(8)}.part")
+    draft = place.with_name(f"{_DRAFT_PREFIX}{secrets.token_hex(8)}{_DRAFT_SUFFIX}")
     try:
         with draft.open("xb") as file:
             yield file
@@ -30,3 +32,9 @@ def draft_of(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):  # gone if all went well; else the first error counts
             draft.unlink()
+
+
+def remove_drafts(directory: Path) -> None:
+    """Remove the drafts that killed writers left in a directory to which nobody writes now."""
+    for draft in directory.glob(f"{_DRAFT_PREFIX}*{_DRAFT_SUFFIX}"):
+        draft.unlink(missing_ok=True)

@@ -1,27 +1,29 @@
 """Training, and in later versions the search, of binary networks."""
 
+from bnas.search.budget import fit_to_budget
 from bnas.search.checkpoint import load_checkpoint
-from bnas.search.data import (
-    CIFAR,
-    IMAGENET,
-    ImageSet,
-    Normalization,
-    TrainingData,
-    load_training_data,
-    read_images,
-)
 from bnas.search.discretize import discretize, mean_entropy
 from bnas.search.errors import (
     ArchParamsError,
     CheckpointError,
     DataError,
     DivergenceError,
+    OutOfMemoryError,
     RecipeError,
     SearchError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics
-from bnas.search.recipe import Recipe, list_recipes, load_recipe
+from bnas.search.image_set import (
+    CIFAR,
+    IMAGENET,
+    ImageSet,
+    Normalization,
+    TrainingData,
+)
+from bnas.search.options import RunOptions
+from bnas.search.reading import load_training_data, read_images
+from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
 from bnas.search.trainer import TrainResult, train
 
@@ -36,14 +38,18 @@ __all__ = [
     "EpochMetrics",
     "ImageSet",
     "Normalization",
+    "OutOfMemoryError",
     "Recipe",
     "RecipeError",
+    "RunOptions",
     "SearchError",
     "StepMetrics",
     "TrainResult",
     "TrainingData",
+    "changed",
     "discretize",
     "evaluate",
+    "fit_to_budget",
     "list_recipes",
     "load_checkpoint",
     "load_recipe",

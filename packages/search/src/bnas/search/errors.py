@@ -65,3 +65,32 @@ class DivergenceError(SearchError, ArithmeticError):
             f"{what} is not finite at epoch {epoch}, step {step} (both from 0); {kept}. "
             "Lower `learning_rate`, or train in float32"
         )
+
+
+class MissingExtraError(SearchError, ImportError):
+    """An optional dependency that is not installed.
+
+    Attributes:
+        extra: The extra of this distribution that brings it, for instance ``"plot"``.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Say what needs it, and how to get it."""
+        self.extra = extra
+        super().__init__(f"{what} need more: pip install 'bnas-search[{extra}]'")
+
+
+class OutOfMemoryError(SearchError, MemoryError):
+    """A batch that does not fit into the memory of the GPU.
+
+    Attributes:
+        batch_size: Images a step.
+    """
+
+    def __init__(self, batch_size: int, reason: str) -> None:
+        """Say which batch size to try."""
+        self.batch_size = batch_size
+        super().__init__(
+            f"a batch of {batch_size} images does not fit into the memory of the GPU; try "
+            f"`batch_size` = {max(batch_size // 2, 2)} ({reason.splitlines()[0] if reason else ''})"
+        )

@@ -6,8 +6,10 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from bnas.search.data import ImageSet, Normalization, prepare
+from bnas.cells import Normalization
+from bnas.search.augmentation import evaluation_batch
 from bnas.search.errors import DataError
+from bnas.search.image_set import ImageSet
 
 
 @frozen
@@ -32,6 +34,7 @@ def evaluate(
     normalization: Normalization,
     *,
     side: int | None = None,
+    resize: int | None = None,
     batch_size: int = 250,
 ) -> Accuracy:
     """Return the accuracy of `network` in evaluation mode, in float32.
@@ -42,6 +45,7 @@ def evaluate(
         images: Images and labels.
         normalization: Statistics with which the network was trained.
         side: Height and width in pixels to which images are resized; None for their own.
+        resize: Resize the shorter side to so many pixels and cut `side` pixels out of the centre.
         batch_size: Images at once.
 
     Raises:
@@ -51,17 +55,18 @@ def evaluate(
         raise DataError("`images` must hold at least one image (got none)")
     was_training = network.training
     network.eval()
-    first = among_five = 0
+    hits = torch.zeros(2, dtype=torch.int64, device=images.labels.device)
     for start in range(0, len(images), batch_size):
-        batch = prepare(images.images[start : start + batch_size], normalization, side)
-        hits = _hits(network(batch), images.labels[start : start + batch_size])
-        first += hits[0]
-        among_five += hits[1]
+        pixels = images.images[start : start + batch_size]
+        logits = network(evaluation_batch(pixels, normalization, side, resize))
+        hits += _hits(logits, images.labels[start : start + batch_size])
     network.train(was_training)
+    first, among_five = hits.tolist()
     total = len(images)
     return Accuracy(100 * first / total, 100 * among_five / total, total)
 
 
-def _hits(logits: Tensor, labels: Tensor) -> tuple[int, int]:
+def _hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return how often the label is first, and among the first five: int64 (2,)."""
     best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-    return int(best[:, 0].sum()), int(best.sum())
+    return torch.stack([best[:, 0].sum(), best.sum()])

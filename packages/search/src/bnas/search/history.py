@@ -23,6 +23,7 @@ class EpochMetrics:
         train_top1: Percent, over the augmented training batches as they were met.
         holdout_top1: Percent, over the held-out images after the epoch.
         images_per_s: Training throughput of the process that finished the epoch.
+        seconds: Wall time of the epoch's training, in all processes one after the other.
     """
 
     epoch: int
@@ -32,10 +33,16 @@ class EpochMetrics:
     train_top1: float
     holdout_top1: float
     images_per_s: float
+    seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
         return attrs.asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> EpochMetrics:
+        """Build a record from what `to_dict` returns."""
+        return cls(**record)
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from bnas.search.schedule import learning_rate_at, momentum_at
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return Adam or SGD over two groups: real parameters, then latent weights."""
+    """Return Adam, AdamW or SGD over two groups: real parameters, then latent weights."""
     latent = [m.weight for m in network.modules() if isinstance(m, BinaryConv2d)]
     known = {id(parameter) for parameter in latent}
     real = [parameter for parameter in network.parameters() if id(parameter) not in known]
@@ -19,9 +19,11 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": real, "weight_decay": recipe.weight_decay},
         {"params": latent, "weight_decay": recipe.latent_weight_decay},
     ]
+    rate = recipe.learning_rate
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
-    return torch.optim.Adam(groups, lr=recipe.learning_rate)
+        return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, fused=True)
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, lr=rate, fused=True)
 
 
 def set_schedule(

@@ -2,84 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 
 from bnas.search.errors import RecipeError
+from bnas.search.recipe_fields import (
+    Resolutions,
+    as_tuple,
+    check_stages,
+    choice,
+    flag,
+    integer,
+    numbers,
+    real,
+    stages,
+)
 
-OptimizerName = Literal["adam", "sgd"]
-ScheduleName = Literal["one-cycle", "cosine"]
+OptimizerName = Literal["adam", "adamw", "sgd"]
+ScheduleName = Literal["one-cycle", "cosine", "linear"]
 Precision = Literal["float32", "bfloat16"]
-
-Resolutions = tuple[tuple[float, int], ...]
-_Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _choice(literal: Any) -> _Check:
-    allowed = get_args(literal)
-
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value not in allowed:
-            raise RecipeError(f"`{attribute.name}` must be one of {allowed} (got {value!r})")
-
-    return check
-
-
-def _integer(minimum: int) -> _Check:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise RecipeError(f"`{attribute.name}` must be an integer >= {minimum} (got {value!r})")
-
-    return check
-
-
-def _real(minimum: float, maximum: float = math.inf, *, above: bool = False) -> _Check:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        within = is_number and math.isfinite(value) and minimum <= value <= maximum
-        if within and not (above and value == minimum):
-            return
-        sign = ">" if above else ">="
-        bound = "" if maximum == math.inf else f" and <= {maximum}"
-        raise RecipeError(
-            f"`{attribute.name}` must be a number {sign} {minimum}{bound} (got {value!r})"
-        )
-
-    return check
-
-
-def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, bool):
-        raise RecipeError(f"`{attribute.name}` must be true or false (got {value!r})")
-
-
-def _stages(value: Iterable[Any]) -> Resolutions:
-    try:
-        return tuple((fraction, side) for fraction, side in value)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(
-            f"`resolutions` must be pairs (fraction of the epochs, side in pixels) (got {value!r})"
-        ) from error
-
-
-def _check_stages(_: Any, __: Any, stages: Resolutions) -> None:
-    for fraction, side in stages:
-        if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-            raise RecipeError(
-                f"a fraction in `resolutions` must be > 0 and <= 1 (got {fraction!r})"
-            )
-        if not isinstance(side, int) or isinstance(side, bool) or side < 8:
-            raise RecipeError(f"a side in `resolutions` must be an integer >= 8 (got {side!r})")
-    total = sum(fraction for fraction, _ in stages)
-    if stages and abs(total - 1) > 1e-6:
-        raise RecipeError(f"the fractions in `resolutions` must sum to 1 (got {total})")
+Engine = Literal["eager", "compiled", "fused"]
+Binarize = Literal["all", "activations", "none"]
 
 
 @frozen(kw_only=True)
@@ -88,48 +37,103 @@ class Recipe:
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images a step; the remainder of an epoch that fills no batch is left out.
+        batch_size: Images a step, of all processes together; the remainder of an epoch that fills
+            no batch is left out.
         learning_rate: The largest one of the schedule.
-        optimizer: ``"adam"`` (betas 0.9, 0.999) or ``"sgd"`` (with momentum).
-        momentum: Of SGD with the cosine schedule; the one-cycle schedule moves it itself.
-        schedule: ``"one-cycle"`` or ``"cosine"``; see `bnas.search.schedule`.
+        optimizer: ``"adam"`` and ``"adamw"`` (betas 0.9, 0.999) or ``"sgd"`` (with momentum).
+        momentum: Of SGD with other schedules than one-cycle, which moves it itself.
+        schedule: ``"one-cycle"``, ``"cosine"`` or ``"linear"``; see `bnas.search.schedule`.
         warmup_fraction: Fraction of all steps in which the learning rate rises.
+        restart_epochs: With ``"cosine"``, start again at the peak every so many epochs; 0: never.
         weight_decay: L2 decay of every parameter that is not a latent weight.
         latent_weight_decay: L2 decay of latent weights. It moves them towards the sign change, it
             does not make the network smaller.
+        gradient_clip: Largest norm of all gradients together, as the authors take it
+            (`bnas.search.clipping`); 0 for no limit.
         label_smoothing: Probability mass spread evenly over the classes.
+        mixup_strength: Both parameters of mixup's Beta distribution; 0 for no mixup.
+        cutmix_strength: The same of cutmix; with mixup too, a coin is thrown for every batch.
+        drop_path: Probability with which an edge's output is dropped in the last step; it rises
+            linearly from 0.
+        average_decay: Of the exponential moving average of the weights, which then is the result;
+            0 for none.
+        distillation_weight: Share of the teacher in the loss, if there is one.
+        distillation_temperature: Divides the logits of both before they are compared.
         seed: Of the initial weights, the data order and the augmentation.
         crop_padding: Pixels of zeros around an image before the random crop; 0 for no crop.
         flip: Flip every other image horizontally, at random.
+        area: Least and largest share of the area of a random resized crop, which then takes the
+            place of the padded one; empty for none.
+        color_jitter: Brightness, contrast, saturation and hue, as torchvision means them; empty for
+            none.
         resolutions: (fraction of the epochs, side in pixels) of successive stages, to which batches
             are resized; empty for the images' own size throughout.
+        evaluation_resize: Held-out images are resized to so many pixels before their centre is cut
+            out; 0 to resize them to the side of the stage.
         precision: Of the forward and backward pass; ``"bfloat16"`` is torch's autocast.
-        compile: Run the network through `torch.compile`, which needs a C++ compiler.
+        engine: ``"eager"``; ``"compiled"``, through `torch.compile`, which needs a C++ compiler; or
+            ``"fused"``, the passes of `bnas.search.fused` on a CPU, in bfloat16 only.
+        binarize: ``"all"``; ``"activations"``, the first of two stages, with real weights; or
+            ``"none"``, the float twin that teaches.
         official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
         official_gradient: Multiply latent gradients by n * (1 - 1/C_in), as the authors' code does.
 
     Raises:
-        RecipeError: A field is outside its range.
+        RecipeError: A field is outside its range, or two of them exclude each other.
     """
 
-    epochs: int = field(validator=_integer(1))
-    batch_size: int = field(default=128, validator=_integer(2))
-    learning_rate: float = field(default=2e-3, validator=_real(0, above=True))
-    optimizer: OptimizerName = field(default="adam", validator=_choice(OptimizerName))
-    momentum: float = field(default=0.9, validator=_real(0, 0.999))
-    schedule: ScheduleName = field(default="one-cycle", validator=_choice(ScheduleName))
-    warmup_fraction: float = field(default=0.15, validator=_real(0, 0.9))
-    weight_decay: float = field(default=0.0, validator=_real(0))
-    latent_weight_decay: float = field(default=0.0, validator=_real(0))
-    label_smoothing: float = field(default=0.0, validator=_real(0, 0.999))
-    seed: int = field(default=0, validator=_integer(0))
-    crop_padding: int = field(default=4, validator=_integer(0))
-    flip: bool = field(default=True, validator=_flag)
-    resolutions: Resolutions = field(default=(), converter=_stages, validator=_check_stages)
-    precision: Precision = field(default="float32", validator=_choice(Precision))
-    compile: bool = field(default=False, validator=_flag)
-    official_sign: bool = field(default=False, validator=_flag)
-    official_gradient: bool = field(default=False, validator=_flag)
+    epochs: int = field(validator=integer(1))
+    batch_size: int = field(default=128, validator=integer(2))
+    learning_rate: float = field(default=2e-3, validator=real(0, above=True))
+    optimizer: OptimizerName = field(default="adam", validator=choice(OptimizerName))
+    momentum: float = field(default=0.9, validator=real(0, 0.999))
+    schedule: ScheduleName = field(default="one-cycle", validator=choice(ScheduleName))
+    warmup_fraction: float = field(default=0.15, validator=real(0, 0.9))
+    restart_epochs: int = field(default=0, validator=integer(0))
+    weight_decay: float = field(default=0.0, validator=real(0))
+    latent_weight_decay: float = field(default=0.0, validator=real(0))
+    gradient_clip: float = field(default=0.0, validator=real(0))
+    label_smoothing: float = field(default=0.0, validator=real(0, 0.999))
+    mixup_strength: float = field(default=0.0, validator=real(0))
+    cutmix_strength: float = field(default=0.0, validator=real(0))
+    drop_path: float = field(default=0.0, validator=real(0, 0.9))
+    average_decay: float = field(default=0.0, validator=real(0, 0.99999))
+    distillation_weight: float = field(default=0.0, validator=real(0, 1))
+    distillation_temperature: float = field(default=4.0, validator=real(0, above=True))
+    seed: int = field(default=0, validator=integer(0))
+    crop_padding: int = field(default=4, validator=integer(0))
+    flip: bool = field(default=True, validator=flag)
+    area: tuple[float, ...] = field(default=(), converter=as_tuple, validator=numbers(2, 1))
+    color_jitter: tuple[float, ...] = field(
+        default=(), converter=as_tuple, validator=numbers(4, 10)
+    )
+    resolutions: Resolutions = field(default=(), converter=stages, validator=check_stages)
+    evaluation_resize: int = field(default=0, validator=integer(0))
+    precision: Precision = field(default="float32", validator=choice(Precision))
+    engine: Engine = field(default="eager", validator=choice(Engine))
+    binarize: Binarize = field(default="all", validator=choice(Binarize))
+    official_sign: bool = field(default=False, validator=flag)
+    official_gradient: bool = field(default=False, validator=flag)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse combinations that cannot be."""
+        fused = self.engine == "fused"
+        if fused and (self.precision, self.binarize) != ("bfloat16", "all"):
+            raise RecipeError(
+                "`engine` = 'fused' needs `precision` = 'bfloat16' and `binarize` = 'all' "
+                f"(got {self.precision!r}, {self.binarize!r})"
+            )
+        if fused and self.official_sign:
+            raise RecipeError("`engine` = 'fused' needs `official_sign` = false (got true)")
+        if self.restart_epochs and self.schedule != "cosine":
+            raise RecipeError(
+                f"`restart_epochs` needs `schedule` = 'cosine' (got {self.schedule!r})"
+            )
+        if self.area and self.crop_padding:
+            raise RecipeError(
+                f"`area` takes the place of `crop_padding`, which must be 0 then "
+                f"(got area={list(self.area)}, crop_padding={self.crop_padding})"
+            )
 
     def side_at(self, epoch: int) -> int | None:
         """Return the side in pixels to which batches of `epoch` are resized, or None for their own.
@@ -148,6 +152,7 @@ class Recipe:
         """Return the recipe as numbers, strings and lists, ready for TOML or JSON."""
         data = attrs.asdict(self)
         data["resolutions"] = [list(stage) for stage in self.resolutions]
+        data["area"], data["color_jitter"] = list(self.area), list(self.color_jitter)
         return data
 
     @classmethod
@@ -187,6 +192,28 @@ def load_recipe(source: str | Path) -> Recipe:
         return Recipe.from_dict(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source} is not TOML ({error})") from error
+
+
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """Return a recipe with some of its fields changed.
+
+    Args:
+        recipe: The recipe.
+        changes: Such as ``epochs=20``; the value as in TOML, strings without quotes too.
+
+    Raises:
+        RecipeError: Not a field and a value, an unknown field, or a value outside its range.
+    """
+    fields: dict[str, Any] = {}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise RecipeError(f"a change of a recipe must be FIELD=VALUE (got {change!r})")
+        try:
+            fields[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            fields[name.strip()] = value.strip()
+    return Recipe.from_dict({**recipe.to_dict(), **fields})
 
 
 def list_recipes() -> tuple[str, ...]:

@@ -1,38 +1,34 @@
-"""`Run`: the state of a training run between two steps, and the steps themselves."""
+"""`Run`: the state of a training run between two steps, and how it is saved and resumed."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
-from attrs import define
+from attrs import define, field
 from torch import Tensor, nn
 
 from bnas.cells import NetworkSpec
 from bnas.cells.nn import Network
-from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint, write_text
-from bnas.search.data import ImageSet, TrainingData, augment, generator, prepare
+from bnas.search.averaging import Average
+from bnas.search.batches import Batches
+from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
+from bnas.search.engine import make_runner
 from bnas.search.errors import CheckpointError, DivergenceError
-from bnas.search.evaluate import Accuracy, evaluate
-from bnas.search.history import EpochMetrics, StepMetrics, to_csv
-from bnas.search.optimizer import make_optimizer, set_schedule
+from bnas.search.history import EpochMetrics
+from bnas.search.image_set import ImageSet, TrainingData
+from bnas.search.optimizer import make_optimizer
+from bnas.search.options import RunOptions
+from bnas.search.origin import copy_weights, digest, load_teacher
+from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
-from bnas.search.rounding import round_real_parameters_
 
 CHECKPOINT_NAME = "checkpoint.pt"
 FINAL_NAME = "final.pt"
-METRICS_NAME = "metrics.csv"
-#: Seconds between checkpoints within an epoch; one of BNAS-Mini takes about 0.1 s to write.
-CHECKPOINT_INTERVAL_S = 120.0
 
-_STATE = {"identity", "model", "optimizer", "history", "epoch", "step", "loss_sum", "hits"}
-
-Progress = Callable[[StepMetrics | EpochMetrics], None]
+_STATE = {"identity", "model", "optimizer", "average", "history", "epoch", "step", "tally"}
 
 
 @define(eq=False)
@@ -41,51 +37,77 @@ class Run:
 
     Attributes:
         recipe: How to train.
-        data: Training and held-out images.
+        options: Device, origin of the weights, form of the checkpoints.
         directory: Where the checkpoint and the metrics are written.
-        identity: Network, recipe and digests of the data; a checkpoint of others is refused.
+        processes: Those that train together.
+        identity: Network, recipe, digests of data and origins; a checkpoint of others is refused.
+        batches: Of the training images, on the device.
+        holdout: Held-out images, on the device.
         network: The network itself, whose state is saved.
-        compiled: What runs in training: `network`, or its compiled form with the same parameters.
+        runner: What runs: `network`, or a faster form of it with the same parameters.
         optimizer: Of the parameters of `network`.
+        average: Moving average of the weights; None for none.
+        teacher: In evaluation mode; None for none.
         history: One record for every finished epoch.
         epoch: Of the next step, from 0.
         step: The next one within the epoch, from 0.
-        loss_sum: Over the steps of the epoch so far.
-        hits: Images of the epoch so far whose largest logit was that of their label.
+        tally: Loss, hits and images of the epoch so far, of this process: float64 (3,) on the
+            device, so that adding to it waits for nothing.
+        seconds: Spent in the epoch so far, before this process started.
     """
 
     recipe: Recipe
-    data: TrainingData
+    options: RunOptions
     directory: Path
+    processes: Processes
     identity: dict[str, Any]
+    batches: Batches
+    holdout: ImageSet
     network: Network
-    compiled: nn.Module
+    runner: nn.Module
     optimizer: torch.optim.Optimizer
-    history: list[EpochMetrics]
+    average: Average | None
+    teacher: Network | None
+    tally: Tensor
+    history: list[EpochMetrics] = field(factory=list)
     epoch: int = 0
     step: int = 0
-    loss_sum: float = 0.0
-    hits: int = 0
+    seconds: float = 0.0
 
     @classmethod
-    def start(cls, spec: NetworkSpec, recipe: Recipe, data: TrainingData, directory: Path) -> Run:
+    def start(
+        cls,
+        spec: NetworkSpec,
+        recipe: Recipe,
+        data: TrainingData,
+        directory: Path,
+        options: RunOptions,
+        processes: Processes,
+        device: torch.device,
+    ) -> Run:
         """Build the network with the recipe's seed, then take over a checkpoint if there is one."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            network = Network(
-                spec,
-                official_sign=recipe.official_sign,
-                official_gradient=recipe.official_gradient,
-            )
-        identity = {
-            "spec": spec.to_json(),
-            "recipe": recipe.to_dict(),
-            "data": {"train": data.train.sha256(), "holdout": data.holdout.sha256()},
-        }
-        # Static shapes: a stage of another side compiles anew instead of sharing slower code.
-        compiled = torch.compile(network, dynamic=False) if recipe.compile else network
-        optimizer = make_optimizer(network, recipe)
-        run = cls(recipe, data, directory, identity, network, compiled, optimizer, [])
+        network = _fresh_network(spec, recipe)
+        teacher = None
+        if options.teacher is not None:
+            teacher = load_teacher(options.teacher, spec.num_classes, device)
+        if options.initial is not None:
+            copy_weights(options.initial, network)
+        network.to(device)
+        run = cls(
+            recipe=recipe,
+            options=options,
+            directory=directory,
+            processes=processes,
+            identity=_identity(spec, recipe, data, options),
+            batches=Batches(data.train.to(device), data.normalization, recipe, processes),
+            holdout=data.holdout.to(device),
+            network=network,
+            runner=processes.wrap(make_runner(network, recipe, processes)),
+            optimizer=make_optimizer(network, recipe),
+            average=Average(network, recipe.average_decay) if recipe.average_decay else None,
+            teacher=teacher,
+            tally=torch.zeros(3, dtype=torch.float64, device=device),
+        )
         if run.checkpoint_path.exists():
             run.load()
         return run
@@ -101,9 +123,14 @@ class Run:
         return self.directory / FINAL_NAME
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps of every epoch."""
-        return len(self.data.train) // self.recipe.batch_size
+    def device(self) -> torch.device:
+        """Where everything lies."""
+        return self.tally.device
+
+    @property
+    def result(self) -> Network:
+        """The network that is measured and kept: the average, if there is one."""
+        return self.network if self.average is None else self.average.network
 
     def load(self) -> None:
         """Take over the state of the checkpoint.
@@ -119,140 +146,79 @@ class Run:
         check_same(path, _by_field(state["identity"]), _by_field(self.identity))
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.history = [EpochMetrics(**record) for record in state["history"]]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.history = [EpochMetrics.from_dict(record) for record in state["history"]]
         self.epoch, self.step = state["epoch"], state["step"]
-        self.loss_sum, self.hits = state["loss_sum"], state["hits"]
+        self.seconds = state.get("seconds", 0.0)
+        if self.processes.leads:
+            self.tally.copy_(torch.tensor(state["tally"], dtype=torch.float64))
 
-    def save(self) -> None:
-        """Write the checkpoint.
+    def save(self, seconds: float) -> None:
+        """Write the checkpoint; all processes take part, the leading one writes.
+
+        Args:
+            seconds: Spent in the epoch so far.
 
         Raises:
             DivergenceError: A parameter is not finite; the older checkpoint is kept.
+            CheckpointError: It cannot be written; the older one is kept.
         """
-        for name, parameter in self.network.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise self.divergence(f"`{name}`")
+        tally = self.tally.clone()
+        self.processes.sum_(tally)
+        self._check_finite()
+        if not self.processes.leads:
+            return
         state = {
             "identity": self.identity,
             "model": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "history": [record.to_dict() for record in self.history],
             "epoch": self.epoch,
             "step": self.step,
-            "loss_sum": self.loss_sum,
-            "hits": self.hits,
+            "tally": tally.tolist(),
+            "seconds": seconds,
         }
-        save_checkpoint(self.checkpoint_path, state)
+        save_checkpoint(
+            self.checkpoint_path,
+            state,
+            compact=self.options.compact,
+            part_bytes=self.options.part_bytes,
+        )
 
     def divergence(self, what: str) -> DivergenceError:
         """Return the error that says where `what` is not finite."""
         kept = self.checkpoint_path if self.checkpoint_path.exists() else None
         return DivergenceError(what, self.epoch, self.step, kept)
 
-    def train_epoch(self, deadline: float | None, progress: Progress) -> bool:
-        """Train to the end of the epoch; returns False if the deadline came first."""
-        recipe, steps = self.recipe, self.steps_per_epoch
-        order = torch.randperm(
-            len(self.data.train), generator=generator(recipe.seed, "order", self.epoch)
+    def _check_finite(self) -> None:
+        named = list(self.network.named_parameters())
+        finite = torch.stack([torch.isfinite(parameter).all() for _, parameter in named])
+        if not finite.all():
+            raise self.divergence(f"`{named[int((~finite).nonzero()[0])][0]}`")
+
+
+def _fresh_network(spec: NetworkSpec, recipe: Recipe) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return Network(
+            spec,
+            binarize=recipe.binarize,
+            official_sign=recipe.official_sign,
+            official_gradient=recipe.official_gradient,
         )
-        self.network.train()
-        begun = saved = time.monotonic()
-        first = self.step
-        while self.step < steps:
-            before = time.monotonic()
-            indices = order[self.step * recipe.batch_size :][: recipe.batch_size]
-            loss = self.train_step(self.data.train, indices)
-            now = time.monotonic()
-            self.step += 1
-            progress(
-                StepMetrics(
-                    epoch=self.epoch,
-                    step=self.step - 1,
-                    steps_per_epoch=steps,
-                    learning_rate=self.optimizer.param_groups[0]["lr"],
-                    loss=loss,
-                    images_per_s=recipe.batch_size / max(now - before, 1e-9),
-                )
-            )
-            late = deadline is not None and now > deadline
-            if late or now - saved > CHECKPOINT_INTERVAL_S:
-                self.save()
-                saved = now
-            if late:
-                return False
-        images = (steps - first) * recipe.batch_size
-        self.end_epoch(images / max(time.monotonic() - begun, 1e-9), progress)
-        return True
 
-    def train_step(self, images: ImageSet, indices: Tensor) -> float:
-        """Train on one batch, the images at int64 `indices` (N,); returns its loss.
 
-        Raises:
-            DivergenceError: The loss is not finite.
-        """
-        recipe = self.recipe
-        source = generator(recipe.seed, "augment", self.epoch, self.step)
-        batch = augment(
-            images.images[indices], source, crop_padding=recipe.crop_padding, flip=recipe.flip
-        )
-        inputs = prepare(batch, self.data.normalization, recipe.side_at(self.epoch))
-        labels = images.labels[indices]
-        steps = self.steps_per_epoch
-        position = self.epoch * steps + self.step
-        set_schedule(self.optimizer, recipe, position, recipe.epochs * steps)
-        self.network.project_latents_()
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            logits = self.compiled(inputs)
-        logits = logits.float()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-        value = loss.item()
-        if not torch.isfinite(loss):
-            raise self.divergence("the loss")
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.loss_sum += value
-        self.hits += int((logits.argmax(dim=1) == labels).sum())
-        return value
-
-    def end_epoch(self, images_per_s: float, progress: Progress) -> None:
-        """Measure on the held-out images, then write the record and the checkpoint."""
-        side, steps = self.recipe.side_at(self.epoch), self.steps_per_epoch
-        self.network.project_latents_()
-        accuracy = evaluate(self.network, self.data.holdout, self.data.normalization, side=side)
-        record = EpochMetrics(
-            epoch=self.epoch,
-            side=side or self.data.train.images.shape[-1],
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            loss=self.loss_sum / steps,
-            train_top1=100 * self.hits / (steps * self.recipe.batch_size),
-            holdout_top1=accuracy.top1,
-            images_per_s=images_per_s,
-        )
-        self.history.append(record)
-        self.epoch, self.step, self.loss_sum, self.hits = self.epoch + 1, 0, 0.0, 0
-        self.save()
-        write_text(self.directory / METRICS_NAME, to_csv(self.history))
-        progress(record)
-
-    def finish(self) -> Accuracy:
-        """Round to what a packed file stores, measure that, and write the final file."""
-        self.network.eval()
-        round_real_parameters_(self.network)
-        side = self.recipe.side_at(self.recipe.epochs - 1)
-        normalization = self.data.normalization
-        holdout = evaluate(self.network, self.data.holdout, normalization, side=side)
-        state = {
-            **self.identity,
-            "model": self.network.state_dict(),
-            "history": [record.to_dict() for record in self.history],
-            "normalization": {"mean": list(normalization.mean), "std": list(normalization.std)},
-            "classes": list(self.data.train.classes),
-            "holdout_top1": holdout.top1,
-            "holdout_images": holdout.images,
-        }
-        save_checkpoint(self.final_path, state)
-        return holdout
+def _identity(
+    spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
+) -> dict[str, Any]:
+    return {
+        "spec": spec.to_json(),
+        "recipe": recipe.to_dict(),
+        "data": {"train": data.train.sha256(), "holdout": data.holdout.sha256()},
+        "origin": {"initial": digest(options.initial), "teacher": digest(options.teacher)},
+    }
 
 
 def _by_field(identity: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,10 @@ MOMENTUM_HIGH, MOMENTUM_LOW = 0.95, 0.85
 def learning_rate_at(recipe: Recipe, step: int, total_steps: int) -> float:
     """Return the learning rate with which step `step` is taken.
 
-    One-cycle: linearly from lr/20 to lr in the first `warmup_fraction` of the steps, back to lr/20
-    at 90 % of them, then to lr/2000. Cosine: linearly from lr/20 to lr, then half a cosine to 0.
+    All rise linearly from lr/20 to lr in the first `warmup_fraction` of the steps. One-cycle: back
+    to lr/20 at 90 % of the steps, then to lr/2000. Linear: down to 0. Cosine: half a cosine to 0;
+    with `restart_epochs`, from lr to 0 in every period of so many epochs, the last one cut short by
+    the end.
 
     Args:
         recipe: Names the schedule and its largest learning rate.
@@ -34,7 +36,9 @@ def learning_rate_at(recipe: Recipe, step: int, total_steps: int) -> float:
     if position < warmup:
         return _between(peak * CYCLE_FLOOR, peak, position / warmup)
     if recipe.schedule == "cosine":
-        return peak * (1 + math.cos(math.pi * (position - warmup) / (1 - warmup))) / 2
+        return peak * (1 + math.cos(math.pi * _passed(recipe, position))) / 2
+    if recipe.schedule == "linear":
+        return _between(peak, 0.0, _passed(recipe, position))
     if position < CYCLE_FRACTION:
         return _between(peak, peak * CYCLE_FLOOR, _fall(position, warmup))
     passed = (position - CYCLE_FRACTION) / (1 - CYCLE_FRACTION)
@@ -45,11 +49,11 @@ def momentum_at(recipe: Recipe, step: int, total_steps: int) -> float:
     """Return the momentum of SGD in step `step`; one-cycle moves it 0.95 → 0.85 → 0.95.
 
     Args:
-        recipe: Names the schedule, and the momentum of the cosine schedule.
+        recipe: Names the schedule, and the momentum of all but one-cycle.
         step: From 0, over all epochs.
         total_steps: Steps of all epochs.
     """
-    if recipe.schedule == "cosine":
+    if recipe.schedule != "one-cycle":
         return recipe.momentum
     position, warmup = step / total_steps, recipe.warmup_fraction
     if position < warmup:
@@ -57,6 +61,14 @@ def momentum_at(recipe: Recipe, step: int, total_steps: int) -> float:
     if position < CYCLE_FRACTION:
         return _between(MOMENTUM_LOW, MOMENTUM_HIGH, _fall(position, warmup))
     return MOMENTUM_HIGH
+
+
+def _passed(recipe: Recipe, position: float) -> float:
+    """Return the fraction of the fall that has passed at `position`, itself from 0 to 1."""
+    if recipe.restart_epochs and position < 1:
+        epochs = position * recipe.epochs
+        return epochs % recipe.restart_epochs / recipe.restart_epochs
+    return (position - recipe.warmup_fraction) / (1 - recipe.warmup_fraction)
 
 
 def _fall(position: float, warmup: float) -> float:

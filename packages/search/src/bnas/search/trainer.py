@@ -5,16 +5,25 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import torch
 from attrs import frozen
 
 from bnas.cells import GraphError, NetworkSpec
+from bnas.cells.atomic_file import remove_drafts
 from bnas.cells.nn import Network
-from bnas.search.data import TrainingData
+from bnas.search.checkpoint import save_checkpoint
+from bnas.search.engine import choose_device
+from bnas.search.epoch import Progress, train_epoch
 from bnas.search.errors import DataError, RecipeError
-from bnas.search.evaluate import Accuracy
+from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics
+from bnas.search.image_set import TrainingData
+from bnas.search.observers import observed
+from bnas.search.options import RunOptions
+from bnas.search.parallel import Processes, joined
 from bnas.search.recipe import Recipe
-from bnas.search.run import Progress, Run
+from bnas.search.rounding import round_real_parameters_
+from bnas.search.run import Run
 
 
 @frozen(eq=False)
@@ -44,39 +53,89 @@ def train(
     data: TrainingData,
     out_dir: str | Path,
     *,
-    time_limit_s: float | None = None,
+    options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
     """Train a network, or go on with the run whose checkpoint lies in `out_dir`.
 
     A run that was interrupted and resumed gives the same bits as one that was not, on the same
-    machine with the same number of threads.
+    machine with the same number of threads. Under ``torchrun`` all processes train one network; the
+    leading one measures and writes.
 
     Args:
         spec: The network.
         recipe: How to train it.
         data: Training and held-out images; test images take no part.
         out_dir: Directory for checkpoints and ``metrics.csv``; created if missing.
-        time_limit_s: Stop with a checkpoint after the first step that ends later than this.
-        progress: Called after every step and every epoch.
+        options: Device, time limit, origin of the weights, form of checkpoints and logs.
+        progress: Called in the leading process after every step (on a GPU, every few) and epoch.
 
     Raises:
         DataError: Fewer images than a batch, other classes than the network's, or held-out images
             of another size.
-        RecipeError: The network cannot take images of one of the sizes to be trained at.
-        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration.
+        RecipeError: The network cannot take images of one of the sizes to be trained at, the device
+            is not to be had, or the batch cannot be shared by the processes.
+        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration, it
+            cannot be written, or `options` names a checkpoint that does not serve.
         DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
+        OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
+    options = options or RunOptions()
     _check_data(spec, recipe, data)
     _check_sides(spec, recipe, data)
-    Path(out_dir).mkdir(parents=True, exist_ok=True)
-    run = Run.start(spec, recipe, data, Path(out_dir))
-    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
-    while run.epoch < recipe.epochs:
-        if not run.train_epoch(deadline, progress or _ignore):
-            network = run.network.eval()
-            return TrainResult(network, tuple(run.history), False, None, run.checkpoint_path)
-    return TrainResult(run.network, tuple(run.history), True, run.finish(), run.final_path)
+    _check_teacher(recipe, options)
+    wanted = choose_device(options.device, recipe)
+    with joined(wanted) as (processes, device):
+        return _train(spec, recipe, data, Path(out_dir), options, processes, device, progress)
+
+
+def _train(
+    spec: NetworkSpec,
+    recipe: Recipe,
+    data: TrainingData,
+    directory: Path,
+    options: RunOptions,
+    processes: Processes,
+    device: torch.device,
+    progress: Progress | None,
+) -> TrainResult:
+    processes.share(recipe.batch_size)
+    directory.mkdir(parents=True, exist_ok=True)
+    if processes.leads:
+        remove_drafts(directory)
+    limit = options.time_limit_s
+    deadline = None if limit is None else time.monotonic() + limit
+    run = Run.start(spec, recipe, data, directory, options, processes, device)
+    shown = progress if progress is not None and processes.leads else _ignore
+    with observed(run, shown) as report:
+        while run.epoch < recipe.epochs:
+            if not train_epoch(run, deadline, report):
+                network = run.result.eval()
+                return TrainResult(network, tuple(run.history), False, None, run.checkpoint_path)
+    holdout = finish(run)
+    return TrainResult(run.result, tuple(run.history), True, holdout, run.final_path)
+
+
+def finish(run: Run) -> Accuracy:
+    """Round to what a packed file stores, measure that, and write the final file."""
+    network = run.result.eval()
+    round_real_parameters_(network)
+    side = run.recipe.side_at(run.recipe.epochs - 1)
+    normalization = run.batches.normalization
+    resize = run.recipe.evaluation_resize or None
+    holdout = evaluate(network, run.holdout, normalization, side=side, resize=resize)
+    state = {
+        **run.identity,
+        "model": {name: value.cpu() for name, value in network.state_dict().items()},
+        "history": [record.to_dict() for record in run.history],
+        "normalization": {"mean": list(normalization.mean), "std": list(normalization.std)},
+        "classes": list(run.holdout.classes),
+        "holdout_top1": holdout.top1,
+        "holdout_images": holdout.images,
+    }
+    if run.processes.leads:
+        save_checkpoint(run.final_path, state)
+    return holdout
 
 
 def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
@@ -109,6 +168,14 @@ def _check_sides(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
                 f"the network cannot take images of {size} pixels, at which it is to be trained; "
                 f"change `resolutions` ({error})"
             ) from error
+
+
+def _check_teacher(recipe: Recipe, options: RunOptions) -> None:
+    if bool(recipe.distillation_weight) != (options.teacher is not None):
+        raise RecipeError(
+            "`distillation_weight` > 0 and a teacher go together "
+            f"(got distillation_weight={recipe.distillation_weight}, teacher={options.teacher})"
+        )
 
 
 def _ignore(_: StepMetrics | EpochMetrics) -> None:

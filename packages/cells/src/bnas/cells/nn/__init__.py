@@ -6,17 +6,20 @@ from bnas.cells.nn.binarize import (
     latent_scale,
     project_latent,
 )
+from bnas.cells.nn.convolution import convolve
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
-from bnas.cells.nn.network import Network
+from bnas.cells.nn.network import Binarize, Network
 
 __all__ = [
     "BatchNorm2d",
+    "Binarize",
     "BinaryConv2d",
     "Network",
     "RPReLU",
     "Sign",
     "binarize_activation",
     "binary_weight",
+    "convolve",
     "latent_scale",
     "project_latent",
 ]

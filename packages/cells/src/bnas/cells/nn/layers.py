@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from bnas.cells.errors import GraphError
@@ -15,6 +16,7 @@ from bnas.cells.nn.binarize import (
     project_latent,
     round_counts,
 )
+from bnas.cells.nn.convolution import convolve
 from bnas.cells.nodes import BinaryConv
 
 
@@ -32,17 +34,24 @@ class BinaryConv2d(nn.Module):
     """
 
     def __init__(
-        self, node: BinaryConv, *, official_sign: bool = False, official_gradient: bool = False
+        self,
+        node: BinaryConv,
+        *,
+        real_weights: bool = False,
+        official_sign: bool = False,
+        official_gradient: bool = False,
     ) -> None:
         """Draw latent weights as torch does for a convolution.
 
         Args:
             node: Geometry of the convolution.
+            real_weights: Convolve with the latent weights themselves, and leave them unprojected.
             official_sign: Take sign(0) = 0 of weights, as the authors' code does.
             official_gradient: Multiply weight gradients by n * (1 - 1/C_in) (`binary_weight`).
         """
         super().__init__()
         self.node = node
+        self.real_weights = real_weights
         self.official_sign = official_sign
         self.official_gradient = official_gradient
         window = (node.kernel, node.kernel)
@@ -55,6 +64,8 @@ class BinaryConv2d(nn.Module):
     @torch.no_grad()
     def project_latent_(self) -> None:
         """Centre and clamp the latent weights in place and refresh `weight_scale`."""
+        if self.real_weights:
+            return
         project_latent(self.weight)
         self.weight_scale.copy_(latent_scale(self.weight))
 
@@ -67,6 +78,8 @@ class BinaryConv2d(nn.Module):
 
     def forward(self, signs: Tensor) -> Tensor:
         """Convolve signs (N, I, H, W) in ±1; returns float (N, O, H', W')."""
+        if self.real_weights:
+            return self._convolve(signs, self.weight)
         weight, scale = binary_weight(
             self.weight,
             official_sign=self.official_sign,
@@ -80,9 +93,7 @@ class BinaryConv2d(nn.Module):
 
     def _convolve(self, signs: Tensor, weight: Tensor) -> Tensor:
         node = self.node
-        return functional.conv2d(
-            signs, weight, None, node.stride, node.padding, node.dilation, node.groups
-        )
+        return convolve(signs, weight, node.stride, node.padding, node.dilation, node.groups)
 
     def extra_repr(self) -> str:
         """Return the geometry for `repr`."""
@@ -94,18 +105,46 @@ class BinaryConv2d(nn.Module):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """torch's batch norm; in evaluation one float32 multiplication and one addition per value."""
+    """torch's batch norm; in evaluation one float32 multiplication and one addition per value.
+
+    Attributes:
+        all_reduce: Differentiable sum of a tensor over processes that train together; None for the
+            statistics of this process alone. Torch's own `SyncBatchNorm` needs a GPU.
+    """
 
     def __init__(self, channels: int, affine: bool = True) -> None:
         """Start from mean 0 and variance 1; `affine` adds a learned weight and bias a channel."""
         super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.1, affine=affine)
+        self.all_reduce: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
+        if self.training and self.all_reduce is not None:
+            return self._normalise_together(x, self.all_reduce)
         if self.training:
             return super().forward(x)
         multiplier, offset = (part.to(x.dtype)[:, None, None] for part in self.folded())
         return x * multiplier + offset
+
+    def _normalise_together(self, x: Tensor, all_reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """Normalise by the images of all processes; two sums, so that no digits cancel."""
+        values = x.float()
+        local = torch.cat([values.sum(dim=(0, 2, 3)), values.new_tensor([x[:, 0].numel()])])
+        total = all_reduce(local)
+        mean, count = total[:-1] / total[-1], total[-1].detach()
+        centred = values - mean[:, None, None]
+        variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None
+            unbiased = variance * count / (count - 1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        normalised = centred * torch.rsqrt(variance + self.eps)[:, None, None]
+        if self.affine:
+            normalised = normalised * self.weight[:, None, None] + self.bias[:, None, None]
+        return normalised.to(x.dtype)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return multiplier and offset of evaluation, float32 (C,) each."""
@@ -129,6 +168,14 @@ class Sign(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ±1 of the shape of `x`."""
         return binarize_activation(x, official_sign=self.official_sign)
+
+
+class RealActivation(nn.Module):
+    """Clamping to [-1, 1] where a binary network takes the sign: the sign's gradient, its value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return values within [-1, 1] of the shape of `x`."""
+        return x.clamp(-1, 1)
 
 
 class RPReLU(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as functional
@@ -10,9 +11,13 @@ from torch import Tensor, nn
 
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
-from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
+from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RealActivation, RPReLU, Sign
 from bnas.cells.prune import prune
 from bnas.cells.spec import NetworkSpec
+
+#: What is binarised: weights and activations; activations only, the first of two stages; nothing,
+#: the float twin of the same shape and parameters.
+Binarize = Literal["all", "activations", "none"]
 
 
 class Network(nn.Module):
@@ -21,9 +26,19 @@ class Network(nn.Module):
     Modules and parameters are named by the graph: ``cells.3.ops.1.conv.weight`` are the latent
     weights of edge 1 of cell 3. `project_latents_` is to be called before every training step.
 
+    Drop-path (Larsson et al., "FractalNet", ICLR 2017; as in DARTS) drops an edge's output for a
+    whole image. Deviates: equal edges that pruning merged, such as the two poolings of the
+    published CIFAR-10 reduction cell, are dropped together.
+
     Attributes:
+        binarize: What is binarised. Networks that differ only in this load each other's states.
+        drop_path_edges: Nodes that end an edge of a cell, in order.
+        drop_path_scales: What their outputs are multiplied by in training, float32 (edges, N) of 0
+            and 1 / (1 - probability); None for no drop-path.
         spec: The specification.
         graph: The graph that is evaluated.
+        steps: Every node but the input, in order: the node, its module, and the values that nothing
+            reads after it.
     """
 
     def __init__(
@@ -31,6 +46,7 @@ class Network(nn.Module):
         spec: NetworkSpec,
         *,
         pruned: bool = True,
+        binarize: Binarize = "all",
         official_sign: bool = False,
         official_gradient: bool = False,
     ) -> None:
@@ -39,23 +55,32 @@ class Network(nn.Module):
         Args:
             spec: The network.
             pruned: Leave out what Zeroise makes needless; same function, fewer parameters.
+            binarize: ``"activations"`` takes latent weights as they are, neither centred nor
+                clamped; ``"none"`` also clamps activations to [-1, 1] instead of taking their sign.
             official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
             official_gradient: Multiply weight gradients by n * (1 - 1/C_in), as the paper's
                 learning rates suppose.
         """
         super().__init__()
+        if binarize not in get_args(Binarize):
+            raise GraphError(f"`binarize` must be one of {get_args(Binarize)} (got {binarize!r})")
         self.spec = spec
+        self.binarize = binarize
         self.graph = prune(spec.lower()) if pruned else spec.lower()
-        self._evaluators: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
+        self.steps: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
         readable = set()
         for node in reversed(self.graph.nodes[1:]):
             last_reads = tuple(name for name in dict.fromkeys(node.inputs) if name not in readable)
             readable.update(last_reads)
-            module = _module(node, official_sign, official_gradient)
-            self._evaluators.append((node, module, last_reads))
-        self._evaluators.reverse()
+            module = _module(node, binarize, official_sign, official_gradient)
+            self.steps.append((node, module, last_reads))
+        self.steps.reverse()
+        self.drop_path_edges = tuple(node.name for node, _, _ in self.steps if _ends_edge(node))
+        self._edge_of = {name: edge for edge, name in enumerate(self.drop_path_edges)}
+        # No buffer: it is of one step, and moving averages go over all buffers.
+        self.drop_path_scales: Tensor | None = None
         # All of them, so that hooks and searches find the layers without parameters too.
-        for node, module, _ in self._evaluators:
+        for node, module, _ in self.steps:
             _attach(self, node.name.split("."), module)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -74,6 +99,34 @@ class Network(nn.Module):
             if isinstance(module, BinaryConv2d):
                 module.project_latent_()
 
+    def draw_drop_path_(self, probability: float, batch: int, source: torch.Generator) -> None:
+        """Draw which edges are dropped for which images of the next step.
+
+        Args:
+            probability: Of dropping, >= 0 and < 1.
+            batch: Images of the step.
+            source: On the CPU; the same state drops the same edges.
+        """
+        kept = torch.rand((len(self.drop_path_edges), batch), generator=source) >= probability
+        device = next(self.parameters()).device
+        self.drop_path_scales = (kept / (1 - probability)).to(device)
+
+    def clear_drop_path_(self) -> None:
+        """Drop nothing any more."""
+        self.drop_path_scales = None
+
+    def drop_path(self, name: str, value: Tensor) -> Tensor:
+        """Return the output of an edge as training passes it on, anything else as it is.
+
+        Args:
+            name: Of the node.
+            value: Its output, (N, C, H, W).
+        """
+        if not self.training or self.drop_path_scales is None or name not in self._edge_of:
+            return value
+        scales = self.drop_path_scales[self._edge_of[name]]
+        return value * scales.to(value.dtype)[:, None, None, None]
+
     def evaluate(self, images: Tensor, wanted: Iterable[str] = ()) -> dict[str, Tensor]:
         """Return the values of the nodes named in `wanted`, and of the graph's output.
 
@@ -83,8 +136,9 @@ class Network(nn.Module):
         """
         kept = {self.graph.output, *wanted}
         values = {self.graph.input.name: images}
-        for node, module, last_reads in self._evaluators:
-            values[node.name] = module(*[values[name] for name in node.inputs])
+        for node, module, last_reads in self.steps:
+            value = module(*[values[name] for name in node.inputs])
+            values[node.name] = self.drop_path(node.name, value)
             for name in last_reads:
                 if name not in kept:
                     del values[name]
@@ -154,16 +208,28 @@ def _conv(node: nodes.Conv) -> nn.Conv2d:
     )
 
 
-def _module(node: nodes.Node, official_sign: bool, official_gradient: bool) -> nn.Module:
+def _ends_edge(node: nodes.Node) -> bool:
+    ends = nodes.ReLU | nodes.RPReLU | nodes.MaxPool | nodes.AvgPool
+    return node.role == "op" and isinstance(node, ends)
+
+
+def _module(
+    node: nodes.Node, binarize: Binarize, official_sign: bool, official_gradient: bool
+) -> nn.Module:
     match node:
         case nodes.BinaryConv():
             return BinaryConv2d(
-                node, official_sign=official_sign, official_gradient=official_gradient
+                node,
+                real_weights=binarize != "all",
+                official_sign=official_sign,
+                official_gradient=official_gradient,
             )
         case nodes.Conv():
             return _conv(node)
         case nodes.BatchNorm():
             return BatchNorm2d(node.channels, node.affine)
+        case nodes.Sign() if binarize == "none":
+            return RealActivation()
         case nodes.Sign():
             return Sign(official_sign=official_sign)
         case nodes.ReLU():

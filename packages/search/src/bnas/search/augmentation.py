@@ -1,0 +1,150 @@
+"""From stored images to the inputs of a network, whole batches at once on their device.
+
+Random numbers come from a generator on the CPU, so that a batch is a function of the seed, the
+epoch and the step; only they, a few per image, travel to the device.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from attrs import field, frozen
+from torch import Tensor
+
+from bnas.cells import Normalization
+from bnas.search.color_jitter import jitter_colors
+from bnas.search.errors import RecipeError
+from bnas.search.random_crop import draw_boxes, resample
+
+
+@frozen(kw_only=True)
+class Augmentation:
+    """How training images are varied.
+
+    Attributes:
+        crop_padding: Pixels of zeros around an image before the random crop; 0 for no crop.
+        flip: Flip about half of the images horizontally.
+        area: Least and largest share of the area of a random resized crop; None for none.
+        color_jitter: Brightness, contrast, saturation, hue; None for none.
+
+    Raises:
+        RecipeError: Both kinds of crop at once.
+    """
+
+    crop_padding: int = 4
+    flip: bool = True
+    area: tuple[float, ...] | None = field(default=None)
+    color_jitter: tuple[float, ...] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse two kinds of crop."""
+        if self.area and self.crop_padding:
+            raise RecipeError(
+                f"`crop_padding` must be 0 where `area` is given (got {self.crop_padding})"
+            )
+
+
+def training_batch(
+    images: Tensor,
+    source: torch.Generator,
+    augmentation: Augmentation,
+    normalization: Normalization,
+    side: int | None,
+) -> Tensor:
+    """Return a batch as a network is trained on it.
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        source: On the CPU; the same state gives the same batch.
+        augmentation: How images are varied.
+        normalization: Mean and standard deviation per colour.
+        side: Height and width S of the result in pixels; None for those of the images.
+
+    Returns:
+        float32 (N, 3, S, S), on the device of the images.
+    """
+    images = crop_and_flip(
+        images, source, crop_padding=augmentation.crop_padding, flip=augmentation.flip
+    )
+    values = images.float() / 255
+    if augmentation.area:
+        boxes = draw_boxes(images.shape, augmentation.area, source).to(images.device)
+        values = resample(values, boxes, side or images.shape[-1])
+    values = resize(values, side)
+    if augmentation.color_jitter:
+        values = jitter_colors(values, augmentation.color_jitter, source)
+    return normalise(values, normalization)
+
+
+def evaluation_batch(
+    images: Tensor,
+    normalization: Normalization,
+    side: int | None = None,
+    resize_to: int | None = None,
+) -> Tensor:
+    """Return a batch as a network is measured on it.
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        normalization: Mean and standard deviation per colour.
+        side: Height and width of the result in pixels; None to keep those of the images.
+        resize_to: Resize the shorter side to so many pixels and cut the centre out; None to resize
+            the whole image.
+
+    Returns:
+        float32 (N, 3, H', W').
+    """
+    values = images.float() / 255
+    if resize_to is not None and side is not None:
+        height, width = values.shape[-2:]
+        scale = resize_to / min(height, width)
+        size = (max(round(height * scale), side), max(round(width * scale), side))
+        values = functional.interpolate(values, size, mode="bilinear", antialias=True)
+        top, left = (size[0] - side) // 2, (size[1] - side) // 2
+        values = values[..., top : top + side, left : left + side]
+    return normalise(resize(values, side), normalization)
+
+
+def crop_and_flip(
+    images: Tensor, source: torch.Generator, *, crop_padding: int = 4, flip: bool = True
+) -> Tensor:
+    """Crop at random out of zero-padded images, and flip about half of them horizontally.
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        source: Decides; the same state gives the same result.
+        crop_padding: Pixels of zeros added on every side; 0 for no crop.
+        flip: Whether to flip.
+
+    Returns:
+        uint8 (N, 3, H, W).
+    """
+    count, _, height, width = images.shape
+    rows, columns = torch.arange(height).expand(count, -1), torch.arange(width).expand(count, -1)
+    if crop_padding:
+        shifts = torch.randint(0, 2 * crop_padding + 1, (2, count, 1), generator=source)
+        rows, columns = rows + shifts[0], columns + shifts[1]
+        images = functional.pad(images, (crop_padding,) * 4)
+    if flip:
+        mirrored = torch.rand((count, 1), generator=source) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    batch = torch.arange(count)[:, None, None]
+    places = (batch, rows[:, :, None], columns[:, None, :])
+    picked = images.permute(0, 2, 3, 1)[tuple(each.to(images.device) for each in places)]
+    return picked.permute(0, 3, 1, 2).contiguous()
+
+
+def resize(values: Tensor, side: int | None) -> Tensor:
+    """Return float (N, 3, H, W) as squares of `side` pixels, bilinear with antialiasing."""
+    if side is None or values.shape[-2:] == (side, side):
+        return values
+    return functional.interpolate(values, (side, side), mode="bilinear", antialias=True)
+
+
+def normalise(values: Tensor, normalization: Normalization) -> Tensor:
+    """Return float (N, 3, H, W) in 0..1 less the mean, divided by the standard deviation."""
+    mean, std = (
+        torch.tensor(part, device=values.device)[:, None, None]
+        for part in (normalization.mean, normalization.std)
+    )
+    return (values - mean) / std

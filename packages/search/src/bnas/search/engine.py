@@ -1,0 +1,63 @@
+"""The form in which a network runs in training: eager, compiled, or fused."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bnas.cells.nn import Network
+from bnas.search.errors import RecipeError
+from bnas.search.parallel import Processes
+from bnas.search.recipe import Recipe
+
+
+def choose_device(name: str | None, recipe: Recipe) -> torch.device:
+    """Return the device to train on.
+
+    Args:
+        name: As torch names it; None for a GPU if there is one and the engine can use it.
+        recipe: Names the engine.
+
+    Raises:
+        RecipeError: No such device, or one that the engine cannot use.
+    """
+    fused = recipe.engine == "fused"
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() and not fused else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(
+            f"`device` must be one that torch can use (got {name!r}: {reason})"
+        ) from error
+    if fused and device.type != "cpu":
+        raise RecipeError(f"`engine` = 'fused' needs the device 'cpu' (got {name!r})")
+    return device
+
+
+def make_runner(network: Network, recipe: Recipe, processes: Processes) -> nn.Module:
+    """Return what runs in training, with the parameters of `network`.
+
+    Args:
+        network: On its device.
+        recipe: Names the engine.
+        processes: Those that train together.
+    """
+    if recipe.engine == "fused":
+        from bnas.search.fused import FusedNetwork
+
+        together = processes.size > 1
+        return FusedNetwork(network, processes.sum_ if together else None)
+    if recipe.engine == "compiled":
+        # Static shapes: a stage of another side compiles anew instead of sharing slower code.
+        compiled: nn.Module = torch.compile(network, dynamic=False)
+        return compiled
+    return network
+
+
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """Return the context in which the network runs: bfloat16 where the recipe says so."""
+    wanted = recipe.precision == "bfloat16" and recipe.engine != "fused"
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)

@@ -1,0 +1,207 @@
+"""The steps of a run: one batch, one epoch, and what is measured after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from attrs import define, field
+from torch import Tensor
+
+from bnas.search.checkpoint import write_text
+from bnas.search.clipping import clip_gradients_
+from bnas.search.engine import autocast
+from bnas.search.errors import OutOfMemoryError
+from bnas.search.evaluate import evaluate
+from bnas.search.history import EpochMetrics, StepMetrics, to_csv
+from bnas.search.objective import objective
+from bnas.search.optimizer import set_schedule
+from bnas.search.randomness import generator
+from bnas.search.run import Run
+
+METRICS_NAME = "metrics.csv"
+#: Seconds between checkpoints within an epoch; one of BNAS-Mini takes about 0.1 s to write.
+CHECKPOINT_INTERVAL_S = 120.0
+#: Steps between two looks at the loss. On a GPU a look waits for all work that is under way.
+LOOK_INTERVAL_CPU, LOOK_INTERVAL_GPU = 1, 20
+
+Progress = Callable[[StepMetrics | EpochMetrics], None]
+
+
+@define
+class _Clock:
+    """Wall-clock decisions of a process: when to save, and when to stop.
+
+    Attributes:
+        deadline: Monotonic time in seconds; None for none.
+        begun: When this process began with the epoch.
+        saved: When it saved last.
+        looked: When it looked at the loss last.
+        images: Met since `looked`.
+    """
+
+    deadline: float | None
+    begun: float = field(factory=time.monotonic)
+    saved: float = field(factory=time.monotonic)
+    looked: float = field(factory=time.monotonic)
+    images: int = 0
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def save_due(self) -> bool:
+        return time.monotonic() - self.saved > CHECKPOINT_INTERVAL_S
+
+
+def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
+    """Train to the end of the epoch.
+
+    Args:
+        run: Changed in place.
+        deadline: Monotonic time in seconds after which to save and to stop; None for none.
+        progress: Called after every look at the loss and at the end.
+
+    Returns:
+        False if the deadline came first.
+
+    Raises:
+        DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
+        OutOfMemoryError: The batch does not fit into the memory of the GPU.
+    """
+    order = run.batches.order(run.epoch)
+    steps = run.batches.steps_per_epoch
+    interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU
+    run.runner.train()
+    clock, first = _Clock(deadline), run.step
+    while run.step < steps:
+        loss = _guarded_step(run, order)
+        run.step += 1
+        clock.images += run.recipe.batch_size
+        if run.step % interval and run.step < steps:
+            continue
+        progress(_look(run, loss, clock))
+        late = run.processes.agree(clock.late(), run.device)
+        if late or run.processes.agree(clock.save_due(), run.device):
+            run.save(run.seconds + time.monotonic() - clock.begun)
+            clock.saved = time.monotonic()
+        if late:
+            return False
+    elapsed = max(time.monotonic() - clock.begun, 1e-9)
+    images_per_s = (steps - first) * run.recipe.batch_size / elapsed
+    _end_epoch(run, images_per_s, run.seconds + elapsed, progress)
+    return True
+
+
+def _look(run: Run, loss: Tensor, clock: _Clock) -> StepMetrics:
+    """Wait for the loss of the step before, check it, and report."""
+    value = loss.item()
+    if not run.tally[0].isfinite():
+        run.step -= 1
+        raise run.divergence("the loss")
+    now = time.monotonic()
+    images_per_s = clock.images / max(now - clock.looked, 1e-9)
+    clock.looked, clock.images = now, 0
+    return StepMetrics(
+        epoch=run.epoch,
+        step=run.step - 1,
+        steps_per_epoch=run.batches.steps_per_epoch,
+        learning_rate=run.optimizer.param_groups[0]["lr"],
+        loss=value,
+        images_per_s=images_per_s,
+    )
+
+
+def _guarded_step(run: Run, order: Tensor) -> Tensor:
+    try:
+        return train_step(run, order)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemoryError(run.recipe.batch_size, str(error)) from error
+
+
+def train_step(run: Run, order: Tensor) -> Tensor:
+    """Train on the next batch of `order`, int64 (N,); returns its loss, a scalar of the device."""
+    recipe, network = run.recipe, run.network
+    inputs, targets, labels = run.batches.draw(order, run.epoch, run.step)
+    position = run.epoch * run.batches.steps_per_epoch + run.step
+    total_steps = recipe.epochs * run.batches.steps_per_epoch
+    set_schedule(run.optimizer, recipe, position, total_steps)
+    network.project_latents_()
+    if recipe.drop_path:
+        _draw_drop_path(run, position / total_steps)
+    with autocast(recipe, run.device):
+        logits = run.runner(inputs)
+    loss = objective(logits, targets, _teach(run, inputs), **_weights(run))
+    run.optimizer.zero_grad()
+    loss.backward()
+    if recipe.gradient_clip:
+        clip_gradients_(network, recipe.gradient_clip)
+    run.optimizer.step()
+    if run.average is not None:
+        run.average.update(network)
+    with torch.no_grad():
+        hits = (logits.argmax(dim=1) == labels).sum()
+        count = len(labels)
+        run.tally += torch.stack([loss.double() * count, hits.double(), hits.new_tensor(count)])
+    return loss.detach()
+
+
+def _draw_drop_path(run: Run, passed: float) -> None:
+    recipe = run.recipe
+    source = generator(recipe.seed, "drop-path", run.epoch, run.step)
+    network, share = run.network, run.processes.share(recipe.batch_size)
+    network.draw_drop_path_(recipe.drop_path * passed, recipe.batch_size, source)
+    assert network.drop_path_scales is not None
+    network.drop_path_scales = network.drop_path_scales[:, share]
+
+
+@torch.no_grad()
+def _teach(run: Run, inputs: Tensor) -> Tensor | None:
+    if run.teacher is None:
+        return None
+    with autocast(run.recipe, run.device):
+        logits: Tensor = run.teacher(inputs)
+    return logits
+
+
+def _weights(run: Run) -> dict[str, Any]:
+    return {
+        "label_smoothing": run.recipe.label_smoothing,
+        "distillation_weight": run.recipe.distillation_weight if run.teacher else 0.0,
+        "temperature": run.recipe.distillation_temperature,
+    }
+
+
+def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress) -> None:
+    """Measure on the held-out images, then write the record and the checkpoint."""
+    tally = run.tally.clone()
+    run.processes.sum_(tally)
+    loss_sum, hits, images = tally.tolist()
+    run.network.project_latents_()
+    run.tally.zero_()
+    side = run.recipe.side_at(run.epoch)
+    record = EpochMetrics(
+        epoch=run.epoch,
+        side=side or run.holdout.images.shape[-1],
+        learning_rate=run.optimizer.param_groups[0]["lr"],
+        loss=loss_sum / images,
+        train_top1=100 * hits / images,
+        holdout_top1=_measure(run, side) if run.processes.leads else 0.0,
+        images_per_s=images_per_s,
+        seconds=seconds,
+    )
+    run.history.append(record)
+    run.epoch, run.step, run.seconds = run.epoch + 1, 0, 0.0
+    run.save(0.0)
+    if run.processes.leads:
+        write_text(run.directory / METRICS_NAME, to_csv(run.history))
+        progress(record)
+
+
+def _measure(run: Run, side: int | None) -> float:
+    """Return the accuracy over the held-out images, by the engine where that is the faster."""
+    network = run.runner if run.recipe.engine == "fused" and run.average is None else run.result
+    resize = run.recipe.evaluation_resize or None
+    normalization = run.batches.normalization
+    return evaluate(network, run.holdout, normalization, side=side, resize=resize).top1

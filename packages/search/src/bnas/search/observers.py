@@ -1,0 +1,52 @@
+"""What looks on while a run goes: progress, TensorBoard events, the learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bnas.search.curves import draw_curves, require_matplotlib
+from bnas.search.epoch import Progress
+from bnas.search.event_log import EventLog
+from bnas.search.history import EpochMetrics, StepMetrics
+from bnas.search.run import Run
+
+CURVES_NAME = "curves.png"
+EVENTS_NAME = "events"
+
+
+@contextmanager
+def observed(run: Run, progress: Progress) -> Iterator[Progress]:
+    """Yield what a run is to call; in the end, and after an error too, close what was opened.
+
+    Args:
+        run: The run, whose options say what is wanted.
+        progress: Called first.
+
+    Raises:
+        MissingExtraError: TensorBoard or matplotlib is wanted and not installed.
+    """
+    if not run.processes.leads:
+        yield progress
+        return
+    if run.options.curves:
+        require_matplotlib()
+    log = _open_log(run) if run.options.event_log else None
+
+    def report(metrics: StepMetrics | EpochMetrics) -> None:
+        progress(metrics)
+        if log is not None:
+            log.write(metrics)
+
+    try:
+        yield report
+    finally:
+        if log is not None:
+            log.close()
+        if run.options.curves and run.history:
+            draw_curves(run.history, run.directory / CURVES_NAME)
+
+
+def _open_log(run: Run) -> EventLog:
+    steps = run.batches.steps_per_epoch
+    return EventLog(run.directory / EVENTS_NAME, run.epoch * steps + run.step, steps)

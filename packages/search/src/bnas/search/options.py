@@ -1,0 +1,38 @@
+"""`RunOptions`: what may change between two starts of one run, and where its weights begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import field, frozen
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+@frozen(kw_only=True)
+class RunOptions:
+    """Everything but network, recipe, data and directory.
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None for a GPU if there is one.
+        time_limit_s: Stop with a checkpoint after the first step that ends later than this.
+        initial: Final checkpoint of a run of the same network, whose weights this one begins with:
+            the second of two stages.
+        teacher: Final checkpoint whose logits the network learns from; see `distillation_weight`.
+        compact: Keep the optimizer's moments in bfloat16: smaller checkpoints, from which a run
+            goes on nearly but not exactly as it would have.
+        part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
+        event_log: Write TensorBoard events beside the checkpoints.
+        curves: Draw ``curves.png`` whenever the run stops.
+    """
+
+    device: str | None = None
+    time_limit_s: float | None = None
+    initial: Path | None = field(default=None, converter=_path)
+    teacher: Path | None = field(default=None, converter=_path)
+    compact: bool = False
+    part_bytes: int | None = None
+    event_log: bool = False
+    curves: bool = False

@@ -1,0 +1,117 @@
+"""`Processes`: data-parallel training under ``torchrun``; one process is the ordinary case.
+
+Every process draws the whole batch and takes its share of it, and batch norm sums over all of them,
+so that the result does not depend on how many there are, up to the order of float additions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor, distributed, nn
+
+from bnas.cells.nn import BatchNorm2d
+from bnas.search.errors import RecipeError
+
+
+@frozen
+class Processes:
+    """The processes that train together.
+
+    Attributes:
+        rank: Number of this one, from 0.
+        size: How many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that measures and writes."""
+        return self.rank == 0
+
+    def share(self, batch_size: int) -> slice:
+        """Return which images of a batch this process takes.
+
+        Raises:
+            RecipeError: The batch cannot be shared evenly.
+        """
+        if batch_size % self.size:
+            raise RecipeError(
+                f"`batch_size` must be a multiple of the number of processes "
+                f"(got {batch_size}, {self.size} processes)"
+            )
+        part = batch_size // self.size
+        return slice(self.rank * part, (self.rank + 1) * part)
+
+    def sum_(self, values: Tensor) -> None:
+        """Sum `values` over all processes, in place."""
+        if self.size > 1:
+            distributed.all_reduce(values)
+
+    def agree(self, decision: bool, device: torch.device) -> bool:
+        """Return the decision of the leading process."""
+        if self.size == 1:
+            return decision
+        flag = torch.tensor([decision], dtype=torch.uint8, device=device)
+        distributed.broadcast(flag, src=0)
+        return bool(flag.item())
+
+    def wrap(self, runner: nn.Module) -> nn.Module:
+        """Return `runner` with gradients averaged, and batch statistics joined, over all."""
+        if self.size == 1:
+            return runner
+        for module in runner.modules():
+            if isinstance(module, BatchNorm2d):
+                module.all_reduce = _SumOverAll.apply
+        return nn.parallel.DistributedDataParallel(runner, broadcast_buffers=False)
+
+
+class _SumOverAll(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is summed likewise."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[tuple[Processes, torch.device]]:
+    """Join the processes that ``torchrun`` started, and part from them in the end.
+
+    Args:
+        device: The kind of device; each process of a GPU machine gets its own.
+
+    Yields:
+        The processes and the device of this one.
+    """
+    if distributed.is_initialized():
+        yield Processes(distributed.get_rank(), distributed.get_world_size()), device
+        return
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Processes(), device
+        return
+    backend = "gloo"
+    if device.type == "cuda":
+        backend = "nccl"
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    distributed.init_process_group(backend)
+    try:
+        yield Processes(distributed.get_rank(), distributed.get_world_size()), device
+    finally:
+        distributed.destroy_process_group()
