@@ -12,9 +12,9 @@ import torch.nn.functional as functional
 from attrs import define, frozen
 from torch import Tensor, nn
 
-from bnas.cells import nodes
+from bnas.cells import GraphError, nodes
 from bnas.cells.nn import Network, binarize_activation, binary_weight, convolve
-from bnas.cells.nn.layers import BatchNorm2d
+from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d
 from bnas.cells.prune import zero_channels
 from bnas.search.fused.functions import (
     AddChannels,
@@ -111,8 +111,17 @@ class FusedNetwork(nn.Module):
         Args:
             network: On a CPU; without `official_sign`.
             all_reduce: Sums batch statistics over processes; None for those of this one.
+
+        Raises:
+            GraphError: The network takes sign(0) = 0, or does not binarise everything.
         """
         super().__init__()
+        binary = [m for m in network.modules() if isinstance(m, BinaryConv2d)]
+        if network.binarize != "all" or any(m.official_sign for m in binary):
+            raise GraphError(
+                "the fused form needs `binarize` = 'all' and `official_sign` = False "
+                f"(got {network.binarize!r}, official_sign={binary[0].official_sign})"
+            )
         self.network = network
         self._all_reduce = all_reduce
         self._dead = {
