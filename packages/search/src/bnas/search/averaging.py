@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from bnas.cells.nn import Network
 
@@ -55,12 +55,8 @@ class Average:
     def _move(self, averages: Any, values: Any, steps: torch.Tensor | int) -> None:
         count = int(steps)
         decay = min(self._decay, (1 + count) / (10 + count))
-        floats = [pair for pair in zip(averages, values, strict=True) if _is_float(pair[0])]
-        get_ema_multi_avg_fn(decay)([a for a, _ in floats], [v for _, v in floats], steps)
         for average, value in zip(averages, values, strict=True):
-            if not _is_float(average):
+            if average.is_floating_point():
+                average.lerp_(value, 1 - decay)
+            else:
                 average.copy_(value)
-
-
-def _is_float(values: torch.Tensor) -> bool:
-    return values.is_floating_point()

@@ -39,6 +39,7 @@ def clip_gradients_(network: nn.Module, max_norm: float) -> float:
     return float(norm)
 
 
+@torch.no_grad()
 def binarised_gradient(module: BinaryConv2d) -> Tensor:
     """Return the gradient of the binary weight sign(W) * mean|W| out of that of the latent W.
 

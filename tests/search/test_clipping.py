@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as functional
+from torch import nn
+
+from bnas.cells.nn import BinaryConv2d
+from bnas.cells.nodes import BinaryConv
+from bnas.search.clipping import binarised_gradient, clip_gradients_
+
+
+def layer(*, official_gradient: bool = False, official_sign: bool = False) -> BinaryConv2d:
+    torch.manual_seed(0)
+    node = BinaryConv(
+        name="conv", inputs=("x",), cell="", role="op", in_channels=6, out_channels=4, kernel=3
+    )
+    module = BinaryConv2d(node, official_gradient=official_gradient, official_sign=official_sign)
+    module.project_latent_()
+    return module.train()
+
+
+@pytest.mark.parametrize("official_gradient", [False, True])
+@pytest.mark.parametrize("official_sign", [False, True])
+def test_the_gradient_of_the_binary_weight_is_recovered(
+    official_gradient: bool, official_sign: bool
+) -> None:
+    module = layer(official_gradient=official_gradient, official_sign=official_sign)
+    with torch.no_grad():
+        module.weight[0, 0, 0, :2] = 0.0
+    x = torch.randn(3, 6, 5, 5).sign()
+    pull = torch.randn(3, 4, 3, 3)
+    (module(x) * pull).sum().backward()
+    weight = module.weight.detach()
+    signs = torch.sign(weight) if official_sign else torch.where(weight >= 0, 1.0, -1.0)
+    product = (signs * weight.abs().mean(dim=(1, 2, 3), keepdim=True)).requires_grad_()
+    (functional.conv2d(x, product) * pull).sum().backward()
+    torch.testing.assert_close(binarised_gradient(module), product.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_all_gradients_shrink_by_one_factor() -> None:
+    network = nn.ModuleList([layer(official_gradient=True), nn.Conv2d(4, 3, 1), nn.Linear(2, 2)])
+    x = torch.randn(2, 6, 5, 5).sign()
+    network[1](network[0](x)).square().sum().backward()
+    before = {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
+    parts = [binarised_gradient(network[0]), before["1.weight"], before["1.bias"]]
+    norm = float(torch.stack([part.square().sum() for part in parts]).sum().sqrt())
+    assert clip_gradients_(network, 2 * norm) == pytest.approx(norm, rel=1e-5)
+    for name, parameter in network.named_parameters():
+        if name in before:
+            assert torch.equal(parameter.grad, before[name])
+    assert clip_gradients_(network, norm / 10) == pytest.approx(norm, rel=1e-5)
+    for name, parameter in network.named_parameters():
+        if name in before:
+            torch.testing.assert_close(parameter.grad, before[name] / 10, rtol=1e-4, atol=1e-7)
+    assert network[2].weight.grad is None
+
+
+def test_a_filter_of_zeros_counts_as_nothing() -> None:
+    module = layer()
+    with torch.no_grad():
+        module.weight[1] = 0.0
+    module(torch.randn(3, 6, 5, 5).sign()).sum().backward()
+    found = binarised_gradient(module)
+    assert torch.isfinite(found).all()
+    assert not found[1].any()
