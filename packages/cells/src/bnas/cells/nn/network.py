@@ -27,8 +27,8 @@ class Network(nn.Module):
     weights of edge 1 of cell 3. `project_latents_` is to be called before every training step.
 
     Drop-path (Larsson et al., "FractalNet", ICLR 2017; as in DARTS) drops an edge's output for a
-    whole image. Deviates: equal edges that pruning merged, such as the two poolings of the
-    published CIFAR-10 reduction cell, are dropped together.
+    whole image. Deviates: equal edges that pruning merged, such as the poolings of the published
+    reduction cells, are dropped together.
 
     Attributes:
         binarize: What is binarised. Networks that differ only in this load each other's states.

@@ -1,0 +1,109 @@
+"""Drop-path, and the twins of a network that are not, or not wholly, binary."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import attrs
+import pytest
+import torch
+import torch.nn.functional as functional
+
+from bnas import cells
+from bnas.cells.nn import BinaryConv2d, Network
+
+SPEC = cells.NetworkSpec(
+    genotype=cells.genotypes["bnas-imagenet"], num_cells=3, channels=4, num_classes=3
+)
+IMAGES = torch.randn((4, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+
+
+def network_of(spec: cells.NetworkSpec = SPEC, **options: Any) -> Network:
+    torch.manual_seed(0)
+    return Network(spec, **options).train()
+
+
+def test_edges_that_drop_path_drops_are_those_of_the_cells() -> None:
+    network = network_of()
+    edges = [name.rsplit(".", 1)[0] for name in network.drop_path_edges]
+    assert (
+        len(edges) == 2 * 4 * SPEC.num_cells - 2
+    )  # Two equal poolings of a reduction merge twice.
+    assert all(".ops." in name for name in network.drop_path_edges)
+    zeroise = network_of(attrs.evolve(SPEC, genotype=cells.genotypes["bnas-cifar10"]))
+    assert len(zeroise.drop_path_edges) < len(edges)
+
+
+def test_dropped_edges_are_zero_and_kept_ones_scaled() -> None:
+    network = network_of()
+    network.draw_drop_path_(0.5, 4, torch.Generator().manual_seed(1))
+    scales = network.drop_path_scales
+    assert scales is not None
+    assert scales.shape == (len(network.drop_path_edges), 4)
+    assert set(scales.unique().tolist()) == {0.0, 2.0}
+    values = network.evaluate(IMAGES, network.drop_path_edges)
+    first = network.drop_path_edges[0]
+    plain = copy.deepcopy(network)
+    plain.clear_drop_path_()
+    expected = plain.evaluate(IMAGES, [first])[first] * scales[0][:, None, None, None]
+    torch.testing.assert_close(values[first], expected)
+
+
+def test_the_same_state_drops_the_same_edges_and_evaluation_none() -> None:
+    network = network_of()
+    drawn = []
+    for seed in (1, 1, 2):
+        network.draw_drop_path_(0.5, 4, torch.Generator().manual_seed(seed))
+        drawn.append(network.drop_path_scales)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    network.eval()
+    dropped = network(IMAGES)
+    network.clear_drop_path_()
+    assert torch.equal(network(IMAGES), dropped)
+
+
+def test_probability_zero_changes_nothing() -> None:
+    network = network_of()
+    expected = network(IMAGES)
+    network.draw_drop_path_(0.0, 4, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(network(IMAGES), expected)
+
+
+@pytest.mark.parametrize("binarize", ["activations", "none"])
+def test_real_weights_are_convolved_as_they_are(binarize: Any) -> None:
+    network = network_of(binarize=binarize)
+    name, module = next(
+        (name, m) for name, m in network.named_modules() if isinstance(m, BinaryConv2d)
+    )
+    before = module.weight.detach().clone()
+    network.project_latents_()
+    assert torch.equal(module.weight, before)
+    sign_name = network.graph[name].inputs[0]
+    values = network.evaluate(IMAGES, [sign_name, name])
+    node = module.node
+    geometry = (node.stride, node.padding, node.dilation, node.groups)
+    expected = functional.conv2d(values[sign_name], module.weight, None, *geometry)
+    torch.testing.assert_close(values[name], expected)
+    signs = values[sign_name].detach()
+    assert float(signs.abs().max()) <= 1
+    assert torch.equal(signs, signs.sign()) == (binarize == "activations")
+
+
+def test_stages_load_each_other_s_states() -> None:
+    first, second = network_of(binarize="activations"), network_of()
+    second.load_state_dict(first.state_dict())
+    assert first.state_dict().keys() == second.state_dict().keys()
+    with pytest.raises(cells.GraphError, match="`binarize` must be one of"):
+        Network(SPEC, binarize="weights")  # type: ignore[arg-type]
+
+
+def test_evaluation_of_the_twin_is_its_training_function() -> None:
+    """With the statistics of the batch itself, both modes compute the same."""
+    network = network_of(binarize="none")
+    with torch.no_grad():
+        for _ in range(400):
+            expected = network(IMAGES)
+        found = network.eval()(IMAGES)
+    torch.testing.assert_close(found, expected, rtol=0.1, atol=0.05)
