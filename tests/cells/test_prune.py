@@ -14,6 +14,17 @@ from bnas.cells.testing import network_specs
 NONE = ("none", 0)
 ALL_ZERO = Genotype(normal=(NONE, NONE), reduce=(NONE, NONE), concat=(2,))
 DEAD = NetworkSpec(genotype=ALL_ZERO, num_cells=4, channels=2, skip="none")
+# The zeros of cell 0 are first read by its concatenation, which nothing reads.
+DEAD_READER_OF_ZEROS = attrs.evolve(
+    DEAD,
+    num_cells=6,
+    channels=1,
+    genotype=Genotype(
+        normal=(("none", 0), ("none", 0), ("none", 0), ("max_pool_3x3", 0)),
+        reduce=(("none", 0),) * 4,
+        concat=(2, 3),
+    ),
+)
 DEAD_BUT_FOR_A_SKIP = attrs.evolve(DEAD, skip="both", reduction_skip="pool", num_cells=5)
 
 
@@ -82,6 +93,7 @@ def test_nothing_is_computed_twice(network):
 @given(network=network_specs())
 @example(network=DEAD)
 @example(network=DEAD_BUT_FOR_A_SKIP)
+@example(network=DEAD_READER_OF_ZEROS)
 def test_pruning_twice_is_pruning_once(network):
     once = prune(lower(network))
     assert prune(once) == once

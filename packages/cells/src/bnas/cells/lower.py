@@ -1,6 +1,6 @@
 """`lower`: from a `NetworkSpec` to its graph, every layer as published, nothing simplified.
 
-A binary block is batch norm, sign, binary convolution, ReLU, in this order of execution. Names are
+A binary block is batch norm, sign, binary convolution, ReLU (or RPReLU), in this order. Names are
 those of the parameters: ``cells.3.ops.1.conv`` is the convolution of edge 1 of cell 3.
 
 References:
@@ -34,8 +34,13 @@ class Value:
 
 @define
 class Builder:
-    """Collects nodes; `cell` and `role` are stamped on what is added."""
+    """Collects nodes; `cell` and `role` are stamped on what is added.
 
+    Attributes:
+        activation: What ends a binary block, as in `NetworkSpec`.
+    """
+
+    activation: str
     nodes: list[nodes.Node] = field(factory=list)
     taps: dict[str, str] = field(factory=dict)
     cell: str = ""
@@ -55,7 +60,7 @@ class Builder:
     def binary_block(
         self, name: str, value: Value, channels: int, window: Window, affine: bool = True
     ) -> Value:
-        """Append batch norm, sign, binary convolution and ReLU."""
+        """Append batch norm, sign, binary convolution and ReLU or RPReLU."""
         normalised = self.batch_norm(f"{name}.bn", value, affine)
         sign = self.add(nodes.Sign, f"{name}.sign", normalised)
         conv = self.add(
@@ -66,8 +71,11 @@ class Builder:
             out_channels=channels,
             **attrs.asdict(window),
         )
-        relu = self.add(nodes.ReLU, f"{name}.relu", conv)
-        return Value(relu, channels, value.halvings + window.stride - 1)
+        if self.activation == "rprelu":
+            end = self.add(nodes.RPReLU, f"{name}.rprelu", conv, channels=channels)
+        else:
+            end = self.add(nodes.ReLU, f"{name}.relu", conv)
+        return Value(end, channels, value.halvings + window.stride - 1)
 
 
 @frozen
@@ -86,7 +94,7 @@ def lower(spec: NetworkSpec) -> Graph:
     Args:
         spec: The network; its logits are the graph's output of shape (num_classes, 1, 1).
     """
-    build = Builder()
+    build = Builder(spec.activation)
     build.add(nodes.Input, "input", channels=3)
     stem = _cifar_stem if spec.template == "cifar" else _imagenet_stem
     before, last = stem(build, spec.channels)

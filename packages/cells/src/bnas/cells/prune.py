@@ -124,7 +124,9 @@ def prune(graph: Graph) -> Graph:
     Args:
         graph: Any graph.
     """
-    return _Pruner(graph, graph.channels).run()
+    once = _Pruner(graph, graph.channels).run()
+    # Zeros come before their first reader, which may be dead. Over live nodes alone, it is not.
+    return _Pruner(once, once.channels).run()
 
 
 def zero_channels(graph: Graph) -> dict[str, tuple[bool, ...]]:

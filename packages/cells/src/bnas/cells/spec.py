@@ -17,6 +17,7 @@ from bnas.cells.graph import Graph
 TemplateName = Literal["cifar", "imagenet"]
 Skip = Literal["none", "previous", "both"]
 ReductionSkip = Literal["real", "binary", "pool"]
+Activation = Literal["relu", "rprelu"]
 
 #: Side of the square images, in pixels, for which each template was published.
 DEFAULT_INPUT_SIZES: dict[str, int] = {"cifar": 32, "imagenet": 224}
@@ -81,6 +82,8 @@ class NetworkSpec:
             whose channels are repeated.
         real_weight_tail: Number of last cell convolutions that keep real weights (2 in the
             published weights, 0 in networks trained here).
+        activation: What follows the convolution of a binary block: ReLU (published), or RPReLU
+            (Liu et al., "ReActNet", ECCV 2020), a PReLU between two learned shifts per channel.
 
     Raises:
         SpecError: A field is outside its range.
@@ -97,6 +100,7 @@ class NetworkSpec:
     skip: Skip = field(default="previous", validator=_choice(Skip))
     reduction_skip: ReductionSkip = field(default="real", validator=_choice(ReductionSkip))
     real_weight_tail: int = field(default=0, validator=_between(0, MAX_CELLS))
+    activation: Activation = field(default="relu", validator=_choice(Activation))
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""
@@ -125,8 +129,12 @@ class NetworkSpec:
         return lower(self)
 
     def to_json(self) -> str:
-        """Return the specification as one JSON object."""
-        return json.dumps({"kind": "bnas", **_CONVERTER.unstructure(self)})
+        """Return the specification as one JSON object; a ReLU goes without saying."""
+        data = _CONVERTER.unstructure(self)
+        if self.activation == "relu":
+            # As before there was a choice, so that the text, and digests of it, stay what they are.
+            del data["activation"]
+        return json.dumps({"kind": "bnas", **data})
 
     @classmethod
     def from_json(cls, text: str) -> NetworkSpec:

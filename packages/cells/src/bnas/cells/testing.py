@@ -12,7 +12,7 @@ from typing import Any, get_args
 from bnas.cells.draw.errors import MissingExtraError
 from bnas.cells.genotype import EDGES_PER_NODE, NUM_CELL_INPUTS, Edge, Genotype
 from bnas.cells.primitives import PRIMITIVES
-from bnas.cells.spec import NetworkSpec, ReductionSkip, Skip, TemplateName
+from bnas.cells.spec import Activation, NetworkSpec, ReductionSkip, Skip, TemplateName
 
 try:
     from hypothesis import strategies as st
@@ -68,6 +68,7 @@ def network_specs(
     max_channels: int = 16,
     skips: Sequence[Skip] = get_args(Skip),
     reduction_skips: Sequence[ReductionSkip] = get_args(ReductionSkip),
+    activations: Sequence[Activation] = get_args(Activation),
 ) -> NetworkSpec:
     """Specifications of networks of any shape, those without a normal cell included.
 
@@ -79,6 +80,7 @@ def network_specs(
         max_channels: Largest number of channels.
         skips: Inter-cell skip connections to draw from.
         reduction_skips: What carries a skip over a reduction cell, to draw from.
+        activations: What ends a binary block, to draw from.
 
     Returns:
         A valid specification.
@@ -93,5 +95,6 @@ def network_specs(
         num_classes=draw(st.integers(1, 20)),
         skip=draw(st.sampled_from(skips)),
         reduction_skip=draw(st.sampled_from(reduction_skips)),
+        activation=draw(st.sampled_from(activations)),
         real_weight_tail=draw(st.integers(0, 3)),
     )
