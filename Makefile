@@ -21,10 +21,10 @@ IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint clean check-python
+.PHONY: help demo test lint device-wheels clean check-python
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the bundled photos, save a picture
 	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
@@ -35,6 +35,9 @@ test: $(VENV_DEV)/.stamp  ## set up the development environment, run every test
 lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 	$(VENV_DEV)/bin/python -m ruff check .
 	$(VENV_DEV)/bin/python -m ruff format --check .
+
+device-wheels:  ## what a GPU machine with torch but without network still needs, into build/device-wheels
+	$(PYTHON) -m pip download $(PIP_FLAGS) --no-deps --only-binary :all: -d build/device-wheels cattrs pooch
 
 clean:  ## remove the environments and what the tools left
 	@$(call IS_OURS,$(VENV_DEMO))

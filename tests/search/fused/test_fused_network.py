@@ -28,6 +28,7 @@ SPECS = {
     "imagenet": attrs.evolve(BASE, genotype=cells.genotypes["bnas-imagenet"], template="imagenet"),
     "imagenet, zeroise": attrs.evolve(BASE, template="imagenet"),
     "real tail": attrs.evolve(BASE, real_weight_tail=2),
+    "rprelu": attrs.evolve(BASE, activation="rprelu"),
 }
 
 
