@@ -34,10 +34,10 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"crop_padding": -1}, "`crop_padding`"),
         ({"flip": 1}, "`flip` must be true or false (got 1)"),
         ({"engine": "yes"}, "`engine` must be one of ('eager', 'compiled', 'fused')"),
-        ({"engine": "fused"}, "needs `precision` = 'bfloat16' and `binarize` = 'all'"),
+        ({"engine": "fused"}, "needs `precision` = 'bfloat16' and binary activations"),
         (
             {"engine": "fused", "precision": "bfloat16", "binarize": "none"},
-            "(got 'bfloat16', 'none')",
+            "(got precision='bfloat16', binarize='none')",
         ),
         (
             {"engine": "fused", "precision": "bfloat16", "official_sign": True},

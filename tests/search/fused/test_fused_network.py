@@ -12,7 +12,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from bnas import cells
-from bnas.cells.nn import Network
+from bnas.cells.nn import BinaryConv2d, Network
 from bnas.search.fused import FusedNetwork
 
 BASE = cells.NetworkSpec(
@@ -156,10 +156,11 @@ def test_drop_path_drops_the_same_edges() -> None:
     network = network_of(SPECS["dense cells"]).train()
     images = images_of(network.spec)
     network.draw_drop_path_(0.9, len(images), torch.Generator().manual_seed(2))
-    dropped = FusedNetwork(network)(images)
-    expected = _RoundedNetwork(copy.deepcopy(network))(images)
-    network.clear_drop_path_()
-    whole = FusedNetwork(network)(images)
+    with torch.no_grad():
+        dropped = FusedNetwork(network)(images)
+        expected = _RoundedNetwork(copy.deepcopy(network))(images)
+        network.clear_drop_path_()
+        whole = FusedNetwork(network)(images)
     assert float((dropped - expected).abs().max()) < 0.3 * float(expected.abs().max())
     assert not torch.allclose(dropped, whole, atol=1e-3)
 
@@ -174,6 +175,25 @@ def test_official_gradient_is_honoured() -> None:
     torch.testing.assert_close(results[1], results[0] * factor, rtol=1e-3, atol=1e-6)
 
 
+def test_the_first_of_two_stages_is_the_module_s_too() -> None:
+    network = network_of(SPECS["pool"], binarize="activations").train()
+    twin = copy.deepcopy(network)
+    with torch.no_grad():
+        for part in (network, twin):
+            for module in part.modules():
+                if isinstance(module, BinaryConv2d):
+                    module.weight.copy_(module.weight.bfloat16().float())
+    images = images_of(network.spec)
+    found, grads = loss_and_gradients(FusedNetwork(network), network, images)
+    expected, wanted = loss_and_gradients(_RoundedNetwork(twin), twin, images)
+    assert float((found - expected).abs().mean()) < 0.1 * float(expected.abs().max())
+    ours = torch.cat([grads[key].flatten() for key in wanted])
+    theirs = torch.cat([value.flatten() for value in wanted.values()])
+    assert float(functional.cosine_similarity(ours, theirs, dim=0)) > 0.9
+
+
 def test_sign_zero_of_the_authors_is_refused() -> None:
     with pytest.raises(cells.GraphError, match="official_sign"):
         FusedNetwork(network_of(BASE, official_sign=True))
+    with pytest.raises(cells.GraphError, match="binary activations"):
+        FusedNetwork(network_of(BASE, binarize="none"))

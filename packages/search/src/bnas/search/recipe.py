@@ -118,10 +118,10 @@ class Recipe:
     def __attrs_post_init__(self) -> None:
         """Refuse combinations that cannot be."""
         fused = self.engine == "fused"
-        if fused and (self.precision, self.binarize) != ("bfloat16", "all"):
+        if fused and (self.precision != "bfloat16" or self.binarize == "none"):
             raise RecipeError(
-                "`engine` = 'fused' needs `precision` = 'bfloat16' and `binarize` = 'all' "
-                f"(got {self.precision!r}, {self.binarize!r})"
+                "`engine` = 'fused' needs `precision` = 'bfloat16' and binary activations "
+                f"(got precision={self.precision!r}, binarize={self.binarize!r})"
             )
         if fused and self.official_sign:
             raise RecipeError("`engine` = 'fused' needs `official_sign` = false (got true)")

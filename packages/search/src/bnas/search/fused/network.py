@@ -113,14 +113,15 @@ class FusedNetwork(nn.Module):
             all_reduce: Sums batch statistics over processes; None for those of this one.
 
         Raises:
-            GraphError: The network takes sign(0) = 0, or does not binarise everything.
+            GraphError: The network takes sign(0) = 0, or its activations are not binary.
         """
         super().__init__()
         binary = [m for m in network.modules() if isinstance(m, BinaryConv2d)]
-        if network.binarize != "all" or any(m.official_sign for m in binary):
+        if network.binarize == "none" or any(m.official_sign for m in binary):
             raise GraphError(
-                "the fused form needs `binarize` = 'all' and `official_sign` = False "
-                f"(got {network.binarize!r}, official_sign={binary[0].official_sign})"
+                "the fused form needs binary activations and `official_sign` = False "
+                f"(got binarize={network.binarize!r}, "
+                f"official_sign={any(m.official_sign for m in binary)})"
             )
         self.network = network
         self._all_reduce = all_reduce
@@ -196,7 +197,10 @@ class FusedNetwork(nn.Module):
         return Stream(live, dead, constants)
 
     def _counts(self, module: Any, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
-        """Return counts, scale and offset of a binary convolution."""
+        """Return counts, scale and offset of a binary convolution, or of its first stage."""
+        if module.real_weights:
+            result, constant = _convolve(stream, module.weight, module.node)
+            return result, torch.ones_like(constant), constant
         signs, scale = binary_weight(module.weight, official_gradient=module.official_gradient)
         counts, constant = _convolve(stream, signs, module.node)
         return counts, scale, scale * constant
