@@ -88,6 +88,40 @@ def test_an_image_of_another_size_is_named(folder: Path) -> None:
     assert refused(folder, r"6x5 pixels .*\(got 7x5\)").path == path
 
 
+def test_corrupt_images_are_left_out_only_when_asked(folder: Path) -> None:
+    path = folder / "bee" / "0.png"
+    path.write_bytes(path.read_bytes()[:40])
+    seen: list[tuple[int, int]] = []
+    images = search.read_images(folder, skip_corrupt=True, progress=lambda *done: seen.append(done))
+    assert images.skipped == (path,)
+    assert images.labels.tolist() == [0, 0, 1]
+    assert images.images[:, :, 2, 3].tolist() == [[0, 0, 3], [0, 10, 3], [100, 10, 3]]
+    assert seen[-1] == (4, 4)
+
+
+def test_a_class_of_corrupt_images_is_named(folder: Path) -> None:
+    for path in (folder / "bee").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(search.DataError, match="holds no image that can be decoded") as caught:
+        search.read_images(folder, skip_corrupt=True)
+    assert caught.value.path == folder / "bee"
+
+
+def test_many_images_keep_their_order(tmp_path: Path) -> None:
+    for index in range(300):
+        picture(tmp_path / ("a" if index < 150 else "b") / f"{index:03d}.png", (index % 256, 0, 0))
+    images = search.read_images(tmp_path)
+    assert images.images[:, 0, 0, 0].tolist() == [index % 256 for index in range(300)]
+
+
+def test_images_move_to_a_device(coloured: Coloured) -> None:
+    images = coloured(4, 0)
+    moved = images.to(torch.device("cpu"))
+    assert torch.equal(moved.images, images.images)
+    assert torch.equal(moved.labels, images.labels)
+    assert moved.classes == images.classes
+
+
 def test_training_data_never_opens_the_test_images(folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for name in ("ape", "bee"):

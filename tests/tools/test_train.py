@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bnas import cells
+from bnas.tools.durations import Duration
 from bnas.tools.main import main
 
 
@@ -104,3 +105,77 @@ def test_without_bnas_search_it_says_what_to_install(
     assert refusal(*arguments(plan)) == (
         "`bnas-tools train` needs bnas-search: pip install 'bnas-tools[search]'"
     )
+
+
+def test_fields_of_the_recipe_can_be_set(
+    document: Callable[..., Any], plan: dict[str, Path]
+) -> None:
+    found = document(*arguments(plan), "--set", "epochs=1", "--set", "optimizer=sgd")
+    assert found["epochs"] == 1
+    assert (plan["--out"] / "curves.png").is_file()
+
+
+def test_a_budget_chooses_the_epochs(call: Callable[..., Result], plan: dict[str, Path]) -> None:
+    result = call(*arguments(plan), "--budget", "0s")
+    assert "1 epochs fit into the budget" in result.stderr
+    assert "epoch 1/1" in result.stderr
+
+
+def test_stages_teacher_and_small_checkpoints(
+    document: Callable[..., Any], plan: dict[str, Path], tmp_path: Path
+) -> None:
+    first = {**plan, "--out": tmp_path / "first"}
+    twin = {**plan, "--out": tmp_path / "twin"}
+    document(*arguments(first), "--set", "binarize=activations", "--compact", "--events")
+    assert list((tmp_path / "first").glob("checkpoint.pt.*.part"))
+    assert list((tmp_path / "first" / "events").iterdir())
+    document(*arguments(twin), "--set", "binarize=none")
+    found = document(
+        *arguments(plan),
+        *("--initial", tmp_path / "first" / "final.pt"),
+        *("--teacher", tmp_path / "twin" / "final.pt"),
+        *("--set", "distillation_weight=0.5"),
+    )
+    assert found["completed"]
+
+
+def test_the_network_s_skip_and_activation_can_be_changed(
+    document: Callable[..., Any], plan: dict[str, Path], tmp_path: Path
+) -> None:
+    found = document(
+        *arguments(plan), "--reduction-skip", "pool", "--activation", "rprelu", "--set", "epochs=1"
+    )
+    out = tmp_path / "packed.safetensors"
+    document("pack", found["checkpoint"], "-o", out)
+    assert document("evaluate", out, "--data", plan["--data"] / "train")["images"] == 24
+
+
+def test_corrupt_photos_are_named_and_left_out_when_asked(
+    call: Callable[..., Result], refusal: Callable[..., str], plan: dict[str, Path]
+) -> None:
+    broken = sorted((plan["--data"] / "train" / "red").iterdir())[0]
+    broken.write_bytes(b"no photo")
+    assert str(broken) in refusal(*arguments(plan))
+    result = call(*arguments(plan), "--skip-corrupt", "--set", "epochs=1")
+    assert f"left out: {broken} cannot be decoded" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (("--budget", "soon"), "must be a time >= 0 such as 90s, 30m or 1.5h (got 'soon')"),
+        (("--time-limit", "-3m"), "must be a time >= 0"),
+        (("--time-limit", "nan"), "must be a time >= 0"),
+    ],
+)
+def test_times_that_are_none_are_refused(
+    call: Callable[..., Result], plan: dict[str, Path], extra: tuple[str, str], message: str
+) -> None:
+    assert message in call(*arguments(plan), *extra, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5h", 5400), ("2m", 120)]
+)
+def test_times_have_units(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds

@@ -35,10 +35,11 @@ class Average:
 
     @property
     def network(self) -> Network:
-        """The average."""
+        """The average; the scales of its binary weights are those of the averaged weights."""
         network = self._model.module
         assert isinstance(network, Network)
-        return network.eval()
+        # On the way from training to evaluation the scales are taken anew.
+        return network.train().eval()
 
     def update(self, network: nn.Module) -> None:
         """Take a step of `network` into the average."""

@@ -16,7 +16,7 @@ from bnas.search.epoch import train_step
 from bnas.search.evaluate import evaluate
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
-from bnas.search.parallel import Processes
+from bnas.search.parallel import Processes, joined
 from bnas.search.recipe import Recipe
 from bnas.search.run import CHECKPOINT_NAME, Run
 
@@ -54,15 +54,21 @@ def fit_to_budget(
     """
     checkpoint = Path(out_dir) / CHECKPOINT_NAME
     if checkpoint.exists():
-        return attrs.evolve(
-            recipe, epochs=load_checkpoint(checkpoint)["identity"]["recipe"]["epochs"]
-        )
-    seconds = _seconds_per_epoch(spec, recipe, data, options or RunOptions())
-    return attrs.evolve(recipe, epochs=max(1, int(_USED_FRACTION * budget_s / seconds)))
+        identity = load_checkpoint(checkpoint)["identity"]
+        return attrs.evolve(recipe, epochs=identity["recipe"]["epochs"])
+    options = options or RunOptions()
+    with joined(choose_device(options.device, recipe)) as processes:
+        seconds = _seconds_per_epoch(spec, recipe, data, options, processes)
+        epochs = processes.agree(max(1, int(_USED_FRACTION * budget_s / seconds)))
+    return attrs.evolve(recipe, epochs=epochs)
 
 
 def _seconds_per_epoch(
-    spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
+    spec: NetworkSpec,
+    recipe: Recipe,
+    data: TrainingData,
+    options: RunOptions,
+    processes: Processes,
 ) -> float:
     """Return the mean over the stages of the recipe, weighted by their shares."""
     shares = recipe.resolutions or ((1.0, int(data.train.images.shape[-1])),)
@@ -70,8 +76,7 @@ def _seconds_per_epoch(
         total = 0.0
         for share, side in shares:
             stage = attrs.evolve(recipe, epochs=1, resolutions=((1.0, side),))
-            device = choose_device(options.device, stage)
-            run = Run.start(spec, stage, data, Path(directory), options, Processes(), device)
+            run = Run.start(spec, stage, data, Path(directory), options, processes)
             total += share * _epoch_seconds(run)
     return total
 

@@ -82,8 +82,8 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
         if run.step % interval and run.step < steps:
             continue
         progress(_look(run, loss, clock))
-        late = run.processes.agree(clock.late(), run.device)
-        if late or run.processes.agree(clock.save_due(), run.device):
+        late = run.processes.agree(clock.late())
+        if late or run.processes.agree(clock.save_due()):
             run.save(run.seconds + time.monotonic() - clock.begun)
             clock.saved = time.monotonic()
         if late:
@@ -187,7 +187,7 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
         learning_rate=run.optimizer.param_groups[0]["lr"],
         loss=loss_sum / images,
         train_top1=100 * hits / images,
-        holdout_top1=_measure(run, side) if run.processes.leads else 0.0,
+        holdout_top1=_measure(run, side),
         images_per_s=images_per_s,
         seconds=seconds,
     )

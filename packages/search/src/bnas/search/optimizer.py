@@ -12,7 +12,8 @@ from bnas.search.schedule import learning_rate_at, momentum_at
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return Adam, AdamW or SGD over two groups: real parameters, then latent weights."""
-    latent = [m.weight for m in network.modules() if isinstance(m, BinaryConv2d)]
+    binary = [m for m in network.modules() if isinstance(m, BinaryConv2d)]
+    latent = [m.weight for m in binary if not m.real_weights]
     known = {id(parameter) for parameter in latent}
     real = [parameter for parameter in network.parameters() if id(parameter) not in known]
     groups = [

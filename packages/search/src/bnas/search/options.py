@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import attrs
 from attrs import field, frozen
+
+from bnas.search.errors import RecipeError
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not value > 0:
+        raise RecipeError(f"`{attribute.name}` must be > 0 or None (got {value!r})")
 
 
 def _path(value: str | Path | None) -> Path | None:
@@ -26,6 +35,9 @@ class RunOptions:
         part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
         event_log: Write TensorBoard events beside the checkpoints.
         curves: Draw ``curves.png`` whenever the run stops.
+
+    Raises:
+        RecipeError: `part_bytes` is not positive.
     """
 
     device: str | None = None
@@ -33,6 +45,6 @@ class RunOptions:
     initial: Path | None = field(default=None, converter=_path)
     teacher: Path | None = field(default=None, converter=_path)
     compact: bool = False
-    part_bytes: int | None = None
+    part_bytes: int | None = field(default=None, validator=_positive)
     event_log: bool = False
     curves: bool = False

@@ -26,10 +26,12 @@ class Processes:
     Attributes:
         rank: Number of this one, from 0.
         size: How many there are.
+        device: Of this one.
     """
 
     rank: int = 0
     size: int = 1
+    device: torch.device = torch.device("cpu")
 
     @property
     def leads(self) -> bool:
@@ -55,13 +57,13 @@ class Processes:
         if self.size > 1:
             distributed.all_reduce(values)
 
-    def agree(self, decision: bool, device: torch.device) -> bool:
-        """Return the decision of the leading process."""
+    def agree(self, number: int) -> int:
+        """Return the number, or the decision, of the leading process."""
         if self.size == 1:
-            return decision
-        flag = torch.tensor([decision], dtype=torch.uint8, device=device)
-        distributed.broadcast(flag, src=0)
-        return bool(flag.item())
+            return number
+        common = torch.tensor([number], dtype=torch.int64, device=self.device)
+        distributed.broadcast(common, src=0)
+        return int(common.item())
 
     def wrap(self, runner: nn.Module) -> nn.Module:
         """Return `runner` with gradients averaged, and batch statistics joined, over all."""
@@ -90,20 +92,20 @@ class _SumOverAll(torch.autograd.Function):
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[tuple[Processes, torch.device]]:
+def joined(device: torch.device) -> Iterator[Processes]:
     """Join the processes that ``torchrun`` started, and part from them in the end.
 
     Args:
         device: The kind of device; each process of a GPU machine gets its own.
 
     Yields:
-        The processes and the device of this one.
+        The processes.
     """
     if distributed.is_initialized():
-        yield Processes(distributed.get_rank(), distributed.get_world_size()), device
+        yield Processes(distributed.get_rank(), distributed.get_world_size(), device)
         return
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes(), device
+        yield Processes(device=device)
         return
     backend = "gloo"
     if device.type == "cuda":
@@ -112,6 +114,6 @@ def joined(device: torch.device) -> Iterator[tuple[Processes, torch.device]]:
         torch.cuda.set_device(device)
     distributed.init_process_group(backend)
     try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size()), device
+        yield Processes(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         distributed.destroy_process_group()

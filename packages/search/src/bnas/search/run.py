@@ -83,10 +83,9 @@ class Run:
         directory: Path,
         options: RunOptions,
         processes: Processes,
-        device: torch.device,
     ) -> Run:
         """Build the network with the recipe's seed, then take over a checkpoint if there is one."""
-        network = _fresh_network(spec, recipe)
+        network, device = _fresh_network(spec, recipe), processes.device
         teacher = None
         if options.teacher is not None:
             teacher = load_teacher(options.teacher, spec.num_classes, device)
@@ -125,7 +124,7 @@ class Run:
     @property
     def device(self) -> torch.device:
         """Where everything lies."""
-        return self.tally.device
+        return self.processes.device
 
     @property
     def result(self) -> Network:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import torch
 from attrs import frozen
 
 from bnas.cells import GraphError, NetworkSpec
@@ -20,7 +19,7 @@ from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.image_set import TrainingData
 from bnas.search.observers import observed
 from bnas.search.options import RunOptions
-from bnas.search.parallel import Processes, joined
+from bnas.search.parallel import joined
 from bnas.search.recipe import Recipe
 from bnas.search.rounding import round_real_parameters_
 from bnas.search.run import Run
@@ -85,30 +84,21 @@ def train(
     _check_sides(spec, recipe, data)
     _check_teacher(recipe, options)
     wanted = choose_device(options.device, recipe)
-    with joined(wanted) as (processes, device):
-        return _train(spec, recipe, data, Path(out_dir), options, processes, device, progress)
+    with joined(wanted) as processes:
+        processes.share(recipe.batch_size)
+        directory = Path(out_dir)
+        directory.mkdir(parents=True, exist_ok=True)
+        if processes.leads:
+            remove_drafts(directory)
+        return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
 
 
-def _train(
-    spec: NetworkSpec,
-    recipe: Recipe,
-    data: TrainingData,
-    directory: Path,
-    options: RunOptions,
-    processes: Processes,
-    device: torch.device,
-    progress: Progress | None,
-) -> TrainResult:
-    processes.share(recipe.batch_size)
-    directory.mkdir(parents=True, exist_ok=True)
-    if processes.leads:
-        remove_drafts(directory)
-    limit = options.time_limit_s
+def _train(run: Run, progress: Progress | None) -> TrainResult:
+    limit = run.options.time_limit_s
     deadline = None if limit is None else time.monotonic() + limit
-    run = Run.start(spec, recipe, data, directory, options, processes, device)
-    shown = progress if progress is not None and processes.leads else _ignore
+    shown = progress if progress is not None and run.processes.leads else _ignore
     with observed(run, shown) as report:
-        while run.epoch < recipe.epochs:
+        while run.epoch < run.recipe.epochs:
             if not train_epoch(run, deadline, report):
                 network = run.result.eval()
                 return TrainResult(network, tuple(run.history), False, None, run.checkpoint_path)

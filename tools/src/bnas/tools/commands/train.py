@@ -14,13 +14,13 @@ from bnas.tools.durations import Duration
 from bnas.tools.extras import require
 from bnas.tools.options import FilePath, ModelName, json_option
 from bnas.tools.specifications import read_genotype, read_spec
-from bnas.tools.tables import print_facts
+from bnas.tools.tables import print_facts, progress_bar
 from bnas.tools.training_bar import TrainingBar
 from bnas.tools.units import NONE, percent
 
 if TYPE_CHECKING:
     from bnas.cells import NetworkSpec
-    from bnas.search import Recipe, RunOptions, TrainResult
+    from bnas.search import Recipe, RunOptions, TrainingData, TrainResult
 
 _OPTIONS = (
     click.option(
@@ -152,11 +152,7 @@ def train(
 
     options, plan = _run_options(others), _changed_recipe(search.load_recipe(recipe), changes)
     spec = read_spec(model)
-    colours = search.CIFAR if spec.template == "cifar" else search.IMAGENET
-    images = search.load_training_data(
-        data, holdout=holdout, seed=plan.seed, normalization=colours, skip_corrupt=skip_corrupt
-    )
-    _warn_of_skipped(images.train.skipped)
+    images = _read_images(data, spec, plan, holdout, skip_corrupt)
     spec = _changed_spec(spec, others, len(images.train.classes))
     if budget is not None:
         plan = search.fit_to_budget(spec, plan, images, out, budget, options)
@@ -171,6 +167,28 @@ def train(
         print_document(_to_dict(result))
     else:
         print_facts(f"{model} trained with {recipe}", _facts(result))
+
+
+def _read_images(
+    data: str, spec: NetworkSpec, plan: Recipe, holdout: int, skip_corrupt: bool
+) -> TrainingData:
+    """Read and split the photos; a bar shows how far it is, and a line names what is left out."""
+    from bnas import search
+
+    colours = search.CIFAR if spec.template == "cifar" else search.IMAGENET
+    with progress_bar() as bar:
+        task = bar.add_task("reading photos", total=None)
+        images = search.load_training_data(
+            data,
+            holdout=holdout,
+            seed=plan.seed,
+            normalization=colours,
+            skip_corrupt=skip_corrupt,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for path in images.train.skipped:
+        click.echo(f"left out: {path} cannot be decoded", err=True)
+    return images
 
 
 def _run_options(others: dict[str, Any]) -> RunOptions:
@@ -203,11 +221,6 @@ def _changed_spec(spec: NetworkSpec, others: dict[str, Any], num_classes: int) -
     if others["genotype"] is not None:
         fields["genotype"] = read_genotype(others["genotype"])
     return attrs.evolve(spec, num_classes=num_classes, **fields)
-
-
-def _warn_of_skipped(skipped: tuple[object, ...]) -> None:
-    for path in skipped:
-        click.echo(f"left out: {path} cannot be decoded", err=True)
 
 
 def _to_dict(result: TrainResult) -> dict[str, object]:
