@@ -117,8 +117,8 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_recipes() -> None:
-    with pytest.raises(RecipeError, match="cpu-first.*got 'cpu-frist'"):
-        load_recipe("cpu-frist")
+    with pytest.raises(RecipeError, match="plus-cpu.*got 'plus-cup'"):
+        load_recipe("plus-cup")
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -128,8 +128,8 @@ def test_every_shipped_recipe_is_valid(name: str) -> None:
     assert not recipe.official_sign, "a packed network has sign(0) = +1"
 
 
-def test_the_first_recipe_ends_at_the_size_of_cifar() -> None:
-    recipe = load_recipe("cpu-first")
+def test_the_cpu_s_recipe_ends_at_the_size_of_cifar() -> None:
+    recipe = load_recipe("plus-cpu")
     assert recipe.side_at(recipe.epochs - 1) == 32
 
 

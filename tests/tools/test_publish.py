@@ -9,7 +9,7 @@ import pytest
 from bnas import zoo
 from bnas.zoo import index, publishing
 
-OPTIONS = ("--tag", "first", "--dataset", "CIFAR-10", "--recipe", "cpu-first", "--data", "photos")
+OPTIONS = ("--tag", "first", "--dataset", "CIFAR-10", "--recipe", "plus-cpu", "--data", "photos")
 
 
 def test_what_is_told_is_handed_on(
@@ -24,7 +24,7 @@ def test_what_is_told_is_handed_on(
 
     monkeypatch.setattr(publishing, "publish", publish)
     found = document("publish", "final.pt", "--model", "BNAS-Mini", *OPTIONS, "--home", "wheel")
-    provenance = publishing.Provenance(tag="first", dataset="CIFAR-10", recipe="cpu-first")
+    provenance = publishing.Provenance(tag="first", dataset="CIFAR-10", recipe="plus-cpu")
     assert calls == [("final.pt", "BNAS-Mini", "photos", provenance, "wheel")]
     assert (found["name"], found["tag"]) == ("Tiny", "random")
 

@@ -82,7 +82,7 @@ def test_wrong_plans_are_refused(
 ) -> None:
     missing = {**plan, "--data": tmp_path / "none"}
     assert str(tmp_path / "none") in refusal(*arguments(missing))
-    assert "cpu-first" in refusal(*arguments({**plan, "--recipe": "no-such-recipe"}))
+    assert "plus-cpu" in refusal(*arguments({**plan, "--recipe": "no-such-recipe"}))
     assert "'BNAS-A'" in refusal(*arguments({**plan, "--model": "BNASA"}))
     plan["--recipe"].write_text("epochs = 0\n")
     assert "`epochs`" in refusal(*arguments(plan))
