@@ -37,6 +37,15 @@ def choose_device(name: str | None, recipe: Recipe) -> torch.device:
     return device
 
 
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Return the order in which weights and images lie: channels last on GPUs.
+
+    On CPUs the eager and the compiled network gain nothing by it (`benchmarks/RESULTS.md`), and the
+    fused one arranges its activations itself.
+    """
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
 def make_runner(network: Network, recipe: Recipe, processes: Processes) -> nn.Module:
     """Return what runs in training, with the parameters of `network`.
 

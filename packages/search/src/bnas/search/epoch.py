@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bnas.search.checkpoint import write_text
 from bnas.search.clipping import clip_gradients_
-from bnas.search.engine import autocast
+from bnas.search.engine import autocast, memory_format
 from bnas.search.errors import OutOfMemoryError
 from bnas.search.evaluate import evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
@@ -124,6 +124,7 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     """Train on the next batch of `order`, int64 (N,); returns its loss, a scalar of the device."""
     recipe, network = run.recipe, run.network
     inputs, targets, labels = run.batches.draw(order, run.epoch, run.step)
+    inputs = inputs.contiguous(memory_format=memory_format(run.device))
     position = run.epoch * run.batches.steps_per_epoch + run.step
     total_steps = recipe.epochs * run.batches.steps_per_epoch
     set_schedule(run.optimizer, recipe, position, total_steps)

@@ -15,7 +15,7 @@ from bnas.cells.nn import Network
 from bnas.search.averaging import Average
 from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
-from bnas.search.engine import make_runner
+from bnas.search.engine import make_runner, memory_format
 from bnas.search.errors import CheckpointError, DivergenceError
 from bnas.search.history import EpochMetrics
 from bnas.search.image_set import ImageSet, TrainingData
@@ -91,7 +91,7 @@ class Run:
             teacher = load_teacher(options.teacher, spec.num_classes, device)
         if options.initial is not None:
             copy_weights(options.initial, network)
-        network.to(device)
+        network.to(device, memory_format=memory_format(device))
         run = cls(
             recipe=recipe,
             options=options,

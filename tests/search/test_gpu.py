@@ -1,0 +1,79 @@
+"""Training on a GPU; `pytest -m gpu` where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import torch
+
+from bnas import cells, search
+from bnas.search.image_set import ImageSet
+from bnas.search.parallel import Processes
+from bnas.search.run import Run
+
+pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore")]  # The compiler's own.
+RECIPE = search.Recipe(epochs=2, batch_size=16, learning_rate=5e-3, crop_padding=1)
+CUDA = search.RunOptions(device="cuda")
+
+
+def test_the_first_losses_are_those_of_the_cpu(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    def losses(device: str) -> list[float]:
+        found: list[Any] = []
+        options = search.RunOptions(device=device)
+        recipe = attrs.evolve(RECIPE, epochs=1)
+        search.train(
+            tiny_spec, recipe, data, tmp_path / device, options=options, progress=found.append
+        )
+        return [each.loss for each in found if isinstance(each, search.EpochMetrics)]
+
+    assert losses("cuda") == pytest.approx(losses("cpu"), rel=0.02)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_bfloat16_learns(
+    tmp_path: Path,
+    engine: Any,
+    tiny_spec: cells.NetworkSpec,
+    coloured: Callable[[int, int], ImageSet],
+) -> None:
+    data = search.TrainingData(coloured(320, 1), coloured(200, 2))
+    recipe = attrs.evolve(
+        RECIPE,
+        epochs=4,
+        engine=engine,
+        precision="bfloat16",
+        drop_path=0.1,
+        average_decay=0.9,
+        area=(0.5, 1.0),
+        crop_padding=0,
+        color_jitter=(0.1, 0.1, 0.1, 0.0),
+    )
+    result = search.train(tiny_spec, recipe, data, tmp_path, options=CUDA)
+    assert result.holdout is not None
+    assert result.holdout.top1 > 80
+    state = search.load_checkpoint(result.checkpoint)
+    assert all(value.device.type == "cpu" for value in state["model"].values())
+
+
+def test_a_run_goes_on_after_a_time_limit(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    stop = search.RunOptions(device="cuda", time_limit_s=0)
+    assert not search.train(tiny_spec, RECIPE, data, tmp_path, options=stop).completed
+    assert search.train(tiny_spec, RECIPE, data, tmp_path, options=CUDA).completed
+
+
+def test_images_and_network_lie_on_the_gpu(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    place = Processes(device=torch.device("cuda"))
+    run = Run.start(tiny_spec, RECIPE, data, tmp_path, CUDA, place)
+    assert run.batches.images.images.is_cuda
+    assert run.holdout.labels.is_cuda
+    assert all(parameter.is_cuda for parameter in run.network.parameters())
