@@ -65,6 +65,7 @@ def _train_by_two(directory: Path, *limit: str) -> None:
     for worker in workers:
         _, errors = worker.communicate(timeout=300)
         assert worker.returncode == 0, errors
+        assert "Warning" not in errors
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ so that the result does not depend on how many there are, up to the order of flo
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,11 @@ class Processes:
         for module in runner.modules():
             if isinstance(module, BatchNorm2d):
                 module.all_reduce = _SumOverAll.apply
-        return nn.parallel.DistributedDataParallel(runner, broadcast_buffers=False)
+        # Statistics are the same everywhere already; how to say so has changed with torch 2.13.
+        parallel = nn.parallel.DistributedDataParallel
+        known = inspect.signature(parallel).parameters
+        name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        return parallel(runner, **{name: False})
 
 
 class _SumOverAll(torch.autograd.Function):
