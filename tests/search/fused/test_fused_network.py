@@ -9,9 +9,11 @@ import attrs
 import pytest
 import torch
 import torch.nn.functional as functional
+from attrs import frozen
 from torch import Tensor, nn
 
 from bnas import cells
+from bnas.cells import nodes
 from bnas.cells.nn import BinaryConv2d, Network
 from bnas.search.fused import FusedNetwork
 
@@ -57,8 +59,6 @@ class _RoundedNetwork(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        from bnas.cells import nodes
-
         network = self.network
         values = {network.graph.input.name: images}
         kept = (nodes.ReLU, nodes.Add, nodes.Conv, nodes.BatchNorm, nodes.AvgPool)
@@ -173,6 +173,61 @@ def test_official_gradient_is_honoured() -> None:
         results.append(grads["cells.2.ops.1.conv.weight"])
     factor = 8 * 9 * (1 - 1 / 8)
     torch.testing.assert_close(results[1], results[0] * factor, rtol=1e-3, atol=1e-6)
+
+
+@frozen
+class _OddSpec:
+    """A graph that no specification of cells lowers to."""
+
+    num_classes: int = 3
+    template: str = "cifar"
+
+    def lower(self) -> cells.Graph:
+        def conv(name: str, source: str, **fields: Any) -> nodes.Node:
+            kind = fields.pop("kind", nodes.Conv)
+            return kind(name=name, inputs=(source,), cell="", role="op", **fields)
+
+        def simple(kind: Any, name: str, *inputs: str, **fields: Any) -> nodes.Node:
+            return kind(name=name, inputs=inputs, cell="", role="op", **fields)
+
+        wide = {"in_channels": 8, "out_channels": 8, "kernel": 3, "padding": 1}
+        return cells.Graph(
+            nodes=(
+                simple(nodes.Input, "input", channels=3),
+                conv("a", "input", in_channels=3, out_channels=4, kernel=3, padding=1),
+                simple(nodes.Zero, "zero", "a", channels=4, stride=1),
+                simple(nodes.Concat, "widened", "a", "zero"),
+                simple(nodes.BatchNorm, "bn", "widened", channels=8, affine=True),
+                simple(nodes.AvgPool, "pooled", "bn", kernel=3, stride=1, padding=1),
+                simple(nodes.BatchNorm, "again", "bn", channels=8, affine=True),
+                simple(nodes.Sign, "bare", "pooled"),
+                conv("b", "bare", kind=nodes.BinaryConv, groups=2, **wide),
+                simple(nodes.ReLU, "relu", "again"),
+                simple(nodes.Sign, "again.sign", "again"),
+                conv("c", "again.sign", kind=nodes.BinaryConv, **wide),
+                simple(nodes.Add, "sum", "widened", "bn", "b", "relu", "c"),
+                simple(nodes.GlobalAvgPool, "mean", "sum"),
+                simple(nodes.Linear, "logits", "mean", in_features=8, out_features=3),
+            ),
+            output="logits",
+        )
+
+
+def test_any_graph_of_the_known_nodes_is_trained() -> None:
+    network = network_of(_OddSpec(), pruned=False).train()  # type: ignore[arg-type]
+    with torch.no_grad():
+        for name in ("bn", "again"):
+            network.get_submodule(name).bias.uniform_(-0.5, 0.5)
+    twin = copy.deepcopy(network)
+    source = torch.Generator().manual_seed(1)
+    images = torch.randn((6, 3, 8, 8), generator=source).bfloat16().float()
+    found, grads = loss_and_gradients(FusedNetwork(network), network, images)
+    expected, wanted = loss_and_gradients(_RoundedNetwork(twin), twin, images)
+    assert float((found - expected).abs().max()) < 0.1 * float(expected.abs().max())
+    assert grads.keys() == wanted.keys()
+    ours = torch.cat([grads[key].flatten() for key in wanted])
+    theirs = torch.cat([value.flatten() for value in wanted.values()])
+    assert float(functional.cosine_similarity(ours, theirs, dim=0)) > 0.95
 
 
 def test_the_first_of_two_stages_is_the_module_s_too() -> None:

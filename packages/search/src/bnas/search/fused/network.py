@@ -155,9 +155,13 @@ class FusedNetwork(nn.Module):
     def _run(self, node: nodes.Node, module: nn.Module, inputs: list[Any]) -> Any:
         if node.name in self._fused_into:
             return (module, *inputs)
+        if not isinstance(node, nodes.Conv | nodes.BinaryConv):
+            inputs = [_without_constants(value) for value in inputs]
         match node:
-            case nodes.Sign():
+            case nodes.Sign() if isinstance(inputs[0], tuple):
                 return self._normalise(*inputs[0], signed=True)
+            case nodes.Sign():
+                return Stream(module(inputs[0].full()))
             case nodes.BatchNorm():
                 return self._normalise(module, inputs[0], signed=False)
             case nodes.BinaryConv():
@@ -212,6 +216,15 @@ class FusedNetwork(nn.Module):
         return Stream(result + constant.to(result.dtype)[:, None, None])
 
 
+def _without_constants(value: Any) -> Any:
+    """Return a stream in which nothing but zeros is left out; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(_without_constants(part) for part in value)
+    if isinstance(value, Stream) and value.constants is not None:
+        return Stream(value.full())
+    return value
+
+
 @torch.no_grad()
 def _evaluated(norm: BatchNorm2d, stream: Stream, signed: bool) -> Tensor:
     """Return what `norm`, and the sign after it, make of live channels in evaluation."""
@@ -224,8 +237,8 @@ def _convolve(stream: Stream, weight: Tensor, node: Any) -> tuple[Tensor, Tensor
     """Return the convolution (N, O, H', W') and what is still to be added to each filter (O,)."""
     geometry = (node.stride, node.padding, node.dilation, node.groups)
     constant = weight.new_zeros(len(weight))
-    if stream.dead is None:
-        return convolve(stream.live, channels_last(weight), *geometry), constant
+    if stream.dead is None or node.groups > 1:
+        return convolve(channels_last(stream.full()), channels_last(weight), *geometry), constant
     result = convolve(stream.live, channels_last(weight[:, ~stream.dead]), *geometry)
     if stream.constants is None:
         return result, constant
