@@ -70,6 +70,29 @@ def test_probability_zero_changes_nothing() -> None:
     torch.testing.assert_close(network(IMAGES), expected)
 
 
+@pytest.mark.parametrize("probability", [-0.1, 1.0, float("nan")])
+def test_a_probability_outside_its_range_is_refused(probability: float) -> None:
+    with pytest.raises(cells.GraphError, match="`probability` must be >= 0 and < 1 .got"):
+        network_of().draw_drop_path_(probability, 4, torch.Generator())
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # Dynamo's own
+def test_a_compiled_network_is_compiled_once_and_drops_the_same() -> None:
+    graphs = []
+
+    def count(module: torch.fx.GraphModule, _: list[torch.Tensor]) -> Any:
+        graphs.append(module)
+        return module.forward
+
+    network = network_of()
+    compiled = torch.compile(network, backend=count, dynamic=False)
+    source = torch.Generator().manual_seed(0)
+    for probability in (0.0, 0.3, 0.6, 0.9):
+        network.draw_drop_path_(probability, 4, source)
+        torch.testing.assert_close(compiled(IMAGES), network(IMAGES))
+    assert len(graphs) == 1
+
+
 @pytest.mark.parametrize("binarize", ["activations", "none"])
 def test_real_weights_are_convolved_as_they_are(binarize: Any) -> None:
     network = network_of(binarize=binarize)

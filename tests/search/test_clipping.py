@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import copy
+from typing import get_args
+
 import pytest
 import torch
 import torch.nn.functional as functional
-from torch import nn
+from torch import Tensor, nn
 
-from bnas.cells.nn import BinaryConv2d
+from bnas import cells
+from bnas.cells.nn import Binarize, BinaryConv2d, Network
 from bnas.cells.nodes import BinaryConv
 from bnas.search.clipping import binarised_gradient, clip_gradients_
 
@@ -54,6 +58,36 @@ def test_all_gradients_shrink_by_one_factor() -> None:
         if name in before:
             torch.testing.assert_close(parameter.grad, before[name] / 10, rtol=1e-4, atol=1e-7)
     assert network[2].weight.grad is None
+
+
+@pytest.mark.parametrize("binarize", get_args(Binarize))
+@pytest.mark.parametrize("official_gradient", [False, True])
+def test_the_norm_of_a_network_is_that_of_the_weights_it_convolves_with(
+    monkeypatch: pytest.MonkeyPatch, binarize: Binarize, official_gradient: bool
+) -> None:
+    torch.manual_seed(0)
+    wiring = cells.genotypes["bnas-imagenet"]
+    spec = cells.NetworkSpec(genotype=wiring, num_cells=2, channels=4, num_classes=3)
+    network = Network(spec, binarize=binarize, official_gradient=official_gradient).train()
+    network.project_latents_()
+    direct, images = copy.deepcopy(network), torch.randn(4, 3, 16, 16)
+    network(images).square().sum().backward()
+    used = []
+
+    def convolve(module: BinaryConv2d, x: Tensor) -> Tensor:
+        weight = module.weight.detach()
+        if binarize == "all":
+            weight = torch.where(weight >= 0, 1.0, -1.0) * weight.abs().mean((1, 2, 3), True)
+        used.append(weight.requires_grad_())
+        return module._convolve(x, weight)
+
+    monkeypatch.setattr(BinaryConv2d, "forward", convolve)
+    direct(images).square().sum().backward()
+    parts = [p.grad for p in (*used, *direct.parameters()) if p.grad is not None]
+    expected = float(nn.utils.get_total_norm(parts))
+    assert len(used) == sum(isinstance(m, BinaryConv2d) for m in network.modules())
+    assert clip_gradients_(network, 1.0) == pytest.approx(expected, rel=1e-4)
+    assert clip_gradients_(network, 1.0) == pytest.approx(1.0, rel=1e-4)
 
 
 def test_a_filter_of_zeros_counts_as_nothing() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def test_a_file_that_is_no_image_is_named(folder: Path) -> None:
 def test_an_image_of_another_size_is_named(folder: Path) -> None:
     path = folder / "bee" / "1.png"
     picture(path, (0, 0, 0), size=(7, 5))
-    assert refused(folder, r"6x5 pixels .*\(got 7x5\)").path == path
+    first = re.escape(str(folder / "ape" / "0.png"))
+    assert refused(folder, rf"1\.png must be 6x5 pixels like {first} \(got 7x5\)").path == path
 
 
 def test_corrupt_images_are_left_out_only_when_asked(folder: Path) -> None:
@@ -99,6 +101,13 @@ def test_corrupt_images_are_left_out_only_when_asked(folder: Path) -> None:
     assert seen[-1] == (4, 4)
 
 
+def test_an_image_that_claims_to_be_huge_is_corrupt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert "cannot be decoded" in str(refused(folder, "exceeds limit"))
+
+
 def test_a_class_of_corrupt_images_is_named(folder: Path) -> None:
     for path in (folder / "bee").iterdir():
         path.write_bytes(b"")
@@ -110,8 +119,12 @@ def test_a_class_of_corrupt_images_is_named(folder: Path) -> None:
 def test_many_images_keep_their_order(tmp_path: Path) -> None:
     for index in range(300):
         picture(tmp_path / ("a" if index < 150 else "b") / f"{index:03d}.png", (index % 256, 0, 0))
-    images = search.read_images(tmp_path)
+    seen: list[tuple[int, int]] = []
+    images = search.read_images(tmp_path, progress=lambda *done: seen.append(done))
     assert images.images[:, 0, 0, 0].tolist() == [index % 256 for index in range(300)]
+    assert len(seen) > 1
+    assert seen == sorted(set(seen))
+    assert seen[-1] == (300, 300)
 
 
 def test_images_move_to_a_device(coloured: Coloured) -> None:

@@ -44,6 +44,40 @@ def test_mixup_blends_and_cutmix_pastes() -> None:
     assert any(len(image.unique()) == 2 for image in pasted)
 
 
+@pytest.mark.parametrize("strength", [0.2, 1.0, 6.0])
+def test_shares_of_mixup_follow_the_beta_distribution(strength: float) -> None:
+    images, labels = torch.zeros(2, 3, 1, 1), torch.tensor([0, 1])
+    shares = []
+    for seed in range(3000):
+        _, targets = mix(
+            images, labels, 2, generator(seed, "mix"), mixup_strength=strength, cutmix_strength=0.0
+        )
+        if float(targets[0, 1]) > 0:  # the partner is the other image
+            shares.append(targets[0, 0])
+    found = torch.stack(shares)
+    assert float(found.mean()) == pytest.approx(0.5, abs=0.04)
+    assert float(found.var()) == pytest.approx(1 / (4 * (2 * strength + 1)), rel=0.1)
+
+
+def test_a_rectangle_covers_the_share_that_was_drawn() -> None:
+    """So large a strength draws a half: sides are sqrt(1/2) * 64 = 45.3 pixels, in halves of 22."""
+    images, labels = torch.zeros(2, 3, 64, 64), torch.tensor([0, 1])
+    images[1] = 1
+    heights, widths, reached = set(), set(), torch.zeros(64, 64, dtype=torch.bool)
+    for seed in range(60):
+        found, _ = mix(
+            images, labels, 2, generator(seed, "mix"), mixup_strength=0.0, cutmix_strength=1e6
+        )
+        pasted = found[0, 0] != 0
+        reached |= pasted
+        heights.add(int(pasted.any(dim=1).sum()))
+        widths.add(int(pasted.any(dim=0).sum()))
+    for sizes in (heights - {0}, widths - {0}):
+        assert max(sizes) == 44
+        assert min(sizes) >= 22  # its centre lies in the image
+    assert reached.all()
+
+
 def test_a_coin_decides_between_them() -> None:
     images, labels = batch()
     kinds = set()

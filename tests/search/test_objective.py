@@ -33,6 +33,19 @@ def test_distillation_is_the_divergence_of_the_softened_predictions(temperature:
     assert float(distillation_loss(teacher, teacher, temperature)) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_losses_are_computed_in_float32(dtype: torch.dtype) -> None:
+    student, teacher = (400 * logits(0)).to(dtype), (400 * logits(1)).to(dtype)
+    labels = torch.tensor([0, 1, 2, 3, 0])
+    found = distillation_loss(student, teacher, 4.0), cross_entropy(student, labels, 0.1)
+    expected = (
+        distillation_loss(student.float(), teacher.float(), 4.0),
+        cross_entropy(student.float(), labels, 0.1),
+    )
+    assert found == expected
+    assert [each.dtype for each in found] == [torch.float32] * 2
+
+
 def test_the_objective_weighs_teacher_and_labels() -> None:
     labels, student, teacher = torch.tensor([0, 1, 2, 3, 0]), logits(0), logits(1)
 

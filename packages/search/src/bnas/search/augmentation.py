@@ -1,20 +1,26 @@
 """From stored images to the inputs of a network, whole batches at once on their device.
 
 Random numbers come from a generator on the CPU, so that a batch is a function of the seed, the
-epoch and the step; only they, a few per image, travel to the device.
+epoch and the step; only they, a few per image, travel to the device. They are sent without waiting
+for it: CUDA copies from ordinary memory are staged before the call returns, so that the source may
+be freed, and the host goes on to the next batch.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as functional
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from torch import Tensor
 
 from bnas.cells import Normalization
 from bnas.search.color_jitter import jitter_colors
 from bnas.search.errors import RecipeError
 from bnas.search.random_crop import draw_boxes, resample
+from bnas.search.recipe_fields import flag, integer, numbers
+
+#: Half a turn of the colour circle in either direction reaches every hue.
+_LARGEST_HUE = 0.5
 
 
 @frozen(kw_only=True)
@@ -25,22 +31,34 @@ class Augmentation:
         crop_padding: Pixels of zeros around an image before the random crop; 0 for no crop.
         flip: Flip about half of the images horizontally.
         area: Least and largest share of the area of a random resized crop; None for none.
-        color_jitter: Brightness, contrast, saturation, hue; None for none.
+        color_jitter: Brightness, contrast, saturation, hue (<= 0.5); None for none.
 
     Raises:
-        RecipeError: Both kinds of crop at once.
+        RecipeError: A field is outside its range, or there are both kinds of crop at once.
     """
 
-    crop_padding: int = 4
-    flip: bool = True
-    area: tuple[float, ...] | None = field(default=None)
-    color_jitter: tuple[float, ...] | None = None
+    crop_padding: int = field(default=4, validator=integer(0))
+    flip: bool = field(default=True, validator=flag)
+    area: tuple[float, ...] | None = field(
+        default=None, validator=validators.optional(numbers(2, 1))
+    )
+    color_jitter: tuple[float, ...] | None = field(
+        default=None, validator=validators.optional(numbers(4, 10))
+    )
 
     def __attrs_post_init__(self) -> None:
-        """Refuse two kinds of crop."""
+        """Refuse two kinds of crop, shares in the wrong order and more than half a turn of hue."""
         if self.area and self.crop_padding:
             raise RecipeError(
                 f"`crop_padding` must be 0 where `area` is given (got {self.crop_padding})"
+            )
+        if self.area and not 0 < self.area[0] <= self.area[1]:
+            raise RecipeError(
+                f"`area` must be a share > 0 and one that is not smaller (got {list(self.area)})"
+            )
+        if self.color_jitter and self.color_jitter[3] > _LARGEST_HUE:
+            raise RecipeError(
+                f"the hue of `color_jitter` must be <= {_LARGEST_HUE} (got {self.color_jitter[3]})"
             )
 
 
@@ -58,7 +76,8 @@ def training_batch(
         source: On the CPU; the same state gives the same batch.
         augmentation: How images are varied.
         normalization: Mean and standard deviation per colour.
-        side: Height and width S of the result in pixels; None for those of the images.
+        side: Height and width S of the result in pixels; None for those of the images, or, where
+            `augmentation` has an area, for squares of their width.
 
     Returns:
         float32 (N, 3, S, S), on the device of the images.
@@ -68,7 +87,8 @@ def training_batch(
     )
     values = images.float() / 255
     if augmentation.area:
-        boxes = draw_boxes(images.shape, augmentation.area, source).to(images.device)
+        boxes = draw_boxes(images.shape, augmentation.area, source)
+        boxes = boxes.to(images.device, non_blocking=True)
         values = resample(values, boxes, side or images.shape[-1])
     values = resize(values, side)
     if augmentation.color_jitter:
@@ -88,8 +108,8 @@ def evaluation_batch(
         images: uint8 (N, 3, H, W).
         normalization: Mean and standard deviation per colour.
         side: Height and width of the result in pixels; None to keep those of the images.
-        resize_to: Resize the shorter side to so many pixels and cut the centre out; None to resize
-            the whole image.
+        resize_to: Resize the shorter side to so many pixels and cut the centre out, to the pixel as
+            torchvision's Resize and CenterCrop do; None to resize the whole image.
 
     Returns:
         float32 (N, 3, H', W').
@@ -97,10 +117,11 @@ def evaluation_batch(
     values = images.float() / 255
     if resize_to is not None and side is not None:
         height, width = values.shape[-2:]
-        scale = resize_to / min(height, width)
-        size = (max(round(height * scale), side), max(round(width * scale), side))
+        shorter = min(height, width)
+        # Rounded down, and the places of the centre below half to even: both as torchvision does.
+        size = tuple(max(resize_to * length // shorter, side) for length in (height, width))
         values = functional.interpolate(values, size, mode="bilinear", antialias=True)
-        top, left = (size[0] - side) // 2, (size[1] - side) // 2
+        top, left = (round((length - side) / 2) for length in size)
         values = values[..., top : top + side, left : left + side]
     return normalise(resize(values, side), normalization)
 
@@ -130,7 +151,9 @@ def crop_and_flip(
         columns = torch.where(mirrored, columns.flip(1), columns)
     batch = torch.arange(count)[:, None, None]
     places = (batch, rows[:, :, None], columns[:, None, :])
-    picked = images.permute(0, 2, 3, 1)[tuple(each.to(images.device) for each in places)]
+    picked = images.permute(0, 2, 3, 1)[
+        tuple(each.to(images.device, non_blocking=True) for each in places)
+    ]
     return picked.permute(0, 3, 1, 2).contiguous()
 
 
@@ -144,7 +167,7 @@ def resize(values: Tensor, side: int | None) -> Tensor:
 def normalise(values: Tensor, normalization: Normalization) -> Tensor:
     """Return float (N, 3, H, W) in 0..1 less the mean, divided by the standard deviation."""
     mean, std = (
-        torch.tensor(part, device=values.device)[:, None, None]
+        torch.tensor(part)[:, None, None].to(values.device, non_blocking=True)
         for part in (normalization.mean, normalization.std)
     )
     return (values - mean) / std

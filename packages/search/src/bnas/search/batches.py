@@ -7,7 +7,7 @@ from attrs import frozen
 from torch import Tensor
 
 from bnas.cells import Normalization
-from bnas.search.augmentation import Augmentation, training_batch
+from bnas.search.augmentation import training_batch
 from bnas.search.image_set import ImageSet
 from bnas.search.mixing import mix
 from bnas.search.parallel import Processes
@@ -60,7 +60,7 @@ class Batches:
         inputs = training_batch(
             self.images.images[indices],
             generator(recipe.seed, "augment", epoch, step),
-            augmentation_of(recipe),
+            recipe.augmentation,
             self.normalization,
             recipe.side_at(epoch),
         )
@@ -76,13 +76,3 @@ class Batches:
             )
         share = self.processes.share(recipe.batch_size)
         return inputs[share], targets[share], labels[share]
-
-
-def augmentation_of(recipe: Recipe) -> Augmentation:
-    """Return the part of a recipe that changes single images."""
-    return Augmentation(
-        crop_padding=recipe.crop_padding,
-        flip=recipe.flip,
-        area=recipe.area or None,
-        color_jitter=recipe.color_jitter or None,
-    )

@@ -23,7 +23,9 @@ def clip_gradients_(network: nn.Module, max_norm: float) -> float:
     Returns:
         The norm before clipping.
     """
-    latent = {id(m.weight): m for m in network.modules() if isinstance(m, BinaryConv2d)}
+    binary = [module for module in network.modules() if isinstance(module, BinaryConv2d)]
+    # Real weights, those of a first stage or of a twin, are convolved as they are.
+    latent = {id(module.weight): module for module in binary if not module.real_weights}
     squares = []
     for parameter in network.parameters():
         if parameter.grad is None:
@@ -48,7 +50,7 @@ def binarised_gradient(module: BinaryConv2d) -> Tensor:
     mean(s * G), from which G follows. Filters of zeros alone have no such G and count as 0.
 
     Args:
-        module: A convolution with a gradient.
+        module: A convolution of binarised weights, with a gradient.
 
     Returns:
         float32 (O, I, K, K).

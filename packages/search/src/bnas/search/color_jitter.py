@@ -32,7 +32,7 @@ def jitter_colors(values: Tensor, strengths: Sequence[float], source: torch.Gene
         low, high = max(0.0, 1 - strength), 1 + strength
         if operation == 3:
             low, high = -strength, strength
-        factors = (low + (high - low) * draws[operation]).to(values.device)
+        factors = (low + (high - low) * draws[operation]).to(values.device, non_blocking=True)
         values = _OPERATIONS[operation](values, factors[:, None, None, None])
     return values
 
@@ -67,13 +67,13 @@ def change_hue(values: Tensor, factors: Tensor) -> Tensor:
     hue = (sextant / 6 + factors) % 1.0
     saturation = torch.where(largest == 0, 0.0, spread / torch.where(largest == 0, 1.0, largest))
     # A colour of full value at hue h is 1 - |clamp(distance to red, green, blue)|, in sixths.
-    shifts = torch.tensor([5.0, 3.0, 1.0], device=values.device)[None, :, None, None]
-    k = (shifts + hue * 6) % 6
+    shifts = torch.tensor([5.0, 3.0, 1.0])[None, :, None, None]
+    k = (shifts.to(values.device, non_blocking=True) + hue * 6) % 6
     return largest * (1 - saturation * torch.minimum(k, 4 - k).clamp(0, 1))
 
 
 def _grey(values: Tensor) -> Tensor:
-    weights = torch.tensor(_GREY, device=values.device)[None, :, None, None]
+    weights = torch.tensor(_GREY)[None, :, None, None].to(values.device, non_blocking=True)
     return (values * weights).sum(dim=1, keepdim=True)
 
 

@@ -37,7 +37,8 @@ def mix(
         Zhang et al., "mixup", ICLR 2018; Yun et al., "CutMix", ICCV 2019, Algorithm 1.
     """
     draws = np.random.default_rng(int(torch.randint(2**62, (1,), generator=source)))
-    partner = torch.randperm(len(images), generator=source).to(images.device)
+    partner = torch.randperm(len(images), generator=source)
+    partner = partner.to(images.device, non_blocking=True)
     cut = cutmix_strength > 0 and (mixup_strength == 0 or draws.random() < 0.5)
     strength = cutmix_strength if cut else mixup_strength
     kept = float(draws.beta(strength, strength)) if strength > 0 else 1.0

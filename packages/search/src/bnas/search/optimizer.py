@@ -9,6 +9,9 @@ from bnas.cells.nn import BinaryConv2d
 from bnas.search.recipe import Recipe
 from bnas.search.schedule import learning_rate_at, momentum_at
 
+#: Kinds of device on which torch updates all parameters in one pass.
+FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
+
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return Adam, AdamW or SGD over two groups: real parameters, then latent weights."""
@@ -21,10 +24,11 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": latent, "weight_decay": recipe.latent_weight_decay},
     ]
     rate = recipe.learning_rate
+    fused = all(parameter.device.type in FUSED_DEVICES for parameter in network.parameters())
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, fused=True)
+        return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, fused=fused)
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=rate, fused=True)
+    return kind(groups, lr=rate, fused=fused)
 
 
 def set_schedule(

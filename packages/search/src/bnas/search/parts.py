@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from bnas.cells.atomic_file import draft_of
@@ -16,55 +19,93 @@ def write_parts(path: Path, content: bytes, part_bytes: int) -> None:
     """Write `content` in parts beside `path`, which becomes their manifest.
 
     The manifest names complete parts at any moment: new parts are written first, then the manifest
-    is replaced, then parts that it does not name are removed, those of a killed writer too.
+    is replaced, then parts that it does not name are removed. Those that a killed writer left are
+    removed before anything is written, those of a write that fails as it fails: on a disk that is
+    nearly full they would stand in the way of the next one.
 
     Args:
         path: The manifest.
         content: What to write.
-        part_bytes: Largest size of a part.
+        part_bytes: Largest size of a part, at least 1.
+
+    Raises:
+        OSError: Something cannot be written; what was there before is intact.
     """
-    digest = hashlib.sha256(content).hexdigest()
+    old = _named_by(path)
+    remove_parts(path, keep=old)
     parts = []
-    for number, start in enumerate(range(0, len(content), part_bytes)):
-        piece = content[start : start + part_bytes]
-        name = f"{path.name}.{digest[:16]}-{number:03d}.part"
-        with draft_of(path.with_name(name)) as file:
-            file.write(piece)
-        parts.append({"name": name, "sha256": hashlib.sha256(piece).hexdigest()})
-    manifest = {"kind": _KIND, "bytes": len(content), "parts": parts}
-    with draft_of(path) as file:
-        file.write(json.dumps(manifest, indent=2).encode())
-    remove_parts(path, keep={part["name"] for part in parts})
+    try:
+        for number, start in enumerate(range(0, len(content), part_bytes)):
+            parts.append(_write_part(path, content[start : start + part_bytes], number))
+        manifest = {"kind": _KIND, "bytes": len(content), "parts": parts}
+        with draft_of(path) as file:
+            file.write(json.dumps(manifest, indent=2).encode())
+    finally:
+        # Whatever happened, the manifest that is there now says what is needed.
+        remove_parts(path, keep=_named_by(path))
 
 
-def remove_parts(path: Path, keep: set[str] | frozenset[str] = frozenset()) -> None:
-    """Remove the parts beside `path` whose names are not among `keep`."""
-    for part in path.parent.glob(f"{path.name}.*.part"):
+def remove_parts(path: Path, keep: Collection[str] = ()) -> None:
+    """Remove the parts beside `path` whose names are not among `keep`, as far as that is possible.
+
+    What cannot be removed is tried again at the next write; it does no harm until then.
+    """
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
         if part.name not in keep:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 def read_parts(path: Path) -> bytes | None:
     """Return what `write_parts` wrote; None if `path` is no manifest.
 
     Raises:
-        CheckpointError: A part is missing or damaged; it is named.
+        CheckpointError: The manifest is damaged, or a part is missing or damaged; it is named.
+        OSError: The manifest or a part cannot be read.
     """
     with path.open("rb") as file:
         if file.read(1) != b"{":
             return None
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        named = [(part["name"], part["sha256"]) for part in manifest["parts"]]
+        if manifest["kind"] != _KIND:
+            raise ValueError(f"kind {manifest['kind']!r}")
+        named = [(Path(part["name"]).name, part["sha256"]) for part in manifest["parts"]]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is a damaged manifest ({error!r})", path) from error
     content = bytearray()
     for name, digest in named:
-        part = path.with_name(Path(name).name)
+        part = path.parent / name
         if not part.is_file():
-            raise CheckpointError(f"{path} needs the part {part.name}, which is missing", path)
+            raise CheckpointError(f"{path} needs the part {name}, which is missing", path)
         piece = part.read_bytes()
         if hashlib.sha256(piece).hexdigest() != digest:
-            raise CheckpointError(f"{path} needs the part {part.name}, which is damaged", path)
+            raise CheckpointError(f"{path} needs the part {name}, which is damaged", path)
         content += piece
     return bytes(content)
+
+
+def _write_part(path: Path, piece: bytes, number: int) -> dict[str, str | int]:
+    """Write a part and return its entry in the manifest.
+
+    The name has the digest of the part itself, not of the whole: a part that the old manifest names
+    is then never replaced by other bytes, even if only `part_bytes` has changed.
+    """
+    digest = hashlib.sha256(piece).hexdigest()
+    name = f"{path.name}.{digest[:16]}-{number:03d}.part"
+    with draft_of(path.with_name(name)) as file:
+        file.write(piece)
+    return {"name": name, "bytes": len(piece), "sha256": digest}
+
+
+def _named_by(path: Path) -> set[str]:
+    """Return the names of the parts that the manifest at `path` needs; none if it is no manifest.
+
+    The first byte is looked at first, as `read_parts` does: a checkpoint in one file may be large.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read() if file.read(1) == b"{" else b"}"
+        return {str(part["name"]) for part in json.loads(b"{" + text)["parts"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()

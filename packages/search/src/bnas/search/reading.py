@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import torch
+from PIL import Image
 from torch import Tensor
 
 from bnas.cells import Normalization
@@ -131,7 +132,7 @@ def _decode(folder: Any, index: int) -> Tensor | DataError:
     path = folder.samples[index][0]
     try:
         pixels: Tensor = torchvision().transforms.functional.pil_to_tensor(folder.loader(path))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return DataError(f"{path} cannot be decoded as an image ({error})", Path(path))
     return pixels
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import attrs
 from attrs import field, frozen
 
+from bnas.search.augmentation import Augmentation
 from bnas.search.errors import RecipeError
 from bnas.search.recipe_fields import (
     Resolutions,
@@ -134,6 +135,23 @@ class Recipe:
                 f"`area` takes the place of `crop_padding`, which must be 0 then "
                 f"(got area={list(self.area)}, crop_padding={self.crop_padding})"
             )
+        side = self.resolutions[-1][1] if self.resolutions else None
+        if self.evaluation_resize and (side is None or self.evaluation_resize < side):
+            raise RecipeError(
+                "`evaluation_resize` needs `resolutions`, and at least the side of the last "
+                f"(got {self.evaluation_resize}, resolutions={list(self.resolutions)})"
+            )
+        _ = self.augmentation  # Which judges its own fields.
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The part of the recipe that varies single images."""
+        return Augmentation(
+            crop_padding=self.crop_padding,
+            flip=self.flip,
+            area=self.area or None,
+            color_jitter=self.color_jitter or None,
+        )
 
     def side_at(self, epoch: int) -> int | None:
         """Return the side in pixels to which batches of `epoch` are resized, or None for their own.

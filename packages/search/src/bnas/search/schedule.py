@@ -20,8 +20,8 @@ def learning_rate_at(recipe: Recipe, step: int, total_steps: int) -> float:
 
     All rise linearly from lr/20 to lr in the first `warmup_fraction` of the steps. One-cycle: back
     to lr/20 at 90 % of the steps, then to lr/2000. Linear: down to 0. Cosine: half a cosine to 0;
-    with `restart_epochs`, from lr to 0 in every period of so many epochs, the last one cut short by
-    the end.
+    with `restart_epochs`, from lr to 0 in every period of so many epochs. The fall of the period in
+    which the rise ends begins there; the last period may be cut short by the end.
 
     Args:
         recipe: Names the schedule and its largest learning rate.
@@ -36,9 +36,9 @@ def learning_rate_at(recipe: Recipe, step: int, total_steps: int) -> float:
     if position < warmup:
         return _between(peak * CYCLE_FLOOR, peak, position / warmup)
     if recipe.schedule == "cosine":
-        return peak * (1 + math.cos(math.pi * _passed(recipe, position))) / 2
+        return peak * (1 + math.cos(math.pi * _passed(recipe, step, total_steps))) / 2
     if recipe.schedule == "linear":
-        return _between(peak, 0.0, _passed(recipe, position))
+        return _between(peak, 0.0, _passed(recipe, step, total_steps))
     if position < CYCLE_FRACTION:
         return _between(peak, peak * CYCLE_FLOOR, _fall(position, warmup))
     passed = (position - CYCLE_FRACTION) / (1 - CYCLE_FRACTION)
@@ -63,12 +63,17 @@ def momentum_at(recipe: Recipe, step: int, total_steps: int) -> float:
     return MOMENTUM_HIGH
 
 
-def _passed(recipe: Recipe, position: float) -> float:
-    """Return the fraction of the fall that has passed at `position`, itself from 0 to 1."""
-    if recipe.restart_epochs and position < 1:
-        epochs = position * recipe.epochs
-        return epochs % recipe.restart_epochs / recipe.restart_epochs
-    return (position - recipe.warmup_fraction) / (1 - recipe.warmup_fraction)
+def _passed(recipe: Recipe, step: int, total_steps: int) -> float:
+    """Return the fraction of the fall, or of the fall of its period, that has passed at `step`."""
+    position, warmup = min(step / total_steps, 1.0), recipe.warmup_fraction
+    if not recipe.restart_epochs or position == 1:
+        return (position - warmup) / (1 - warmup)
+    # In integers, one step being `epochs` units: rounded, the first step of a period may count as
+    # the end of the one before, with a learning rate of 0.
+    at, period = step * recipe.epochs, total_steps * recipe.restart_epochs
+    start = at - at % period
+    begin = max(float(start), warmup * total_steps * recipe.epochs)
+    return (at - begin) / (start + period - begin)
 
 
 def _fall(position: float, warmup: float) -> float:

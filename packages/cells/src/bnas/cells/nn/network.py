@@ -102,11 +102,19 @@ class Network(nn.Module):
     def draw_drop_path_(self, probability: float, batch: int, source: torch.Generator) -> None:
         """Draw which edges are dropped for which images of the next step.
 
+        Always the same shape, so that a compiled network is compiled once; 0 draws ones. What drops
+        nothing at no cost is not to draw, or `clear_drop_path_`.
+
         Args:
             probability: Of dropping, >= 0 and < 1.
             batch: Images of the step.
             source: On the CPU; the same state drops the same edges.
+
+        Raises:
+            GraphError: A probability outside its range.
         """
+        if not 0 <= probability < 1:
+            raise GraphError(f"`probability` must be >= 0 and < 1 (got {probability})")
         kept = torch.rand((len(self.drop_path_edges), batch), generator=source) >= probability
         device = next(self.parameters()).device
         self.drop_path_scales = (kept / (1 - probability)).to(device)
