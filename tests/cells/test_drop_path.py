@@ -76,7 +76,8 @@ def test_a_probability_outside_its_range_is_refused(probability: float) -> None:
         network_of().draw_drop_path_(probability, 4, torch.Generator())
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # Dynamo's own
+# Dynamo's own.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_a_compiled_network_is_compiled_once_and_drops_the_same() -> None:
     graphs = []
 
@@ -103,14 +104,15 @@ def test_real_weights_are_convolved_as_they_are(binarize: Any) -> None:
     network.project_latents_()
     assert torch.equal(module.weight, before)
     sign_name = network.graph[name].inputs[0]
-    values = network.evaluate(IMAGES, [sign_name, name])
+    before_sign = network.graph[sign_name].inputs[0]
+    values = network.evaluate(IMAGES, [before_sign, sign_name, name])
     node = module.node
     geometry = (node.stride, node.padding, node.dilation, node.groups)
     expected = functional.conv2d(values[sign_name], module.weight, None, *geometry)
     torch.testing.assert_close(values[name], expected)
-    signs = values[sign_name].detach()
-    assert float(signs.abs().max()) <= 1
-    assert torch.equal(signs, signs.sign()) == (binarize == "activations")
+    signs, normalised = (values[key].detach() for key in (sign_name, before_sign))
+    expected = torch.where(normalised >= 0, 1.0, -1.0) if binarize == "activations" else normalised
+    assert torch.equal(signs, expected)
 
 
 def test_stages_load_each_other_s_states() -> None:

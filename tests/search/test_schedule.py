@@ -56,13 +56,12 @@ def test_linear_rises_and_falls_along_lines() -> None:
 def test_every_period_begins_at_the_peak_and_ends_near_nothing(
     epochs: int, restart_epochs: int, steps_per_epoch: int
 ) -> None:
-    recipe = attrs.evolve(
-        COSINE, epochs=epochs, warmup_fraction=0.0, restart_epochs=restart_epochs
-    )
+    recipe = attrs.evolve(COSINE, epochs=epochs, warmup_fraction=0.0, restart_epochs=restart_epochs)
     total, period = epochs * steps_per_epoch, restart_epochs * steps_per_epoch
     for start in range(0, total, period):
         rates = [
-            learning_rate_at(recipe, step, total) for step in range(start, min(start + period, total))
+            learning_rate_at(recipe, step, total)
+            for step in range(start, min(start + period, total))
         ]
         expected = [0.05 * (1 + math.cos(math.pi * i / period)) for i in range(len(rates))]
         assert rates == pytest.approx(expected, abs=1e-12)

@@ -196,7 +196,7 @@ def _paper(
     """Return FLOPs, bits, and the MACs and parameters of the float counterpart."""
     layers = _without_skip_convs(layers)
     memory_bits = sum(
-        # Layers without MACs are batch norms: one bit for each of their parameters, in this rule.
+        # Layers without MACs are batch norms and RPReLUs: one bit for each of their parameters.
         layer.params * (_FLOAT_BITS if layer.macs and layer.role not in _CELL_ROLES else 1)
         for layer in layers
     )

@@ -32,8 +32,10 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: It cannot be written, for instance since the disk is full; the older
-            checkpoint is kept.
+            checkpoint is kept. Or `part_bytes` is not positive.
     """
+    if part_bytes is not None and part_bytes < 1:
+        raise CheckpointError(f"`part_bytes` must be at least 1 or None (got {part_bytes})", path)
     state = {"format": FORMAT, **state}
     if compact and "optimizer" in state:
         state["optimizer"] = narrowed(state["optimizer"])
@@ -127,4 +129,4 @@ def _cause(error: BaseException) -> str:
         if isinstance(found, OSError) and found.strerror:
             return found.strerror
         found = found.__context__
-    return str(error).splitlines()[0]
+    return str(error).partition("\n")[0] or type(error).__name__

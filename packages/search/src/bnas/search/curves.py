@@ -12,22 +12,30 @@ from bnas.search.errors import MissingExtraError
 from bnas.search.history import EpochMetrics
 
 _TRAIN, _HOLDOUT, _LOSS, _RATE = "#8da0cb", "#d95f02", "#444444", "#1b9e77"
+_DPI = 150
+#: Without these, matplotlib writes its version and the time of day.
+_METADATA = {
+    "png": {"Software": None},
+    "svg": {"Creator": "bnas-search", "Date": None},
+    "pdf": {"Creator": "bnas-search", "Producer": None, "CreationDate": None},
+}
 
 
 def require_matplotlib() -> Any:
-    """Return matplotlib's module of figures.
+    """Return matplotlib.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     try:
-        return importlib.import_module("matplotlib.figure")
+        importlib.import_module("matplotlib.figure")
+        return importlib.import_module("matplotlib")
     except ImportError as error:
         raise MissingExtraError("Learning curves", "plot") from error
 
 
 def draw_curves(history: Sequence[EpochMetrics], path: Path) -> None:
-    """Draw accuracy, loss and learning rate by epoch.
+    """Draw accuracy, loss and learning rate by epoch; the same bytes for the same history.
 
     Args:
         history: At least one record; a change of the images' side is marked.
@@ -36,33 +44,57 @@ def draw_curves(history: Sequence[EpochMetrics], path: Path) -> None:
     Raises:
         MissingExtraError: matplotlib is not installed.
         OSError: The picture cannot be written.
+        ValueError: There is no record, or the suffix is another one.
     """
-    figure = require_matplotlib().Figure(figsize=(7.2, 6.4), layout="constrained")
-    accuracy, loss, rate = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 1])
-    epochs = [record.epoch + 1 for record in history]
-    marker = "o" if len(history) < 2 else None
-    for name, colour, label in (
-        ("train_top1", _TRAIN, "training batches"),
-        ("holdout_top1", _HOLDOUT, "held-out images"),
-    ):
-        values = [getattr(record, name) for record in history]
-        accuracy.plot(
-            epochs, values, color=colour, label=f"{label}, last {values[-1]:.1f} %", marker=marker
-        )
+    kind = path.suffix[1:].lower()
+    if kind not in _METADATA:
+        raise ValueError(f"`path` must end in .png, .svg or .pdf (got {path})")
+    if not history:
+        raise ValueError("`history` must have at least one record (got none)")
+    matplotlib = require_matplotlib()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # Not the reader's own settings.
+        matplotlib.rc("svg", fonttype="none", hashsalt="bnas-search")
+        figure = _figure(matplotlib, history)
+        with draft_of(path) as file:
+            figure.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
+
+
+def _figure(matplotlib: Any, history: Sequence[EpochMetrics]) -> Any:
+    figure = matplotlib.figure.Figure(figsize=(7.2, 6.4), layout="constrained")
+    panels = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 1])
+    accuracy, loss, rate = panels
+    _plot(accuracy, history, "train_top1", _TRAIN, "training batches")
+    _plot(accuracy, history, "holdout_top1", _HOLDOUT, "held-out images")
     accuracy.set_ylabel("top-1, %")
-    accuracy.legend(loc="lower right", frameon=False)
-    loss.plot(epochs, [record.loss for record in history], color=_LOSS, marker=marker)
+    accuracy.legend(loc="lower right", facecolor="white", edgecolor="none", framealpha=0.9)
+    _plot(loss, history, "loss", _LOSS)
     loss.set_ylabel("training loss")
-    rate.plot(epochs, [record.learning_rate for record in history], color=_RATE, marker=marker)
+    _plot(rate, history, "learning_rate", _RATE)
     rate.set_ylabel("learning rate")
     rate.set_xlabel("epoch")
-    rate.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (accuracy, loss, rate):
+    rate.set_xlim(history[0].epoch + 0.5, history[-1].epoch + 1.5)
+    rate.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    for axes in panels:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    _mark_stages((accuracy, loss, rate), history)
-    with draft_of(path) as file:
-        figure.savefig(file, format=path.suffix[1:] or "png", dpi=150)
+    figure.align_ylabels(panels)
+    _mark_stages(panels, history)
+    return figure
+
+
+def _plot(
+    axes: Any, history: Sequence[EpochMetrics], field: str, colour: str, label: str | None = None
+) -> None:
+    """Draw a field of the records; a label gets the last value."""
+    values = [getattr(record, field) for record in history]
+    axes.plot(
+        [record.epoch + 1 for record in history],
+        values,
+        color=colour,
+        marker="o" if len(history) == 1 else None,
+        label=label and f"{label}, last {values[-1]:.1f} %",
+    )
 
 
 def _mark_stages(all_axes: Sequence[Any], history: Sequence[EpochMetrics]) -> None:
@@ -76,7 +108,7 @@ def _mark_stages(all_axes: Sequence[Any], history: Sequence[EpochMetrics]) -> No
         return
     for index in starts:
         record = history[index]
-        place = record.epoch + 0.5 if index else record.epoch + 1
+        place = record.epoch + 0.5
         if index:
             for axes in all_axes:
                 axes.axvline(place, color="#999999", linewidth=0.8, linestyle=":")

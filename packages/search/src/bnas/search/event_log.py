@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from pathlib import Path
 
 from bnas.search.errors import MissingExtraError
@@ -13,7 +14,9 @@ class EventLog:
     """Writes scalars; a resumed run replaces what a killed one wrote after its checkpoint.
 
     The x axis is the number of steps. Of steps: loss, learning rate, images/s; of epochs: loss,
-    top-1 in percent of training and held-out images.
+    top-1 in percent of training and held-out images, images/s. What is written is on its way to the
+    disk at once: TensorBoard's writer alone would keep up to two minutes of it to itself, which a
+    kill would take from before the last checkpoint.
     """
 
     def __init__(
@@ -25,7 +28,7 @@ class EventLog:
             directory: Created if missing.
             first_step: Events of this step and later ones, from an earlier process, are void.
             steps_per_epoch: Where on the axis of steps an epoch ends.
-            every: Steps of which one is written.
+            every: Steps of which the first that is reported is written; on a GPU not all are.
 
         Raises:
             MissingExtraError: TensorBoard is not installed.
@@ -35,8 +38,10 @@ class EventLog:
             module = importlib.import_module("torch.utils.tensorboard")
         except ImportError as error:
             raise MissingExtraError("TensorBoard events", "tensorboard") from error
+        _await_fresh_name(directory)
         self._steps_per_epoch = steps_per_epoch
         self._every = every
+        self._last_step = first_step - 1
         self._writer = module.SummaryWriter(str(directory), purge_step=first_step)
 
     def write(self, metrics: StepMetrics | EpochMetrics) -> None:
@@ -52,13 +57,31 @@ class EventLog:
 
     def _write_step(self, metrics: StepMetrics) -> None:
         step = metrics.epoch * metrics.steps_per_epoch + metrics.step
-        if step % self._every:
+        # Not `step % every`: where only the steps 19, 39, ... are reported, none would be written.
+        begins = step // self._every > self._last_step // self._every
+        self._last_step = step
+        if not begins:
             return
-        self._writer.add_scalar("step/loss", metrics.loss, step)
-        self._writer.add_scalar("step/learning_rate", metrics.learning_rate, step)
-        self._writer.add_scalar("step/images_per_s", metrics.images_per_s, step)
+        self._add(metrics, "step", step, ("loss", "learning_rate", "images_per_s"))
 
     def _write_epoch(self, metrics: EpochMetrics) -> None:
         step = (metrics.epoch + 1) * self._steps_per_epoch - 1
-        for name in ("loss", "train_top1", "holdout_top1", "images_per_s"):
-            self._writer.add_scalar(f"epoch/{name}", getattr(metrics, name), step)
+        names = ("loss", "train_top1", "holdout_top1", "images_per_s")
+        self._add(metrics, "epoch", step, names)
+
+    def _add(
+        self, metrics: StepMetrics | EpochMetrics, group: str, step: int, names: tuple[str, ...]
+    ) -> None:
+        for name in names:
+            self._writer.add_scalar(f"{group}/{name}", getattr(metrics, name), step)
+        self._writer.flush()
+
+
+def _await_fresh_name(directory: Path) -> None:
+    """Wait, for less than a second, until no file of events begins with the second that it is.
+
+    TensorBoard reads files in the order of their names. Two that begin in one second would be
+    ordered by the writers' process ids as text, and what is void be taken from the wrong one.
+    """
+    while any(directory.glob(f"events.out.tfevents.{int(time.time()):010d}.*")):
+        time.sleep(0.02)

@@ -31,8 +31,7 @@ def write_parts(path: Path, content: bytes, part_bytes: int) -> None:
     Raises:
         OSError: Something cannot be written; what was there before is intact.
     """
-    old = _named_by(path)
-    remove_parts(path, keep=old)
+    _remove_needless_parts(path)
     parts = []
     try:
         for number, start in enumerate(range(0, len(content), part_bytes)):
@@ -41,8 +40,7 @@ def write_parts(path: Path, content: bytes, part_bytes: int) -> None:
         with draft_of(path) as file:
             file.write(json.dumps(manifest, indent=2).encode())
     finally:
-        # Whatever happened, the manifest that is there now says what is needed.
-        remove_parts(path, keep=_named_by(path))
+        _remove_needless_parts(path)
 
 
 def remove_parts(path: Path, keep: Collection[str] = ()) -> None:
@@ -63,18 +61,11 @@ def read_parts(path: Path) -> bytes | None:
         CheckpointError: The manifest is damaged, or a part is missing or damaged; it is named.
         OSError: The manifest or a part cannot be read.
     """
-    with path.open("rb") as file:
-        if file.read(1) != b"{":
-            return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["kind"] != _KIND:
-            raise ValueError(f"kind {manifest['kind']!r}")
-        named = [(Path(part["name"]).name, part["sha256"]) for part in manifest["parts"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is a damaged manifest ({error!r})", path) from error
+    named = _read_manifest(path)
+    if named is None:
+        return None
     content = bytearray()
-    for name, digest in named:
+    for name, digest in named.items():
         part = path.parent / name
         if not part.is_file():
             raise CheckpointError(f"{path} needs the part {name}, which is missing", path)
@@ -98,14 +89,26 @@ def _write_part(path: Path, piece: bytes, number: int) -> dict[str, str | int]:
     return {"name": name, "bytes": len(piece), "sha256": digest}
 
 
-def _named_by(path: Path) -> set[str]:
-    """Return the names of the parts that the manifest at `path` needs; none if it is no manifest.
-
-    The first byte is looked at first, as `read_parts` does: a checkpoint in one file may be large.
-    """
+def _read_manifest(path: Path) -> dict[str, str] | None:
+    """Return the SHA-256 of each part by its name, in order; None if `path` is no manifest."""
+    with path.open("rb") as file:
+        if file.read(1) != b"{":
+            return None
     try:
-        with path.open("rb") as file:
-            text = file.read() if file.read(1) == b"{" else b"}"
-        return {str(part["name"]) for part in json.loads(b"{" + text)["parts"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["kind"] != _KIND:
+            raise ValueError(f"kind {manifest['kind']!r}")
+        return {Path(part["name"]).name: part["sha256"] for part in manifest["parts"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is a damaged manifest ({error!r})", path) from error
+
+
+def _remove_needless_parts(path: Path) -> None:
+    """Remove the parts that the manifest which is there now does not name."""
+    try:
+        named = _read_manifest(path) or {}
+    except FileNotFoundError:
+        named = {}
+    except (OSError, CheckpointError):
+        return  # Which parts are needed is not known.
+    remove_parts(path, keep=named)

@@ -170,14 +170,6 @@ class Sign(nn.Module):
         return binarize_activation(x, official_sign=self.official_sign)
 
 
-class RealActivation(nn.Module):
-    """Clamping to [-1, 1] where a binary network takes the sign: the sign's gradient, its value."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return values within [-1, 1] of the shape of `x`."""
-        return x.clamp(-1, 1)
-
-
 class RPReLU(nn.Module):
     """``prelu(x - shift_in; slope) + shift_out`` per channel.
 

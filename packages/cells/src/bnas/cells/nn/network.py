@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
-from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RealActivation, RPReLU, Sign
+from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
 from bnas.cells.prune import prune
 from bnas.cells.spec import NetworkSpec
 
@@ -56,7 +56,10 @@ class Network(nn.Module):
             spec: The network.
             pruned: Leave out what Zeroise makes needless; same function, fewer parameters.
             binarize: ``"activations"`` takes latent weights as they are, neither centred nor
-                clamped; ``"none"`` also clamps activations to [-1, 1] instead of taking their sign.
+                clamped; ``"none"`` also takes no signs: batch norm, convolution, ReLU, as in the
+                supernet. A twin that clamps activations to [-1, 1] instead is nearer to the binary
+                network and the worse teacher: top-1 48.5 % against 52.7 % on held-out images, means
+                of four short trainings of 8 cells on CIFAR-10 at 16x16 pixels.
             official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
             official_gradient: Multiply weight gradients by n * (1 - 1/C_in), as the paper's
                 learning rates suppose.
@@ -237,7 +240,7 @@ def _module(
         case nodes.BatchNorm():
             return BatchNorm2d(node.channels, node.affine)
         case nodes.Sign() if binarize == "none":
-            return RealActivation()
+            return nn.Identity()
         case nodes.Sign():
             return Sign(official_sign=official_sign)
         case nodes.ReLU():
