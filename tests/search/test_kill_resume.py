@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import torch
 
 from bnas import cells, search
 
-#: Every step writes a checkpoint, so that about half of the kills hit a write.
+#: 24 steps, each of which writes a checkpoint, so that many of the kills hit a write.
 RECIPE = search.Recipe(
     epochs=4, batch_size=8, learning_rate=5e-3, crop_padding=1, drop_path=0.2, average_decay=0.9
 )
@@ -32,14 +33,19 @@ saved = torch.load(sys.argv[1], weights_only=True)
 parts = (search.ImageSet(*saved[name], ("red", "blue")) for name in ("train", "holdout"))
 spec = cells.NetworkSpec.from_json(saved["spec"])
 recipe = search.Recipe.from_dict(saved["recipe"])
+options = search.RunOptions(part_bytes=int(sys.argv[3]) or None)
 print("begins", flush=True)
-search.train(spec, recipe, search.TrainingData(*parts), sys.argv[2])
+search.train(spec, recipe, search.TrainingData(*parts), sys.argv[2], options=options,
+             progress=lambda metrics: print(type(metrics).__name__, flush=True))
 """
+STEPS = 24
+#: Largest part of a checkpoint, which then has about ten.
+PART_BYTES = 32_000
 
 
-def start(plan: Path, out: Path) -> subprocess.Popen[str]:
+def start(plan: Path, out: Path, part_bytes: int = 0) -> subprocess.Popen[str]:
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(plan), str(out)],
+        [sys.executable, "-c", WORKER, str(plan), str(out), str(part_bytes)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdout=subprocess.PIPE,
         text=True,
@@ -47,6 +53,16 @@ def start(plan: Path, out: Path) -> subprocess.Popen[str]:
     assert worker.stdout is not None
     assert worker.stdout.readline() == "begins\n"
     return worker
+
+
+def kill(worker: subprocess.Popen[str], reports: int, seconds: float) -> None:
+    """Kill it so many seconds after so many reports of steps and epochs, unless it ends before."""
+    assert worker.stdout is not None
+    for _ in range(reports):
+        worker.stdout.readline()
+    time.sleep(seconds)
+    worker.kill()
+    assert worker.wait() in (0, -signal.SIGKILL)
 
 
 def bits(directory: Path) -> dict[str, Any]:
@@ -102,16 +118,10 @@ def test_a_kill_at_a_random_moment_changes_no_bit(
 ) -> None:
     expected, seconds = whole
     source = random.Random(point)
-    kills = 0
-    finished = False
-    while not finished:
-        with start(plan, tmp_path) as worker:
-            # The first kill comes anywhere; should there be a second start, let it end in time.
-            limit = 300 if kills else seconds * source.random()
-            try:
-                worker.wait(timeout=limit)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                kills += 1
-            finished = worker.wait() == 0
+    part_bytes = PART_BYTES * (point % 2)  # every other run has its checkpoints in parts
+    for _ in range(2 if point else 1):
+        with start(plan, tmp_path, part_bytes) as worker:
+            kill(worker, source.randrange(STEPS), 2 * seconds / STEPS * source.random())
+    with start(plan, tmp_path, part_bytes) as worker:
+        assert worker.wait(timeout=300) == 0
     assert differences(bits(tmp_path), expected) == []

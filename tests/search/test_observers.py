@@ -109,6 +109,15 @@ def test_a_curve_is_drawn_the_same_every_time(tmp_path: Path, count: int) -> Non
     assert "held-out images" in (tmp_path / "c.svg").read_text(encoding="utf-8")
 
 
+def test_a_curve_that_cannot_be_drawn_costs_no_result(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    (tmp_path / "curves.png").mkdir()
+    with pytest.raises(OSError):
+        search.train(tiny_spec, RECIPE, data, tmp_path, options=search.RunOptions(curves=True))
+    assert search.load_checkpoint(tmp_path / "final.pt")["holdout_images"] == 30
+
+
 def test_a_run_draws_its_curve_when_it_stops(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:

@@ -98,7 +98,7 @@ def test_a_kill_leaves_the_file_or_the_parts_that_take_its_place(tmp_path: Path)
     while True:
         path.write_bytes(OLD)
         killed = killed_before(operation, path, NEW, 30)
-        assert NEW == read_parts(path) if path.read_bytes() != OLD else killed
+        assert read_parts(path) == NEW if path.read_bytes() != OLD else killed
         if not killed:
             break
         operation += 1

@@ -16,7 +16,7 @@ from bnas.search.epoch import train_step
 from bnas.search.evaluate import evaluate
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
-from bnas.search.parallel import Processes, joined
+from bnas.search.parallel import Processes, join
 from bnas.search.recipe import Recipe
 from bnas.search.run import CHECKPOINT_NAME, Run
 
@@ -57,9 +57,9 @@ def fit_to_budget(
         identity = load_checkpoint(checkpoint)["identity"]
         return attrs.evolve(recipe, epochs=identity["recipe"]["epochs"])
     options = options or RunOptions()
-    with joined(choose_device(options.device, recipe)) as processes:
-        seconds = _seconds_per_epoch(spec, recipe, data, options, processes)
-        epochs = processes.agree(max(1, int(_USED_FRACTION * budget_s / seconds)))
+    processes = join(choose_device(options.device, recipe))
+    seconds = _seconds_per_epoch(spec, recipe, data, options, processes)
+    epochs = processes.agree(max(1, int(_USED_FRACTION * budget_s / seconds)))
     return attrs.evolve(recipe, epochs=epochs)
 
 

@@ -43,8 +43,16 @@ def observed(run: Run, progress: Progress) -> Iterator[Progress]:
     finally:
         if log is not None:
             log.close()
-        if run.options.curves and run.history:
-            draw_curves(run.history, run.directory / CURVES_NAME)
+
+
+def draw_if_wanted(run: Run) -> None:
+    """Draw the learning curve; to be called when all that matters more is on the disk.
+
+    Raises:
+        OSError: The picture cannot be written.
+    """
+    if run.options.curves and run.history and run.processes.leads:
+        draw_curves(run.history, run.directory / CURVES_NAME)
 
 
 def _open_log(run: Run) -> EventLog:

@@ -6,10 +6,9 @@ so that the result does not depend on how many there are, up to the order of flo
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -96,29 +95,23 @@ class _SumOverAll(torch.autograd.Function):
         return total
 
 
-@contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started, and part from them in the end.
+def join(device: torch.device) -> Processes:
+    """Join the processes that ``torchrun`` started; they part when they end.
+
+    Called again, it returns the same processes: to part and to join anew, on the store of the first
+    time, hangs now and then.
 
     Args:
         device: The kind of device; each process of a GPU machine gets its own.
-
-    Yields:
-        The processes.
     """
-    if distributed.is_initialized():
-        yield Processes(distributed.get_rank(), distributed.get_world_size(), device)
-        return
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes(device=device)
-        return
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not distributed.is_initialized():
+        return Processes(device=device)
     backend = "gloo"
     if device.type == "cuda":
         backend = "nccl"
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    distributed.init_process_group(backend)
-    try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size(), device)
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group(backend)
+        atexit.register(distributed.destroy_process_group)
+    return Processes(distributed.get_rank(), distributed.get_world_size(), device)

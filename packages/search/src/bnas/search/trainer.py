@@ -17,9 +17,9 @@ from bnas.search.errors import DataError, RecipeError
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.image_set import TrainingData
-from bnas.search.observers import observed
+from bnas.search.observers import draw_if_wanted, observed
 from bnas.search.options import RunOptions
-from bnas.search.parallel import joined
+from bnas.search.parallel import join
 from bnas.search.recipe import Recipe
 from bnas.search.rounding import round_real_parameters_
 from bnas.search.run import Run
@@ -83,27 +83,27 @@ def train(
     _check_data(spec, recipe, data)
     _check_sides(spec, recipe, data)
     _check_teacher(recipe, options)
-    wanted = choose_device(options.device, recipe)
-    with joined(wanted) as processes:
-        processes.share(recipe.batch_size)
-        directory = Path(out_dir)
-        directory.mkdir(parents=True, exist_ok=True)
-        if processes.leads:
-            remove_drafts(directory)
-        return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
+    processes = join(choose_device(options.device, recipe))
+    processes.share(recipe.batch_size)
+    directory = Path(out_dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    if processes.leads:
+        remove_drafts(directory)
+    return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
 
 
 def _train(run: Run, progress: Progress | None) -> TrainResult:
     limit = run.options.time_limit_s
     deadline = None if limit is None else time.monotonic() + limit
     shown = progress if progress is not None and run.processes.leads else _ignore
+    completed = True
     with observed(run, shown) as report:
-        while run.epoch < run.recipe.epochs:
-            if not train_epoch(run, deadline, report):
-                network = run.result.eval()
-                return TrainResult(network, tuple(run.history), False, None, run.checkpoint_path)
-    holdout = finish(run)
-    return TrainResult(run.result, tuple(run.history), True, holdout, run.final_path)
+        while completed and run.epoch < run.recipe.epochs:
+            completed = train_epoch(run, deadline, report)
+    holdout = finish(run) if completed else None
+    draw_if_wanted(run)
+    path = run.final_path if completed else run.checkpoint_path
+    return TrainResult(run.result.eval(), tuple(run.history), completed, holdout, path)
 
 
 def finish(run: Run) -> Accuracy:

@@ -12,7 +12,7 @@ from bnas.cells import NetworkSpec, prune
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import ParametersError
 from bnas.zoo.network import PackedNetwork, default_preprocessing
-from bnas.zoo.parameters import from_state, in_half_precision
+from bnas.zoo.parameters import check_is_binary, from_state, in_half_precision
 
 if TYPE_CHECKING:
     from bnas.cells.nn import Network
@@ -67,6 +67,8 @@ def _opened(checkpoint: Mapping[str, Any]) -> tuple[NetworkSpec, Mapping[str, An
             f"a checkpoint must hold 'spec' and 'model' (missing {missing}); the authors' own "
             "checkpoints are read by `import_official`"
         )
+    recipe = checkpoint.get("recipe")
+    check_is_binary(recipe.get("binarize", "all") if isinstance(recipe, Mapping) else "all")
     return NetworkSpec.from_json(checkpoint["spec"]), checkpoint["model"]
 
 

@@ -172,3 +172,19 @@ def in_half_precision(parameters: Parameters) -> Parameters:
             for name, tensor in parameters.tensors.items()
         },
     )
+
+
+def check_is_binary(binarize: object) -> None:
+    """Refuse what was trained as a first stage or as a float twin: packed, it is another network.
+
+    Args:
+        binarize: What of the network is binary, as `bnas.cells.nn.Network` calls it.
+
+    Raises:
+        ParametersError: Not ``"all"`` of it.
+    """
+    if binarize != "all":
+        raise ParametersError(
+            f"the network must be binary throughout to be packed (got binarize={binarize!r}); "
+            "train a second stage that begins with it, or one that it teaches"
+        )

@@ -14,7 +14,7 @@ from bnas.cells import NetworkSpec, nodes, prune
 from bnas.cells.nn import BinaryConv2d, Network
 from bnas.zoo.checksum import check_is_file
 from bnas.zoo.errors import ParametersError
-from bnas.zoo.parameters import Parameters, from_state
+from bnas.zoo.parameters import Parameters, check_is_binary, from_state
 
 
 def to_module(spec: NetworkSpec, parameters: Parameters) -> Network:
@@ -39,7 +39,7 @@ def from_module(module: Any) -> tuple[NetworkSpec, Parameters]:
     """Binarise and pack a `bnas.cells.nn.Network`.
 
     Raises:
-        ParametersError: Not such a network, or one built with sign(0) = 0.
+        ParametersError: Not such a network, one built with sign(0) = 0, or one that is not binary.
     """
     if not isinstance(module, Network):
         raise ParametersError(
@@ -50,6 +50,7 @@ def from_module(module: Any) -> tuple[NetworkSpec, Parameters]:
             "`module` must take sign(0) = +1, as packed bits do (got a network built with "
             "official_sign=True; load its state into one without)"
         )
+    check_is_binary(module.binarize)
     was_training = module.training
     module.eval()  # refreshes the weight scales
     state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
