@@ -68,9 +68,9 @@ from pathlib import Path
 from bnas import search
 from bnas.search.event_log import EventLog
 
-log = EventLog(Path(sys.argv[1]), 0, 40)
-for step in range(26):
-    log.write(search.StepMetrics(epoch=0, step=step, steps_per_epoch=40, learning_rate=0.1,
+log = EventLog(Path(sys.argv[1]), 0, 200)
+for step in range(106):
+    log.write(search.StepMetrics(epoch=0, step=step, steps_per_epoch=200, learning_rate=0.1,
                                  loss=1.0, images_per_s=10.0))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -85,4 +85,4 @@ def test_a_kill_loses_nothing_that_was_written(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == -9, done.stderr
-    assert steps_of(tmp_path, "step/loss") == [0, 10, 20]
+    assert steps_of(tmp_path, "step/loss") == list(range(0, 101, 10))

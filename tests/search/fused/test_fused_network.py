@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bnas import cells
 from bnas.cells import nodes
-from bnas.cells.nn import BinaryConv2d, Network
+from bnas.cells.nn import BinaryConv2d, Network, convolve
 from bnas.search.fused import FusedNetwork
 
 BASE = cells.NetworkSpec(
@@ -211,6 +211,27 @@ class _OddSpec:
             ),
             output="logits",
         )
+
+
+def test_channels_that_are_always_zero_are_not_convolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(BASE).train()
+    seen: list[int] = []
+
+    def counting(x: Tensor, *others: Any) -> Tensor:
+        seen.append(x.shape[1])
+        return convolve(x, *others)
+
+    monkeypatch.setattr("bnas.search.fused.network.convolve", counting)
+    FusedNetwork(network)(images_of(BASE))
+    whole = [
+        node.in_channels
+        for node in network.graph
+        if isinstance(node, nodes.Conv | nodes.BinaryConv)
+    ]
+    # The skip of cell 1 and c(k-2) of cell 2 read cell 0, half of whose output nothing ever writes.
+    halved = [full for full, kept in zip(whole, seen, strict=True) if kept == full // 2]
+    assert halved == [16, 16]
+    assert all(kept in (full, full // 2) for full, kept in zip(whole, seen, strict=True))
 
 
 def test_any_graph_of_the_known_nodes_is_trained() -> None:

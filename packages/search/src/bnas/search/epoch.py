@@ -144,7 +144,9 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum()
         count = len(labels)
-        run.tally += torch.stack([loss.double() * count, hits.double(), hits.new_tensor(count)])
+        run.tally += torch.stack(
+            [loss.double() * count, hits.double(), torch.full_like(hits, count)]
+        )
     return loss.detach()
 
 

@@ -166,7 +166,8 @@ class FusedNetwork(nn.Module):
                 return self._normalise(module, inputs[0], signed=False)
             case nodes.BinaryConv():
                 counts, scale, offset = self._counts(module, inputs[0])
-                return Stream(counts.float() * scale[:, None, None] + offset[:, None, None])
+                scaled_counts = counts.float() * scale[:, None, None] + offset[:, None, None]
+                return Stream(channels_last(scaled_counts))
             case nodes.ReLU() if isinstance(inputs[0], tuple):
                 return Stream(ScaledReLU.apply(*self._counts(*inputs[0])))
             case nodes.Conv():
@@ -217,9 +218,13 @@ class FusedNetwork(nn.Module):
 
 
 def _without_constants(value: Any) -> Any:
-    """Return a stream in which nothing but zeros is left out; anything else as it is."""
-    if isinstance(value, tuple):
-        return tuple(_without_constants(part) for part in value)
+    """Return a stream in which nothing but zeros is left out; anything else as it is.
+
+    What waits for its reader as (module, stream) is expanded if the module is a batch norm, which
+    would take the constants for zeros. A convolution takes them as they are.
+    """
+    if isinstance(value, tuple) and isinstance(value[0], BatchNorm2d):
+        return (value[0], _without_constants(value[1]))
     if isinstance(value, Stream) and value.constants is not None:
         return Stream(value.full())
     return value
