@@ -284,6 +284,19 @@ def test_a_checkpoint_of_another_configuration_is_refused(
     fields = [difference.split(":")[0] for difference in caught.value.differences]
     assert fields == ["data.holdout", "recipe.learning_rate", "spec.channels"]
     assert "0.005 in the checkpoint, 0.001 now" in str(caught.value)
+    coloured_otherwise = attrs.evolve(data, normalization=search.IMAGENET)
+    with pytest.raises(search.CheckpointError, match=r"data\.mean"):
+        search.train(tiny_spec, RECIPE, coloured_otherwise, tmp_path)
+
+
+def test_metrics_that_a_kill_kept_from_the_disk_are_written_in_the_end(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    search.train(tiny_spec, RECIPE, data, tmp_path)
+    before = (tmp_path / "metrics.csv").read_text(encoding="utf-8")
+    (tmp_path / "metrics.csv").unlink()
+    search.train(tiny_spec, RECIPE, data, tmp_path)
+    assert (tmp_path / "metrics.csv").read_text(encoding="utf-8") == before
 
 
 def test_a_final_file_is_no_checkpoint(

@@ -212,10 +212,16 @@ def _fresh_network(spec: NetworkSpec, recipe: Recipe) -> Network:
 def _identity(
     spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
 ) -> dict[str, Any]:
+    colours = data.normalization
     return {
         "spec": spec.to_json(),
         "recipe": recipe.to_dict(),
-        "data": {"train": data.train.sha256(), "holdout": data.holdout.sha256()},
+        "data": {
+            "train": data.train.sha256(),
+            "holdout": data.holdout.sha256(),
+            "mean": list(colours.mean),
+            "std": list(colours.std),
+        },
         "origin": {"initial": digest(options.initial), "teacher": digest(options.teacher)},
     }
 

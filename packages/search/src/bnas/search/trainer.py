@@ -10,12 +10,12 @@ from attrs import frozen
 from bnas.cells import GraphError, NetworkSpec
 from bnas.cells.atomic_file import remove_drafts
 from bnas.cells.nn import Network
-from bnas.search.checkpoint import save_checkpoint
+from bnas.search.checkpoint import save_checkpoint, write_text
 from bnas.search.engine import choose_device
-from bnas.search.epoch import Progress, train_epoch
+from bnas.search.epoch import METRICS_NAME, Progress, train_epoch
 from bnas.search.errors import DataError, RecipeError
 from bnas.search.evaluate import Accuracy, evaluate
-from bnas.search.history import EpochMetrics, StepMetrics
+from bnas.search.history import EpochMetrics, StepMetrics, to_csv
 from bnas.search.image_set import TrainingData
 from bnas.search.observers import draw_if_wanted, observed
 from bnas.search.options import RunOptions
@@ -125,6 +125,8 @@ def finish(run: Run) -> Accuracy:
     }
     if run.processes.leads:
         save_checkpoint(run.final_path, state)
+        # Once more: a kill may have come between the last checkpoint and this file.
+        write_text(run.directory / METRICS_NAME, to_csv(run.history))
     return holdout
 
 
