@@ -46,6 +46,19 @@ def test_foreseen_errors_are_one_line(error: Exception, told: str, debug: str) -
     assert result.stderr == f"Error: {told}\n"
 
 
+def test_parameters_are_named_as_options() -> None:
+    group = OneLineGroup("tool")
+
+    @group.command("fail")
+    @click.option("-o", "--out", "out_dir")
+    @click.argument("data")
+    def fail(data: str, out_dir: str) -> None:
+        raise search.DataError("`out_dir`, `out_dirs` and `data`:\n  - a\n b\n  - `out_dir`")
+
+    result = CliRunner().invoke(group, ["fail", "x"])
+    assert result.stderr == "Error: `--out`, `out_dirs` and `data`:\n  - a b\n  - `--out`\n"
+
+
 def test_unforeseen_errors_are_one_line_too() -> None:
     runner = CliRunner(env={"BNAS_DEBUG": ""})
     result = runner.invoke(failing(ZeroDivisionError("by\nzero")), ["fail"])

@@ -116,9 +116,53 @@ def test_fields_of_the_recipe_can_be_set(
 
 
 def test_a_budget_chooses_the_epochs(call: Callable[..., Result], plan: dict[str, Path]) -> None:
-    result = call(*arguments(plan), "--budget", "0s")
-    assert "1 epochs fit into the budget" in result.stderr
-    assert "epoch 1/1" in result.stderr
+    plan["--recipe"].write_text("epochs = 2\nbatch_size = 16\n")  # one step an epoch
+    result = call(*arguments(plan), "--budget", "2s")
+    first, *lines = result.stderr.splitlines()
+    epochs = int(first.removeprefix("epochs that fit into the budget: "))
+    assert [line.split(":")[0] for line in lines] == [
+        f"epoch {each + 1}/{epochs}" for each in range(epochs)
+    ]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_ctrl_c_says_where_the_run_goes_on(
+    saved: bool, refusal: Callable[..., str], plan: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = plan["--out"] / "checkpoint.pt"
+
+    def interrupted(*_: object, **__: object) -> None:
+        if saved:
+            checkpoint.parent.mkdir()
+            checkpoint.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bnas.search.train", interrupted)
+    told = refusal(*arguments(plan), code=130)
+    assert told == (
+        f"interrupted; the same command goes on from {checkpoint}"
+        if saved
+        else "interrupted before there was a checkpoint"
+    )
+
+
+@pytest.mark.parametrize("option", ["--out", "--data", "--recipe", "--initial", "--teacher"])
+def test_empty_paths_are_refused(
+    option: str, refusal: Callable[..., str], plan: dict[str, Path]
+) -> None:
+    told = refusal(*arguments(plan), option, "", code=2)
+    assert option in told
+    assert "must be a path" in told
+    assert not plan["--out"].exists()
+
+
+def test_errors_name_options_instead_of_parameters(
+    refusal: Callable[..., str], plan: dict[str, Path]
+) -> None:
+    told = refusal(*arguments(plan), "--holdout", "100000")
+    assert "`--holdout`" in told
+    told = refusal(*arguments(plan), "--device", "no-such-device")
+    assert "`--device`" in told
 
 
 def test_stages_teacher_and_small_checkpoints(

@@ -19,12 +19,18 @@ _BASE_ERRORS = {
     "bnas.zoo.errors": "ZooError",
 }
 
+_ITEM = "\n  - "
+
 
 class OneLineGroup(click.Group):
     """A group that turns errors into one line ``Error: …`` on stderr.
 
     Exit code 2 for a wrong call, 1 for everything else. An error that nobody foresaw is one line
-    too, unless ``BNAS_DEBUG=1`` asks for its traceback.
+    too, unless ``BNAS_DEBUG=1`` asks for its traceback. Items of a list, which begin with
+    ``  - ``, have lines of their own.
+
+    The packages name the parameters of their functions in backticks. Where a command has an option
+    whose parameter has that name, the message names the option instead.
     """
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -35,7 +41,11 @@ class OneLineGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Parse and run a command."""
         with one_line_errors():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except _known_errors() as error:
+                command = self.get_command(ctx, ctx.invoked_subcommand or "")
+                raise _failure(_with_options(str(error), command)) from error
 
 
 @contextlib.contextmanager
@@ -82,7 +92,17 @@ def _with_hint(error: click.UsageError) -> str:
     return f"{message} (see `{error.ctx.command_path} {error.ctx.help_option_names[0]}`)"
 
 
+def _with_options(message: str, command: click.Command | None) -> str:
+    """Return the message with options in place of the parameters that they set."""
+    for param in command.params if command else ():
+        if isinstance(param, click.Option):
+            message = message.replace(f"`{param.name}`", f"`{param.opts[-1]}`")
+    return message
+
+
 def _failure(message: str, exit_code: int = 1) -> click.ClickException:
-    failure = click.ClickException(" ".join(message.split()))
+    first, *items = message.split(_ITEM)
+    lines = [" ".join(each.split()) for each in (first, *items)]
+    failure = click.ClickException(_ITEM.join(lines))
     failure.exit_code = exit_code  # type: ignore[misc]  # Click reads it from the instance
     return failure

@@ -27,9 +27,15 @@ class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Cli
 
 
 class FilePath(click.ParamType):  # type: ignore[type-arg]
-    """Path of a file, which the command itself opens; the shell completes it."""
+    """Path of a file or directory, which the command itself opens; the shell completes it."""
 
     name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the path; an empty one would mean the current directory, which nobody means."""
+        if not str(value):
+            self.fail("must be a path (got '')", param, ctx)
+        return str(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -1,0 +1,123 @@
+"""The options of `bnas-tools train`.
+
+A parameter has the name that the Python API gives it: see `bnas.tools.group` for what that is good
+for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from bnas.tools.durations import Duration
+from bnas.tools.options import FilePath, ModelName
+
+_OPTIONS = (
+    click.option(
+        "--model",
+        type=ModelName(),
+        metavar="NAME",
+        default="BNAS-Mini",
+        show_default=True,
+        help="The network: a name, or a specification's JSON file.",
+    ),
+    click.option(
+        "--genotype",
+        type=FilePath(),
+        metavar="NAME_OR_FILE",
+        help="Stack these cells instead of the network's own: a name, or a genotype's JSON file.",
+    ),
+    click.option(
+        "--reduction-skip",
+        type=click.Choice(["real", "binary", "pool"]),
+        help="The skip of reduction cells, instead of the network's own.",
+    ),
+    click.option(
+        "--activation",
+        type=click.Choice(["relu", "rprelu"]),
+        help="What follows a binary convolution, instead of the network's own.",
+    ),
+    click.option(
+        "--data",
+        type=FilePath(),
+        metavar="DIR",
+        required=True,
+        help="A directory with a folder `train` of one folder a class.",
+    ),
+    click.option(
+        "--recipe",
+        type=FilePath(),
+        metavar="NAME_OR_FILE",
+        default="plus-cpu",
+        show_default=True,
+        help="How to train: a recipe's name, or a TOML file.",
+    ),
+    click.option(
+        "--set",
+        "changes",
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Change a field of the recipe, such as epochs=20 or seed=1; the value as in TOML.",
+    ),
+    click.option(
+        "--budget",
+        "budget_s",
+        type=Duration(),
+        metavar="TIME",
+        help="As many epochs as fit into 30m, 2h, 90s …, by a measurement on this machine.",
+    ),
+    click.option(
+        "--out",
+        "out_dir",
+        type=FilePath(),
+        metavar="DIR",
+        required=True,
+        help="Where checkpoints and metrics go; training goes on from a checkpoint there.",
+    ),
+    click.option(
+        "--holdout",
+        type=click.IntRange(min=1),
+        default=5000,
+        show_default=True,
+        metavar="N",
+        help="Training images that are held out and measured on after every epoch.",
+    ),
+    click.option(
+        "--initial",
+        type=FilePath(),
+        metavar="FILE",
+        help="Begin with the weights of this final checkpoint: the second of two stages.",
+    ),
+    click.option(
+        "--teacher",
+        type=FilePath(),
+        metavar="FILE",
+        help="Learn from the logits of this final checkpoint too (`distillation_weight`).",
+    ),
+    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; a GPU if there is one."),
+    click.option(
+        "--time-limit",
+        "time_limit_s",
+        type=Duration(),
+        metavar="TIME",
+        help="Stop with a checkpoint after so long; the same command goes on from it.",
+    ),
+    click.option(
+        "--compact",
+        is_flag=True,
+        help="Small checkpoints: bfloat16 moments, files of 16 MiB. Resuming is no longer exact.",
+    ),
+    click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
+    click.option(
+        "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."
+    ),
+)
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all options of `bnas-tools train` but ``--json``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
