@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,18 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "`epochs` must be an integer >= 1 (got 0)"),
-        ({"epochs": 1.5}, "`epochs` must be an integer >= 1 (got 1.5)"),
+        ({"epochs": 0}, "`epochs` must be an integer >= 1 and <= 1000000 (got 0)"),
+        ({"epochs": 1.5}, "`epochs` must be an integer >= 1 and <= 1000000 (got 1.5)"),
         ({"epochs": True}, "(got True)"),
         ({"batch_size": 1}, "`batch_size` must be an integer >= 2"),
-        ({"learning_rate": 0}, "`learning_rate` must be a number > 0 (got 0)"),
+        ({"learning_rate": 0}, "`learning_rate` must be a number > 0 (got 0.0)"),
         ({"learning_rate": "fast"}, "(got 'fast')"),
+        ({"learning_rate": True}, "(got True)"),
+        ({"learning_rate": 10**400}, "(got inf)"),
+        ({"area": [0.5, 10**400], "crop_padding": 0}, "`area`"),
+        ({"seed": 2**63}, "`seed`"),
+        ({"epochs": 10**20}, "`epochs`"),
+        ({"crop_padding": 5000}, "`crop_padding`"),
         ({"learning_rate": float("nan")}, "(got nan)"),
         ({"learning_rate": float("inf")}, "(got inf)"),
         ({"optimizer": "lion"}, "`optimizer` must be one of ('adam', 'adamw', 'sgd') (got 'lion')"),
@@ -69,11 +76,13 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"official_sign": None}, "`official_sign`"),
         ({"official_gradient": 0}, "`official_gradient`"),
         ({"resolutions": [[0.5, 16]]}, "must sum to 1 (got 0.5)"),
-        ({"resolutions": [[1.0, 4]]}, "an integer >= 8 (got 4)"),
-        ({"resolutions": [[0, 16], [1, 32]]}, "must be > 0 and <= 1 (got 0)"),
+        ({"resolutions": [[1.0, 4]]}, "an integer >= 8 and <= 4096 (got 4)"),
+        ({"resolutions": [[0, 16], [1, 32]]}, "must be > 0 and <= 1 (got 0.0)"),
+        ({"resolutions": [[True, 16]]}, "(got True)"),
+        ({"resolutions": [[1, True]]}, "(got True)"),
         ({"resolutions": [16, 32]}, "must be pairs"),
         ({"resolutions": 32}, "must be pairs"),
-        ({"learnin_rate": 0.1}, "unknown fields ['learnin_rate']"),
+        ({"learnin_rate": 0.1}, "did you mean 'learning_rate'?"),
     ],
 )
 def test_values_outside_their_range_are_refused(change: dict[str, Any], message: str) -> None:
@@ -157,7 +166,7 @@ def test_fields_are_changed_by_name() -> None:
     ("change", "message"),
     [
         ("epochs", "a change of a recipe must be FIELD=VALUE (got 'epochs')"),
-        ("epoch=3", "unknown fields ['epoch']"),
+        ("epoch=3", "did you mean 'epochs'?"),
         ("epochs=many", "(got 'many')"),
     ],
 )
@@ -177,3 +186,22 @@ def test_the_papers_recipes_are_the_papers() -> None:
         assert recipe.optimizer == "sgd"
         assert recipe.official_gradient
         assert recipe.weight_decay == recipe.latent_weight_decay
+
+
+def test_one_and_one_point_nought_are_the_same_recipe() -> None:
+    assert json.dumps(Recipe(epochs=1, learning_rate=1).to_dict()) == json.dumps(
+        Recipe(epochs=1, learning_rate=1.0).to_dict()
+    )
+    assert Recipe(epochs=1, resolutions=[[1, 16]]) == Recipe(epochs=1, resolutions=[[1.0, 16]])
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"epochs = 1 # \xff")
+    with pytest.raises(RecipeError, match="is not TOML"):
+        load_recipe(path)
+
+
+def test_a_misspelt_recipe_is_guessed() -> None:
+    with pytest.raises(RecipeError, match="did you mean 'plus-cpu'"):
+        load_recipe("pluscpu")

@@ -45,14 +45,18 @@ def document(call: Callable[..., Result]) -> Callable[..., Any]:
 
 @pytest.fixture
 def refusal(call: Callable[..., Result]) -> Callable[..., str]:
-    """Call the command wrongly; it must write one line ``Error: …`` to stderr, else nothing."""
+    """Call the command wrongly; it must write one line ``Error: …`` to stderr, else nothing.
+
+    A list may follow, of one line ``  - …`` an item.
+    """
 
     def run(*arguments: object, code: int = 1) -> str:
         result = call(*arguments, code=code)
         assert result.stdout == ""
-        (line,) = result.stderr.splitlines()
+        line, *items = result.stderr.splitlines()
         assert line.startswith("Error: ")
-        return line.removeprefix("Error: ")
+        assert all(item.startswith("  - ") for item in items)
+        return "\n".join([line.removeprefix("Error: "), *items])
 
     return run
 

@@ -95,7 +95,7 @@ def test_a_run_of_another_recipe_is_not_written_over(
     plan["--recipe"].write_text("epochs = 3\nbatch_size = 8\n")
     message = refusal(*arguments(plan))
     assert "another configuration" in message
-    assert "epochs" in message
+    assert "recipe.epochs: 2 in the checkpoint, 3 now" in message
 
 
 def test_without_bnas_search_it_says_what_to_install(

@@ -17,7 +17,7 @@ from bnas.cells import Normalization
 from bnas.search.color_jitter import jitter_colors
 from bnas.search.errors import RecipeError
 from bnas.search.random_crop import draw_boxes, resample
-from bnas.search.recipe_fields import flag, integer, numbers
+from bnas.search.recipe_fields import LARGEST_SIDE, flag, integer, numbers
 
 #: Half a turn of the colour circle in either direction reaches every hue.
 _LARGEST_HUE = 0.5
@@ -37,7 +37,7 @@ class Augmentation:
         RecipeError: A field is outside its range, or there are both kinds of crop at once.
     """
 
-    crop_padding: int = field(default=4, validator=integer(0))
+    crop_padding: int = field(default=4, validator=integer(0, LARGEST_SIDE))
     flip: bool = field(default=True, validator=flag)
     area: tuple[float, ...] | None = field(
         default=None, validator=validators.optional(numbers(2, 1))

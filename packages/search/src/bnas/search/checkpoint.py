@@ -62,13 +62,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read what `save_checkpoint` wrote; runs no code out of the file.
 
     Raises:
         CheckpointError: The file or a part of it is missing, damaged, no checkpoint, or of another
             format.
     """
+    path = Path(path)
     try:
         content = read_parts(path)
         source = path if content is None else io.BytesIO(content)
@@ -107,7 +108,7 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Non
     if differences:
         raise CheckpointError(
             f"{path} belongs to another configuration; use another directory, or the same "
-            "configuration. Differences:\n  " + "\n  ".join(differences),
+            "configuration. Differences:" + "".join(f"\n  - {each}" for each in differences),
             path,
             differences,
         )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bnas.cells import Normalization
 from bnas.search.augmentation import evaluation_batch
-from bnas.search.errors import DataError
+from bnas.search.errors import DataError, RecipeError
 from bnas.search.image_set import ImageSet
 
 
@@ -37,30 +37,43 @@ def evaluate(
     resize: int | None = None,
     batch_size: int = 250,
 ) -> Accuracy:
-    """Return the accuracy of `network` in evaluation mode, in float32.
+    """Return the accuracy of `network` in evaluation mode, in the precision of the network.
+
+    There is no autocast here: a `bnas.cells.nn.Network` of float32 parameters computes in float32
+    even where its recipe trains it in bfloat16, the fused engine in bfloat16.
 
     Args:
-        network: Maps normalised float32 (N, 3, H, W) to logits (N, classes); left in the mode in
-            which it came.
+        network: Maps normalised float32 (N, 3, H, W) to logits (N, classes); put back into the mode
+            in which it came, also if it fails.
         images: Images and labels.
         normalization: Statistics with which the network was trained.
         side: Height and width in pixels to which images are resized; None for their own.
-        resize: Resize the shorter side to so many pixels and cut `side` pixels out of the centre.
+        resize: Resize the shorter side to so many pixels and cut `side` pixels out of the centre;
+            None to resize whole images. It belongs to `side`: see `Recipe.evaluation_resize_at`.
         batch_size: Images at once.
 
     Raises:
         DataError: There are no images.
+        RecipeError: `resize` without a `side` or smaller than it, or `batch_size` below 1.
     """
     if not len(images):
         raise DataError("`images` must hold at least one image (got none)")
+    if resize is not None and (side is None or resize < side):
+        raise RecipeError(
+            f"`resize` needs a `side` that is not larger (got resize={resize}, side={side})"
+        )
+    if batch_size < 1:
+        raise RecipeError(f"`batch_size` must be an integer >= 1 (got {batch_size})")
     was_training = network.training
     network.eval()
     hits = torch.zeros(2, dtype=torch.int64, device=images.labels.device)
-    for start in range(0, len(images), batch_size):
-        pixels = images.images[start : start + batch_size]
-        logits = network(evaluation_batch(pixels, normalization, side, resize))
-        hits += _hits(logits, images.labels[start : start + batch_size])
-    network.train(was_training)
+    try:
+        for start in range(0, len(images), batch_size):
+            pixels = images.images[start : start + batch_size]
+            logits = network(evaluation_batch(pixels, normalization, side, resize))
+            hits += _hits(logits, images.labels[start : start + batch_size])
+    finally:
+        network.train(was_training)
     first, among_five = hits.tolist()
     total = len(images)
     return Accuracy(100 * first / total, 100 * among_five / total, total)

@@ -17,10 +17,13 @@ from bnas.search.randomness import generator
 CIFAR = NORMALIZATIONS["cifar"]
 IMAGENET = NORMALIZATIONS["imagenet"]
 
+#: Images that are held out unless told otherwise: so many, or a tenth of all where that is less.
+_DEFAULT_HOLDOUT = 5000
+
 
 @frozen(eq=False)
 class ImageSet:
-    """Images of one size with their labels.
+    """Images of one size with their labels; its length is their number.
 
     Attributes:
         images: uint8 (N, 3, H, W), RGB.
@@ -77,20 +80,57 @@ class ImageSet:
 
 @frozen(eq=False)
 class TrainingData:
-    """What a run may see: images to learn from, held-out images to choose by, no test images."""
+    """What a run may see: images to learn from, held-out images to choose by, no test images.
+
+    Attributes:
+        train: Images to learn from.
+        holdout: Images to choose by, of the same size and classes.
+        normalization: Mean and standard deviation per colour, of values in 0..1.
+    """
 
     train: ImageSet
     holdout: ImageSet
     normalization: Normalization = CIFAR
 
 
-def split_holdout(images: ImageSet, holdout: int, seed: int) -> tuple[ImageSet, ImageSet]:
-    """Split off `holdout` images by a seeded permutation; returns (rest, held out).
+def default_holdout(count: int) -> int:
+    """Return how many of `count` images are held out by default: 5,000, or a tenth if less."""
+    return min(_DEFAULT_HOLDOUT, max(count // 10, 1))
+
+
+def split_holdout(
+    images: ImageSet, holdout: int | None = None, holdout_seed: int = 0
+) -> tuple[ImageSet, ImageSet]:
+    """Split off images by a seeded permutation.
+
+    The seed belongs to the split, not to a run: runs with other seeds are then compared on the same
+    images, and a teacher has not learned from those that its student is measured on.
+
+    Args:
+        images: At least two.
+        holdout: Number of images to hold out; None for `default_holdout` of them.
+        holdout_seed: Of the permutation, >= 0.
+
+    Returns:
+        The rest, and the images that are held out; both in the order of the permutation.
 
     Raises:
-        DataError: One of the two parts would be empty.
+        DataError: One of the two parts would be empty, or an argument is no integer of its range.
     """
-    if not 0 < holdout < len(images):
-        raise DataError(f"`holdout` must be in 1..{len(images) - 1} (got {holdout})")
-    order = torch.randperm(len(images), generator=generator(seed, "holdout"))
-    return images.take(order[holdout:]), images.take(order[:holdout])
+    count = len(images)
+    if count < 2:
+        raise DataError(f"`images` must be at least two for one to be held out (got {count})")
+    wanted = default_holdout(count) if holdout is None else holdout
+    if not _is_integer(wanted) or not 0 < wanted < count:
+        raise DataError(
+            f"`holdout` must be in 1..{count - 1} of {count} images (got {wanted!r}); "
+            f"left out, it is {default_holdout(count)}"
+        )
+    if not _is_integer(holdout_seed) or holdout_seed < 0:
+        raise DataError(f"`holdout_seed` must be an integer >= 0 (got {holdout_seed!r})")
+    order = torch.randperm(count, generator=generator(holdout_seed, "holdout"))
+    return images.take(order[wanted:]), images.take(order[:wanted])
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

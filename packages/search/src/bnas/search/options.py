@@ -9,15 +9,37 @@ import attrs
 from attrs import field, frozen
 
 from bnas.search.errors import RecipeError
+from bnas.search.recipe_fields import flag, is_number
 
 
-def _positive(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not value > 0:
-        raise RecipeError(f"`{attribute.name}` must be > 0 or None (got {value!r})")
+def _seconds(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (is_number(value) and value >= 0):
+        raise RecipeError(
+            f"`{attribute.name}` must be a finite number of seconds >= 0, or None (got {value!r})"
+        )
 
 
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
+def _size(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (is_integer and value > 0):
+        raise RecipeError(f"`{attribute.name}` must be an integer > 0, or None (got {value!r})")
+
+
+def _name(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (isinstance(value, str) and value):
+        raise RecipeError(
+            f"`{attribute.name}` must be a name such as 'cpu' or 'cuda:1', or None (got {value!r})"
+        )
+
+
+def _path(value: Any) -> Any:
+    # An empty string stays one: as a path it would be the current directory.
+    return Path(value) if isinstance(value, str) and value else value
+
+
+def _file(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, Path):
+        raise RecipeError(f"`{attribute.name}` must be the path of a file, or None (got {value!r})")
 
 
 @frozen(kw_only=True)
@@ -26,7 +48,9 @@ class RunOptions:
 
     Attributes:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None for a GPU if there is one.
-        time_limit_s: Stop with a checkpoint after the first step that ends later than this.
+        time_limit_s: Stop with a checkpoint after the first step that ends later than this, in
+            seconds from the start of the process's share of the run; 0 for after one step, None for
+            no limit.
         initial: Final checkpoint of a run of the same network, whose weights this one begins with:
             the second of two stages.
         teacher: Final checkpoint whose logits the network learns from; see `distillation_weight`.
@@ -37,14 +61,14 @@ class RunOptions:
         curves: Draw ``curves.png`` whenever the run stops.
 
     Raises:
-        RecipeError: `part_bytes` is not positive.
+        RecipeError: An option has the wrong type or is outside its range.
     """
 
-    device: str | None = None
-    time_limit_s: float | None = None
-    initial: Path | None = field(default=None, converter=_path)
-    teacher: Path | None = field(default=None, converter=_path)
-    compact: bool = False
-    part_bytes: int | None = field(default=None, validator=_positive)
-    event_log: bool = False
-    curves: bool = False
+    device: str | None = field(default=None, validator=_name)
+    time_limit_s: float | None = field(default=None, validator=_seconds)
+    initial: Path | None = field(default=None, converter=_path, validator=_file)
+    teacher: Path | None = field(default=None, converter=_path, validator=_file)
+    compact: bool = field(default=False, validator=flag)
+    part_bytes: int | None = field(default=None, validator=_size)
+    event_log: bool = field(default=False, validator=flag)
+    curves: bool = field(default=False, validator=flag)

@@ -74,28 +74,33 @@ def read_images(
 def load_training_data(
     root: str | Path,
     *,
-    holdout: int = 5000,
-    seed: int = 0,
+    holdout: int | None = None,
+    holdout_seed: int = 0,
     normalization: Normalization = CIFAR,
     skip_corrupt: bool = False,
     progress: ReadProgress | None = None,
+    seed: int | None = None,
 ) -> TrainingData:
     """Read ``root/train`` and hold out some of it; ``root/test`` is not touched.
 
     Args:
         root: Directory with a folder ``train`` of one folder a class.
-        holdout: Number of images to hold out.
-        seed: Of the choice of the held-out images.
+        holdout: Number of images to hold out; None for 5,000, or a tenth of those that were read
+            where that is less.
+        holdout_seed: Of the choice of the held-out images, >= 0. It is no recipe's `seed`: with the
+            same one, runs of all seeds hold out the same images.
         normalization: Statistics of the images.
         skip_corrupt: Leave images out that cannot be decoded; `ImageSet.skipped` of the training
             images names them all.
         progress: Called now and then while reading.
+        seed: The older name of `holdout_seed`, for which it stands if it is given.
 
     Raises:
         DataError: See `read_images` and `split_holdout`.
     """
     images = read_images(Path(root) / "train", skip_corrupt=skip_corrupt, progress=progress)
-    train, held_out = split_holdout(images, holdout, seed)
+    split_seed = holdout_seed if seed is None else seed
+    train, held_out = split_holdout(images, holdout, split_seed)
     return TrainingData(attrs.evolve(train, skipped=images.skipped), held_out, normalization)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,10 @@ from attrs import field, frozen
 from bnas.search.augmentation import Augmentation
 from bnas.search.errors import RecipeError
 from bnas.search.recipe_fields import (
+    LARGEST_COUNT,
+    LARGEST_SIDE,
     Resolutions,
+    as_float,
     as_tuple,
     check_stages,
     choice,
@@ -36,13 +40,15 @@ Binarize = Literal["all", "activations", "none"]
 class Recipe:
     """How a network is trained.
 
+    Numbers are kept as floats where a field is one, so that 1 and 1.0 are the same recipe.
+
     Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images a step, of all processes together; the remainder of an epoch that fills
-            no batch is left out.
+        epochs: Passes over the training images, at most 1,000,000.
+        batch_size: Images a step, of all processes together, 2 to 1,000,000; the remainder of an
+            epoch that fills no batch is left out.
         learning_rate: The largest one of the schedule.
         optimizer: ``"adam"`` and ``"adamw"`` (betas 0.9, 0.999) or ``"sgd"`` (with momentum).
-        momentum: Of SGD with other schedules than one-cycle, which moves it itself.
+        momentum: Of SGD, <= 0.999, with other schedules than one-cycle, which moves it itself.
         schedule: ``"one-cycle"``, ``"cosine"`` or ``"linear"``; see `bnas.search.schedule`.
         warmup_fraction: Fraction of all steps in which the learning rate rises.
         restart_epochs: With ``"cosine"``, start again at the peak every so many epochs; 0: never.
@@ -60,18 +66,22 @@ class Recipe:
             0 for none.
         distillation_weight: Share of the teacher in the loss, if there is one.
         distillation_temperature: Divides the logits of both before they are compared.
-        seed: Of the initial weights, the data order and the augmentation.
-        crop_padding: Pixels of zeros around an image before the random crop; 0 for no crop.
+        seed: Of the initial weights, the data order, augmentation, mixing and drop-path; from 0 to
+            2**63 - 1. Which images are held out does not depend on it (`load_training_data`).
+        crop_padding: Pixels of zeros around an image before the random crop, at most 4096; 0 for no
+            crop.
         flip: Flip every other image horizontally, at random.
         area: Least and largest share of the area of a random resized crop, which then takes the
             place of the padded one; empty for none.
         color_jitter: Brightness, contrast, saturation and hue, as torchvision means them; empty for
             none.
         resolutions: (fraction of the epochs, side in pixels) of successive stages, to which batches
-            are resized; empty for the images' own size throughout.
-        evaluation_resize: Held-out images are resized to so many pixels before their centre is cut
-            out; 0 to resize them to the side of the stage.
-        precision: Of the forward and backward pass; ``"bfloat16"`` is torch's autocast.
+            are resized; sides of 8 to 4096, empty for the images' own size throughout.
+        evaluation_resize: The shorter side of held-out images is resized to so many pixels, at most
+            4096, before the centre is cut out at the side of the last stage; in the same ratio at
+            other stages (`evaluation_resize_at`). 0 to resize whole images to the side of the stage.
+        precision: Of the forward and backward pass; ``"bfloat16"`` is torch's autocast, except in
+            the fused engine.
         engine: ``"eager"``; ``"compiled"``, through `torch.compile`, which needs a C++ compiler; or
             ``"fused"``, the passes of `bnas.search.fused` on a CPU, in bfloat16 only.
         binarize: ``"all"``; ``"activations"``, the first of two stages, with real weights; or
@@ -83,33 +93,35 @@ class Recipe:
         RecipeError: A field is outside its range, or two of them exclude each other.
     """
 
-    epochs: int = field(validator=integer(1))
-    batch_size: int = field(default=128, validator=integer(2))
-    learning_rate: float = field(default=2e-3, validator=real(0, above=True))
+    epochs: int = field(validator=integer(1, LARGEST_COUNT))
+    batch_size: int = field(default=128, validator=integer(2, LARGEST_COUNT))
+    learning_rate: float = field(converter=as_float, default=2e-3, validator=real(0, above=True))
     optimizer: OptimizerName = field(default="adam", validator=choice(OptimizerName))
-    momentum: float = field(default=0.9, validator=real(0, 0.999))
+    momentum: float = field(converter=as_float, default=0.9, validator=real(0, 0.999))
     schedule: ScheduleName = field(default="one-cycle", validator=choice(ScheduleName))
-    warmup_fraction: float = field(default=0.15, validator=real(0, 0.9))
-    restart_epochs: int = field(default=0, validator=integer(0))
-    weight_decay: float = field(default=0.0, validator=real(0))
-    latent_weight_decay: float = field(default=0.0, validator=real(0))
-    gradient_clip: float = field(default=0.0, validator=real(0))
-    label_smoothing: float = field(default=0.0, validator=real(0, 0.999))
-    mixup_strength: float = field(default=0.0, validator=real(0))
-    cutmix_strength: float = field(default=0.0, validator=real(0))
-    drop_path: float = field(default=0.0, validator=real(0, 0.9))
-    average_decay: float = field(default=0.0, validator=real(0, 0.99999))
-    distillation_weight: float = field(default=0.0, validator=real(0, 1))
-    distillation_temperature: float = field(default=4.0, validator=real(0, above=True))
-    seed: int = field(default=0, validator=integer(0))
-    crop_padding: int = field(default=4, validator=integer(0))
+    warmup_fraction: float = field(converter=as_float, default=0.15, validator=real(0, 0.9))
+    restart_epochs: int = field(default=0, validator=integer(0, LARGEST_COUNT))
+    weight_decay: float = field(converter=as_float, default=0.0, validator=real(0))
+    latent_weight_decay: float = field(converter=as_float, default=0.0, validator=real(0))
+    gradient_clip: float = field(converter=as_float, default=0.0, validator=real(0))
+    label_smoothing: float = field(converter=as_float, default=0.0, validator=real(0, 0.999))
+    mixup_strength: float = field(converter=as_float, default=0.0, validator=real(0))
+    cutmix_strength: float = field(converter=as_float, default=0.0, validator=real(0))
+    drop_path: float = field(converter=as_float, default=0.0, validator=real(0, 0.9))
+    average_decay: float = field(converter=as_float, default=0.0, validator=real(0, 0.99999))
+    distillation_weight: float = field(converter=as_float, default=0.0, validator=real(0, 1))
+    distillation_temperature: float = field(
+        converter=as_float, default=4.0, validator=real(0, above=True)
+    )
+    seed: int = field(default=0, validator=integer(0, 2**63 - 1))
+    crop_padding: int = field(default=4, validator=integer(0, LARGEST_SIDE))
     flip: bool = field(default=True, validator=flag)
     area: tuple[float, ...] = field(default=(), converter=as_tuple, validator=numbers(2, 1))
     color_jitter: tuple[float, ...] = field(
         default=(), converter=as_tuple, validator=numbers(4, 10)
     )
     resolutions: Resolutions = field(default=(), converter=stages, validator=check_stages)
-    evaluation_resize: int = field(default=0, validator=integer(0))
+    evaluation_resize: int = field(default=0, validator=integer(0, LARGEST_SIDE))
     precision: Precision = field(default="float32", validator=choice(Precision))
     engine: Engine = field(default="eager", validator=choice(Engine))
     binarize: Binarize = field(default="all", validator=choice(Binarize))
@@ -166,6 +178,21 @@ class Recipe:
                 return side
         return self.resolutions[-1][1] if self.resolutions else None
 
+    def evaluation_resize_at(self, epoch: int) -> int | None:
+        """Return the `resize` with which `evaluate` measures at `epoch`, beside `side_at` as `side`.
+
+        Args:
+            epoch: From 0.
+
+        Returns:
+            Pixels of the shorter side before the centre is cut out, at least those of the stage;
+            None to resize whole images.
+        """
+        side = self.side_at(epoch)
+        if not self.evaluation_resize or side is None:
+            return None
+        return round(self.evaluation_resize * side / self.resolutions[-1][1])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as numbers, strings and lists, ready for TOML or JSON."""
         data = attrs.asdict(self)
@@ -181,9 +208,10 @@ class Recipe:
             RecipeError: Unknown or missing fields, or a value outside its range.
         """
         allowed = [item.name for item in attrs.fields(cls)]
-        unknown = sorted(set(data) - set(allowed))
-        if unknown:
-            raise RecipeError(f"unknown fields {unknown} in a recipe; allowed: {allowed}")
+        for name in sorted(set(data) - set(allowed)):
+            raise RecipeError(
+                f"{name!r} is no field of a recipe{_meant(name, allowed)}; its fields: {allowed}"
+            )
         if "epochs" not in data:
             raise RecipeError("a recipe must say its number of `epochs` (got none)")
         return cls(**data)
@@ -196,20 +224,32 @@ def load_recipe(source: str | Path) -> Recipe:
         source: A TOML file, or the name of a recipe that comes with the package (`list_recipes`).
 
     Raises:
-        RecipeError: No such recipe, not TOML, or a field outside its range.
+        RecipeError: No such recipe, a file that cannot be read or is not TOML in UTF-8, an unknown
+            field, or a field outside its range.
     """
-    if isinstance(source, str) and source in list_recipes():
-        text = (_shipped() / f"{source}.toml").read_text(encoding="utf-8")
-    elif Path(source).is_file():
-        text = Path(source).read_text(encoding="utf-8")
-    else:
-        raise RecipeError(
-            f"`source` must be a TOML file or one of {list_recipes()} (got {str(source)!r})"
-        )
+    content = _read(source)
     try:
-        return Recipe.from_dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        fields = tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: bytes that are no UTF-8, and numbers of thousands of digits.
         raise RecipeError(f"{source} is not TOML ({error})") from error
+    return Recipe.from_dict(fields)
+
+
+def _read(source: str | Path) -> bytes:
+    names = list_recipes()
+    if isinstance(source, str) and source in names:
+        content: bytes = (_shipped() / f"{source}.toml").read_bytes()
+        return content
+    try:
+        if Path(source).is_file():
+            return Path(source).read_bytes()
+    except OSError as error:
+        raise RecipeError(f"the recipe {source} cannot be read ({error.strerror})") from error
+    raise RecipeError(
+        f"a recipe must be a TOML file or one of {names} (got {str(source)!r}"
+        f"{_meant(str(source), names)})"
+    )
 
 
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
@@ -229,7 +269,7 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
             raise RecipeError(f"a change of a recipe must be FIELD=VALUE (got {change!r})")
         try:
             fields[name.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             fields[name.strip()] = value.strip()
     return Recipe.from_dict({**recipe.to_dict(), **fields})
 
@@ -242,3 +282,8 @@ def list_recipes() -> tuple[str, ...]:
 
 def _shipped() -> Any:
     return resources.files("bnas.search") / "recipes"
+
+
+def _meant(name: str, allowed: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, allowed, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

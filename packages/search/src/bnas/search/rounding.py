@@ -20,20 +20,23 @@ def round_real_parameters_(network: nn.Module) -> None:
         network: A trained network; its tensors stay float32.
 
     Raises:
-        DataError: A value is too large for float16.
+        DataError: A value is too large for float16; the message names its layer.
     """
-    for module in network.modules():
+    for layer, module in network.named_modules():
         if isinstance(module, BinaryConv2d):
             continue
         tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
         for name, tensor in tensors:
             if tensor.is_floating_point():
-                _round_(name, tensor)
+                _round_(f"{layer}.{name}".lstrip("."), tensor)
 
 
 def _round_(name: str, tensor: Tensor) -> None:
     rounded = tensor.half().float()
     if not torch.isfinite(rounded).all():
         largest = float(tensor.abs().max())
-        raise DataError(f"`{name}` must be at most 65504 to be stored (got {largest})")
+        raise DataError(
+            f"`{name}` must be at most 65504 to be stored (got {largest}): the training diverged; "
+            "lower `learning_rate`"
+        )
     tensor.copy_(rounded)

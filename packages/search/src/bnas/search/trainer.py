@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bnas.search.errors import DataError, RecipeError
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
 from bnas.search.image_set import TrainingData
+from bnas.search.lock import locked
 from bnas.search.observers import draw_if_wanted, observed
 from bnas.search.options import RunOptions
 from bnas.search.parallel import join
@@ -74,8 +76,8 @@ def train(
             of another size.
         RecipeError: The network cannot take images of one of the sizes to be trained at, the device
             is not to be had, or the batch cannot be shared by the processes.
-        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration, it
-            cannot be written, or `options` names a checkpoint that does not serve.
+        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration, another
+            run is at work there, it cannot be written, or `options` names a checkpoint that does not serve.
         DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
@@ -87,9 +89,10 @@ def train(
     processes.share(recipe.batch_size)
     directory = Path(out_dir)
     directory.mkdir(parents=True, exist_ok=True)
-    if processes.leads:
-        remove_drafts(directory)
-    return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
+    with locked(directory) if processes.leads else contextlib.nullcontext():
+        if processes.leads:
+            remove_drafts(directory)
+        return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
 
 
 def _train(run: Run, progress: Progress | None) -> TrainResult:
