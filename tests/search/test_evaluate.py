@@ -45,6 +45,45 @@ def test_evaluates_in_evaluation_mode_and_restores_the_mode(coloured: Coloured) 
     assert found.top5 == 100
 
 
+def test_the_network_computes_in_its_own_precision(coloured: Coloured) -> None:
+    seen = []
+
+    class Half(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append((images.dtype, torch.is_autocast_enabled("cpu")))
+            return images.mean(dim=(2, 3))[:, [0, 2]].bfloat16()
+
+    assert search.evaluate(Half(), coloured(20, 0), IDENTITY).top1 == 100
+    assert seen == [(torch.float32, False)]
+
+
+def test_the_mode_is_restored_after_a_failure(coloured: Coloured) -> None:
+    class Failing(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            raise RuntimeError("no memory")
+
+    network = Failing()
+    with pytest.raises(RuntimeError, match="no memory"):
+        search.evaluate(network, coloured(5, 0), IDENTITY)
+    assert network.training
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"resize": 8}, r"`resize` needs a `side` that is not larger \(got resize=8, side=None\)"),
+        ({"resize": 5, "side": 6}, r"\(got resize=5, side=6\)"),
+        ({"batch_size": 0}, r"`batch_size` must be an integer >= 1 \(got 0\)"),
+        ({"batch_size": -1}, r"\(got -1\)"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(
+    sizes: dict[str, int], message: str, coloured: Coloured
+) -> None:
+    with pytest.raises(search.RecipeError, match=message):
+        search.evaluate(nn.Identity(), coloured(5, 0), IDENTITY, **sizes)  # type: ignore[arg-type]
+
+
 def test_no_images_are_refused(coloured: Coloured) -> None:
     with pytest.raises(search.DataError, match="at least one image"):
         search.evaluate(nn.Identity(), coloured(0, 0), IDENTITY)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,11 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"learning_rate": 10**400}, "(got inf)"),
         ({"area": [0.5, 10**400], "crop_padding": 0}, "`area`"),
         ({"seed": 2**63}, "`seed`"),
+        ({"seed": True}, "`seed`"),
         ({"epochs": 10**20}, "`epochs`"),
+        ({"batch_size": 10**7}, "`batch_size` must be an integer >= 2 and <= 1000000"),
+        ({"restart_epochs": 10**7, "schedule": "cosine"}, "`restart_epochs`"),
+        ({"evaluation_resize": 5000, "resolutions": [[1, 32]]}, "`evaluation_resize`"),
         ({"crop_padding": 5000}, "`crop_padding`"),
         ({"learning_rate": float("nan")}, "(got nan)"),
         ({"learning_rate": float("inf")}, "(got inf)"),
@@ -80,6 +85,11 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"resolutions": [[0, 16], [1, 32]]}, "must be > 0 and <= 1 (got 0.0)"),
         ({"resolutions": [[True, 16]]}, "(got True)"),
         ({"resolutions": [[1, True]]}, "(got True)"),
+        ({"resolutions": [[1, 5000]]}, "(got 5000)"),
+        ({"resolutions": [[10**400, 16]]}, "(got inf)"),
+        ({"resolutions": [[float("nan"), 16]]}, "(got nan)"),
+        ({"area": [False, True], "crop_padding": 0}, "(got [False, True])"),
+        ({"color_jitter": [0.4, 0.4, float("nan"), 0.1]}, "`color_jitter`"),
         ({"resolutions": [16, 32]}, "must be pairs"),
         ({"resolutions": 32}, "must be pairs"),
         ({"learnin_rate": 0.1}, "did you mean 'learning_rate'?"),
@@ -195,11 +205,86 @@ def test_one_and_one_point_nought_are_the_same_recipe() -> None:
     assert Recipe(epochs=1, resolutions=[[1, 16]]) == Recipe(epochs=1, resolutions=[[1.0, 16]])
 
 
+@pytest.mark.parametrize(
+    "name", [field.name for field in attrs.fields(Recipe) if isinstance(field.default, float)]
+)
+def test_every_number_is_written_in_one_way(name: str) -> None:
+    whole = 1 if name in ("learning_rate", "distillation_temperature") else 0
+    recipes = [Recipe(epochs=1, **{name: value}) for value in (whole, float(whole))]
+    if not whole:
+        recipes.append(Recipe(epochs=1, **{name: -0.0}))
+    assert len({json.dumps(recipe.to_dict()) for recipe in recipes}) == len(set(recipes)) == 1
+    for wrong in (True, 10**400, -(10**400), float("nan"), float("inf"), "1"):
+        with pytest.raises(RecipeError, match=f"`{name}` must be a number"):
+            Recipe(epochs=1, **{name: wrong})
+
+
+def test_numbers_in_lists_are_written_in_one_way() -> None:
+    lists = {"area": [1, 1], "color_jitter": [1, 1, 1, 0], "resolutions": [[1, 16]]}
+    floats = {"area": [1.0, 1.0], "color_jitter": [1.0, 1.0, 1.0, -0.0], "resolutions": [[1.0, 16]]}
+    first, second = (Recipe(epochs=1, crop_padding=0, **each) for each in (lists, floats))
+    assert first == second
+    assert json.dumps(first.to_dict()) == json.dumps(second.to_dict())
+
+
+def test_the_largest_values_are_allowed() -> None:
+    recipe = Recipe(epochs=10**6, batch_size=10**6, seed=2**63 - 1, crop_padding=4096)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_the_evaluation_s_resize_keeps_its_ratio_at_other_stages() -> None:
+    recipe = Recipe(
+        epochs=4, resolutions=[[0.25, 112], [0.25, 160], [0.5, 224]], evaluation_resize=256
+    )
+    assert [recipe.evaluation_resize_at(epoch) for epoch in range(5)] == [128, 183, 256, 256, 256]
+    assert Recipe(epochs=1, resolutions=[[1, 16]]).evaluation_resize_at(0) is None
+    assert Recipe(epochs=1).evaluation_resize_at(0) is None
+
+
+@given(
+    sides=st.lists(st.integers(8, 4096), min_size=1, max_size=4),
+    extra=st.integers(0, 500),
+    epoch=st.integers(0, 9),
+)
+def test_the_evaluation_s_resize_is_never_smaller_than_the_stage(
+    sides: list[int], extra: int, epoch: int
+) -> None:
+    stages = [[1 / len(sides), side] for side in sides]
+    resize = min(sides[-1] + extra, 4096)
+    recipe = Recipe(epochs=9, resolutions=stages, evaluation_resize=resize)
+    side, found = recipe.side_at(epoch), recipe.evaluation_resize_at(epoch)
+    assert side is not None
+    assert found is not None
+    assert found >= side
+    assert abs(found / side - resize / sides[-1]) <= 0.5 / side + 1e-9
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_bytes(b"epochs = 1 # \xff")
     with pytest.raises(RecipeError, match="is not TOML"):
         load_recipe(path)
+
+
+def test_a_number_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("epochs = " + 5000 * "9")
+    with pytest.raises(RecipeError, match=r"recipe\.toml is not TOML"):
+        load_recipe(path)
+    with pytest.raises(RecipeError, match="`epochs` must be an integer"):
+        changed(Recipe(epochs=3), ["epochs=" + 5000 * "9"])
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    for source in ("", tmp_path, str(tmp_path), tmp_path / "absent.toml"):
+        with pytest.raises(RecipeError, match="must be a TOML file or one of") as caught:
+            load_recipe(source)
+        assert f"(got {str(source)!r}" in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"cannot be read \(File name too long\)"):
+        load_recipe(5000 * "a")
 
 
 def test_a_misspelt_recipe_is_guessed() -> None:

@@ -75,7 +75,7 @@ def _seconds_per_epoch(
     with tempfile.TemporaryDirectory() as directory:
         total = 0.0
         for share, side in shares:
-            stage = attrs.evolve(recipe, epochs=1, resolutions=((1.0, side),))
+            stage = attrs.evolve(recipe, epochs=1, resolutions=((1.0, side),), evaluation_resize=0)
             run = Run.start(spec, stage, data, Path(directory), options, processes)
             total += share * _epoch_seconds(run)
     return total

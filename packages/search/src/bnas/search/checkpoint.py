@@ -83,7 +83,10 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if found != FORMAT:
         raise CheckpointError(f"{path} must be a checkpoint of format {FORMAT} (got {found})", path)
     if "optimizer" in state:
-        state["optimizer"] = widened(state["optimizer"])
+        try:
+            state["optimizer"] = widened(state["optimizer"])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path} holds no state of an optimizer", path) from error
     return state
 
 

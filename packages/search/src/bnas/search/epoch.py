@@ -205,6 +205,6 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
 def _measure(run: Run, side: int | None) -> float:
     """Return the accuracy over the held-out images, by the engine where that is the faster."""
     network = run.runner if run.recipe.engine == "fused" and run.average is None else run.result
-    resize = run.recipe.evaluation_resize or None
+    resize = run.recipe.evaluation_resize_at(run.epoch)
     normalization = run.batches.normalization
     return evaluate(network, run.holdout, normalization, side=side, resize=resize).top1

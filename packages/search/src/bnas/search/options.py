@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def _name(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def _path(value: Any) -> Any:
     # An empty string stays one: as a path it would be the current directory.
-    return Path(value) if isinstance(value, str) and value else value
+    return Path(value) if isinstance(value, str | PathLike) and value else value
 
 
 def _file(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -48,9 +49,8 @@ class RunOptions:
 
     Attributes:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None for a GPU if there is one.
-        time_limit_s: Stop with a checkpoint after the first step that ends later than this, in
-            seconds from the start of the process's share of the run; 0 for after one step, None for
-            no limit.
+        time_limit_s: Stop with a checkpoint after the first step that ends later than this, counted
+            from the first step of this start; 0 for after that step, None for no limit.
         initial: Final checkpoint of a run of the same network, whose weights this one begins with:
             the second of two stages.
         teacher: Final checkpoint whose logits the network learns from; see `distillation_weight`.

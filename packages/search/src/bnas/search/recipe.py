@@ -79,7 +79,7 @@ class Recipe:
             are resized; sides of 8 to 4096, empty for the images' own size throughout.
         evaluation_resize: The shorter side of held-out images is resized to so many pixels, at most
             4096, before the centre is cut out at the side of the last stage; in the same ratio at
-            other stages (`evaluation_resize_at`). 0 to resize whole images to the side of the stage.
+            other stages (`evaluation_resize_at`). 0 to resize whole images.
         precision: Of the forward and backward pass; ``"bfloat16"`` is torch's autocast, except in
             the fused engine.
         engine: ``"eager"``; ``"compiled"``, through `torch.compile`, which needs a C++ compiler; or
@@ -179,14 +179,14 @@ class Recipe:
         return self.resolutions[-1][1] if self.resolutions else None
 
     def evaluation_resize_at(self, epoch: int) -> int | None:
-        """Return the `resize` with which `evaluate` measures at `epoch`, beside `side_at` as `side`.
+        """Return the pixels to which the shorter side of held-out images is resized at `epoch`.
 
         Args:
             epoch: From 0.
 
         Returns:
-            Pixels of the shorter side before the centre is cut out, at least those of the stage;
-            None to resize whole images.
+            The `resize` of `evaluate` whose `side` is that of `side_at`, and not smaller; None to
+            resize whole images.
         """
         side = self.side_at(epoch)
         if not self.evaluation_resize or side is None:

@@ -142,16 +142,32 @@ class Run:
         missing = sorted(_STATE - state.keys())
         if missing:
             raise CheckpointError(f"{path} must hold {sorted(_STATE)} (missing {missing})", path)
-        check_same(path, _by_field(state["identity"]), _by_field(self.identity))
+        try:
+            found = _by_field(state["identity"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _strange(path, error) from error
+        check_same(path, found, _by_field(self.identity))
+        try:
+            self._take(state)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise _strange(path, error) from error
+
+    def _take(self, state: dict[str, Any]) -> None:
+        epoch, step = state["epoch"], state["step"]
+        if not 0 <= epoch <= self.recipe.epochs or not 0 <= step <= self.batches.steps_per_epoch:
+            raise ValueError(f"epoch {epoch}, step {step}")
+        tally = torch.tensor(state["tally"], dtype=torch.float64)
+        if tally.shape != self.tally.shape:
+            raise ValueError(f"a tally of {len(state['tally'])} numbers")
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.history = [EpochMetrics.from_dict(record) for record in state["history"]]
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.seconds = state.get("seconds", 0.0)
+        self.epoch, self.step = epoch, step
+        self.seconds = float(state.get("seconds", 0.0))
         if self.processes.leads:
-            self.tally.copy_(torch.tensor(state["tally"], dtype=torch.float64))
+            self.tally.copy_(tally)
 
     def save(self, seconds: float) -> None:
         """Write the checkpoint; all processes take part, the leading one writes.
@@ -228,3 +244,8 @@ def _identity(
 
 def _by_field(identity: dict[str, Any]) -> dict[str, Any]:
     return {**identity, "spec": json.loads(identity["spec"])}
+
+
+def _strange(path: Path, error: Exception) -> CheckpointError:
+    reason = str(error).partition("\n")[0]
+    return CheckpointError(f"{path} does not hold the state of a run ({reason})", path)

@@ -76,8 +76,9 @@ def train(
             of another size.
         RecipeError: The network cannot take images of one of the sizes to be trained at, the device
             is not to be had, or the batch cannot be shared by the processes.
-        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration, another
-            run is at work there, it cannot be written, or `options` names a checkpoint that does not serve.
+        CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration,
+            another run is at work there, it cannot be written, or `options` names a checkpoint that
+            does not serve.
         DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
@@ -115,7 +116,7 @@ def finish(run: Run) -> Accuracy:
     round_real_parameters_(network)
     side = run.recipe.side_at(run.recipe.epochs - 1)
     normalization = run.batches.normalization
-    resize = run.recipe.evaluation_resize or None
+    resize = run.recipe.evaluation_resize_at(run.recipe.epochs - 1)
     holdout = evaluate(network, run.holdout, normalization, side=side, resize=resize)
     state = {
         **run.identity,
