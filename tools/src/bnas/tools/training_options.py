@@ -79,10 +79,9 @@ _OPTIONS = (
     click.option(
         "--holdout",
         type=click.IntRange(min=1),
-        default=5000,
-        show_default=True,
         metavar="N",
-        help="Training images that are held out and measured on after every epoch.",
+        help="Training images that are held out and measured on after every epoch.  "
+        "[default: 5000, or a tenth of them where that is less]",
     ),
     click.option(
         "--initial",
