@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from bnas import cells, search
+from bnas.search import epoch as epoch_module
 from bnas.search.curves import draw_curves
 from bnas.search.event_log import EventLog
+from bnas.search.run import Run
 
 RECIPE = search.Recipe(epochs=2, batch_size=4, crop_padding=1)
 
@@ -60,6 +62,39 @@ def test_events_of_a_resumed_run_are_those_of_one(
     assert [step for step, _ in first["epoch/loss"]] == [11, 23]
     found = [value for _, value in first["epoch/loss"]]
     assert found == pytest.approx([record.loss for record in result.history])
+
+
+@pytest.mark.parametrize("interval", [-1.0, 120.0])
+@pytest.mark.parametrize("killed", ["before the checkpoint", "after the checkpoint"])
+def test_a_kill_about_the_checkpoint_of_an_epoch_neither_loses_nor_doubles_its_events(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_spec: cells.NetworkSpec,
+    data: search.TrainingData,
+    killed: str,
+    interval: float,
+) -> None:
+    monkeypatch.setattr(epoch_module, "CHECKPOINT_INTERVAL_S", interval)
+    options = search.RunOptions(event_log=True)
+    whole_write = Run.write
+
+    def write(run: Run, seconds: float) -> None:
+        ends = (run.epoch, run.step) == (1, 0)
+        if not ends or killed.startswith("after"):
+            whole_write(run, seconds)
+        if ends:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", write)
+        with pytest.raises(KeyboardInterrupt):
+            search.train(tiny_spec, RECIPE, data, tmp_path, options=options)
+    result = search.train(tiny_spec, RECIPE, data, tmp_path, options=options)
+    found = scalars(tmp_path / "events")
+    assert [step for step, _ in found["epoch/loss"]] == [11, 23]
+    assert [step for step, _ in found["step/loss"]] == [0, 10, 20]
+    wanted = [record.holdout_top1 for record in result.history]
+    assert [value for _, value in found["epoch/holdout_top1"]] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import pytest
 import torch
+from torch import distributed
 
 from bnas import cells, search
-from bnas.search.parallel import Processes
+from bnas.search.engine import choose_device
+from bnas.search.parallel import Processes, join, own_gpu
 
 _WORKER = """
-import sys, torch
+import os, sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
 from bnas import cells, search
@@ -27,8 +30,9 @@ data = search.TrainingData(
     holdout=search.ImageSet(images["holdout"], images["holdout_labels"], ("red", "blue")),
 )
 spec = cells.NetworkSpec.from_json((out / "spec.json").read_text())
-limit = float(sys.argv[3]) if len(sys.argv) > 3 else None
+limit = float(sys.argv[3]) if sys.argv[3] else None
 options = search.RunOptions(device="cpu", time_limit_s=limit)
+exec(sys.argv[4])
 search.train(spec, recipe, data, out / "run", options=options)
 """
 
@@ -40,8 +44,18 @@ def _free_port() -> int:
     return port
 
 
-def _train_by_two(directory: Path, *limit: str) -> None:
-    """Run the worker in two processes, with the environment that torchrun sets."""
+def _run_two(directory: Path, limit: str = "", before: str = "") -> list[tuple[int, str]]:
+    """Run the worker in two processes, with the environment that torchrun sets.
+
+    Args:
+        directory: Holds recipe, specification and images.
+        limit: Seconds after which to stop.
+        before: Python to run before the training.
+
+    Returns:
+        Exit status and errors of each; one that does not end within two minutes is killed. After an
+        error the status is 1, or now and then -6: torch aborts where its peer has gone first.
+    """
     shared = {
         **os.environ,
         "WORLD_SIZE": "2",
@@ -51,7 +65,7 @@ def _train_by_two(directory: Path, *limit: str) -> None:
         "NUMBA_NUM_THREADS": "1",
     }
     recipe = str(directory / "recipe.toml")
-    command = [sys.executable, "-c", _WORKER, str(directory), recipe, *limit]
+    command = [sys.executable, "-c", _WORKER, str(directory), recipe, limit, before]
     workers = [
         subprocess.Popen(
             command,
@@ -62,9 +76,17 @@ def _train_by_two(directory: Path, *limit: str) -> None:
         )
         for rank in range(2)
     ]
-    for worker in workers:
-        _, errors = worker.communicate(timeout=300)
-        assert worker.returncode == 0, errors
+    try:
+        errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    return [(worker.returncode, said) for worker, said in zip(workers, errors, strict=True)]
+
+
+def _train_by_two(directory: Path, limit: str = "") -> None:
+    for status, errors in _run_two(directory, limit):
+        assert status == 0, errors
         assert "Warning" not in errors
 
 
@@ -121,3 +143,125 @@ def test_a_batch_is_shared_evenly() -> None:
     with pytest.raises(search.RecipeError, match="multiple of the number of processes"):
         Processes(0, 3).share(16)
     assert attrs.evolve(Processes(1, 2), rank=0).leads
+
+
+def test_what_diverges_in_one_process_stops_all(plan: Path) -> None:
+    (plan / "recipe.toml").write_text("epochs = 2\nbatch_size = 16\n")
+    before = """
+from bnas.search import epoch
+plain, steps = epoch.objective, []
+def objective(*tensors, **settings):
+    steps.append(0)
+    loss = plain(*tensors, **settings)
+    return loss * float("nan") if os.environ["RANK"] == "1" and len(steps) == 5 else loss
+epoch.objective = objective
+"""
+    for status, errors in _run_two(plan, before=before):
+        assert status != 0
+        assert "DivergenceError: the loss is not finite at epoch 1, step 1" in errors
+    assert search.load_checkpoint(plan / "run" / "checkpoint.pt")["epoch"] == 1
+
+
+def test_statistics_that_diverge_in_one_process_stop_all(plan: Path) -> None:
+    (plan / "recipe.toml").write_text("epochs = 2\nbatch_size = 16\n")
+    before = """
+from bnas.search import run
+plain = run.Run.check_finite
+def check_finite(self):
+    if os.environ["RANK"] == "1":
+        self.network.state_dict()["stem.bn.running_var"].fill_(float("inf"))
+    plain(self)
+run.Run.check_finite = check_finite
+"""
+    first, second = _run_two(plan, before=before)
+    assert 0 not in (first[0], second[0])
+    assert "DivergenceError: a parameter of another process is not finite" in first[1]
+    assert "DivergenceError: `stem.bn.running_var` is not finite" in second[1]
+
+
+@pytest.mark.parametrize("name", ["run", "run/checkpoint.pt"])
+def test_what_the_leading_process_cannot_write_stops_all(plan: Path, name: str) -> None:
+    (plan / "recipe.toml").write_text("epochs = 2\nbatch_size = 16\n")
+    before = f"""
+from bnas.search import run
+plain = run.save_checkpoint
+def save_checkpoint(path, state, **form):
+    path.mkdir()  # In its place: it cannot be replaced.
+    plain(path, state, **form)
+run.save_checkpoint = save_checkpoint
+if {name!r} == "run" and os.environ["RANK"] == "0":
+    (out / "run").touch()
+"""
+    first, second = _run_two(plan, before=before)
+    assert 0 not in (first[0], second[0])
+    assert "CheckpointError" in first[1]
+    assert "the leading process says why" not in first[1]
+    assert (
+        f"CheckpointError: {plan / name} cannot be written; the leading process says" in second[1]
+    )
+
+
+@pytest.fixture
+def second_of_two(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for GPUs and processes that a test machine lacks; lists the calls, in order."""
+    calls: list[str] = []
+
+    def record(name: str, result: object = None) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            calls.append(" ".join(map(str, (name, *arguments, *named.values()))))
+            return result
+
+        return call
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "set_device", record("set_device"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", record("touch"))
+    monkeypatch.setattr(distributed, "init_process_group", record("init"))
+    monkeypatch.setattr(distributed, "get_rank", lambda: 3)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 4)
+    monkeypatch.setattr("atexit.register", record("register"))
+    return calls
+
+
+@pytest.mark.parametrize("name", [None, "cuda", "cuda:1"])
+def test_every_process_has_the_gpu_of_its_number(
+    second_of_two: list[str], name: str | None
+) -> None:
+    recipe = search.Recipe(epochs=1)
+    processes = join(choose_device(name, recipe))
+    assert processes == Processes(3, 4, torch.device("cuda", 1))
+    # It touches no other GPU, and says which is its own before the library asks.
+    assert second_of_two[:3] == ["touch 1 cuda:1", "set_device cuda:1", "init nccl"]
+
+
+def test_processes_on_a_cpu_touch_no_gpu(second_of_two: list[str]) -> None:
+    processes = join(choose_device("cpu", search.Recipe(epochs=1)))
+    assert processes == Processes(3, 4, torch.device("cpu"))
+    assert second_of_two[:2] == ["touch 1 cpu", "init gloo"]
+
+
+def test_one_gpu_for_several_processes_is_refused(second_of_two: list[str]) -> None:
+    with pytest.raises(
+        search.RecipeError, match=r"`device` must be 'cuda' .* here 1 .got 'cuda:0'"
+    ):
+        choose_device("cuda:0", search.Recipe(epochs=1))
+    assert second_of_two == []
+
+
+def test_a_single_process_has_the_gpu_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    for name in ("cuda", "cuda:0"):
+        assert own_gpu(torch.device(name)) == torch.device(name)
+    assert join(torch.device("cuda:0")) == Processes(device=torch.device("cuda:0"))
+
+
+def test_one_process_decides_alone() -> None:
+    assert Processes().any_of(True, False) == (True, False)
+    Processes().raise_together(None, Path("x"))
+    failure = search.CheckpointError("full", Path("x"))
+    with pytest.raises(search.CheckpointError, match="full"):
+        Processes().raise_together(failure, Path("x"))

@@ -33,5 +33,8 @@ def test_a_value_too_large_is_refused() -> None:
         layer.bias[1] = 1e5
     with pytest.raises(search.DataError, match=r"`bias` must be at most 65504 .*got 100000"):
         search.round_real_parameters_(layer)
+    network = torch.nn.Sequential(torch.nn.ReLU(), layer)
+    with pytest.raises(search.DataError, match=r"`1\.bias` must be .*lower `learning_rate`"):
+        search.round_real_parameters_(network)
     with pytest.raises(search.DataError, match=r"`1\.bias` must be at most"):
         search.round_real_parameters_(torch.nn.Sequential(torch.nn.ReLU(), layer))

@@ -145,21 +145,6 @@ def test_averages_restarts_and_all_the_rest_resume_exactly(
     assert first["holdout_top1"] == second["holdout_top1"]
 
 
-def test_a_budget_sets_the_number_of_epochs(
-    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
-) -> None:
-    recipe = attrs.evolve(RECIPE, resolutions=((0.5, 8), (0.5, 12)))
-    few = search.fit_to_budget(tiny_spec, recipe, data, tmp_path, 1e-6)
-    many = search.fit_to_budget(tiny_spec, recipe, data, tmp_path, 3600.0)
-    assert few.epochs == 1
-    assert many.epochs > 20
-    assert attrs.evolve(many, epochs=2) == recipe
-    assert list(tmp_path.iterdir()) == []
-    stop = search.RunOptions(time_limit_s=0)
-    search.train(tiny_spec, recipe, data, tmp_path, options=stop)
-    assert search.fit_to_budget(tiny_spec, recipe, data, tmp_path, 3600.0) == recipe
-
-
 @pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
 def test_a_device_that_is_not_there_is_named(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData, name: str

@@ -18,6 +18,7 @@ import torch
 from bnas import cells, search
 from bnas.cells.nn import Network
 from bnas.search import epoch as epoch_module
+from bnas.search.run import Run
 
 Coloured = Callable[[int, int], search.ImageSet]
 #: 3 steps an epoch of the 50 images, 2 images left over.
@@ -327,6 +328,25 @@ def test_divergence_names_the_step_and_keeps_the_last_good_checkpoint(
     assert all(torch.isfinite(value).all() for value in state["model"].values())
 
 
+def test_divergence_between_two_looks_names_all_steps_that_may_be_at_fault(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_spec: cells.NetworkSpec,
+    data: search.TrainingData,
+) -> None:
+    def rate(recipe: search.Recipe, step: int, total_steps: int) -> float:
+        return 1e-3 if step < 8 else math.inf
+
+    monkeypatch.setattr("bnas.search.optimizer.learning_rate_at", rate)
+    monkeypatch.setattr(epoch_module, "LOOK_INTERVAL_CPU", 4)
+    recipe = attrs.evolve(RECIPE, batch_size=4)  # 12 steps an epoch
+    with pytest.raises(
+        search.DivergenceError, match="the loss is not finite since one of the steps 8 to 11 of"
+    ) as caught:
+        search.train(tiny_spec, recipe, data, tmp_path)
+    assert (caught.value.epoch, caught.value.first_step, caught.value.step) == (0, 8, 11)
+
+
 def test_parameters_that_are_not_finite_are_never_saved(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -337,7 +357,74 @@ def test_parameters_that_are_not_finite_are_never_saved(
     with pytest.raises(search.DivergenceError, match="no checkpoint yet") as caught:
         search.train(tiny_spec, RECIPE, data, tmp_path, options=STOP)
     assert caught.value.checkpoint is None
+    assert (caught.value.epoch, caught.value.step) == (0, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("decay", "name"), [(0.0, "classifier.bias"), (0.0, "running_var"), (0.9, "average.")]
+)
+def test_statistics_and_averages_that_are_not_finite_are_never_saved(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_spec: cells.NetworkSpec,
+    data: search.TrainingData,
+    decay: float,
+    name: str,
+) -> None:
+    plain_step, steps = epoch_module.train_step, []
+
+    def step(run: Run, order: torch.Tensor) -> torch.Tensor:
+        loss = plain_step(run, order)
+        steps.append(loss)
+        if len(steps) == 5:
+            tensors = run.network.state_dict()
+            if run.average is not None:
+                tensors = run.average.named_tensors()
+            next(value for key, value in tensors.items() if name in key).fill_(math.inf)
+        return loss
+
+    monkeypatch.setattr(epoch_module, "train_step", step)
+    monkeypatch.setattr(epoch_module._Clock, "save_due", lambda _: len(steps) == 5)
+    recipe = attrs.evolve(RECIPE, average_decay=decay)
+    with pytest.raises(
+        search.DivergenceError, match=rf"`.*{name}.*` is not finite since .* 0 to 1 of epoch 1"
+    ) as caught:
+        search.train(tiny_spec, recipe, data, tmp_path)
+    assert caught.value.checkpoint == tmp_path / "checkpoint.pt"
+    assert search.load_checkpoint(tmp_path / "checkpoint.pt")["epoch"] == 1
+
+
+def test_the_network_of_a_run_that_was_stopped_is_projected(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    network = search.train(tiny_spec, RECIPE, data, tmp_path, options=STOP).network
+    saved = search.load_checkpoint(tmp_path / "checkpoint.pt")["model"]
+    projected = Network(tiny_spec)
+    projected.load_state_dict(saved)
+    projected.project_latents_()
+    state = network.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in projected.state_dict().items())
+    assert any(not torch.equal(value, saved[key]) for key, value in state.items())
+
+
+def test_whatever_a_report_of_an_epoch_raises_the_epoch_is_kept(
+    tmp_path: Path,
+    tiny_spec: cells.NetworkSpec,
+    data: search.TrainingData,
+    uninterrupted: dict[str, Any],
+) -> None:
+    def interrupt(metrics: object) -> None:
+        if isinstance(metrics, search.EpochMetrics):
+            raise Interruption
+
+    for epoch in (1, 2):
+        with pytest.raises(Interruption):
+            search.train(tiny_spec, RECIPE, data, tmp_path, progress=interrupt)
+        assert search.load_checkpoint(tmp_path / "checkpoint.pt")["epoch"] == epoch
+        assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 1 + epoch
+    assert search.train(tiny_spec, RECIPE, data, tmp_path, progress=interrupt).completed
+    assert_same_bits(bits(tmp_path), uninterrupted)
 
 
 def test_fewer_images_than_a_batch_are_refused(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bnas.cells.nn import Network
@@ -54,6 +53,11 @@ class Average:
         self._network = None
         self._model.update_parameters(network)
 
+    def named_tensors(self) -> dict[str, Tensor]:
+        """Return the parameters and statistics of the average by name."""
+        tensors: dict[str, Tensor] = self._model.module.state_dict(prefix="average.")
+        return tensors
+
     def state_dict(self) -> dict[str, Any]:
         """Return the average and the number of steps in it."""
         return self._model.state_dict()
@@ -63,7 +67,7 @@ class Average:
         self._network = None
         self._model.load_state_dict(state)
 
-    def _move(self, averages: Any, values: Any, steps: torch.Tensor | int) -> None:
+    def _move(self, averages: Any, values: Any, steps: Tensor | int) -> None:
         """Move tensors of one dtype; called by torch from the second step on."""
         if not averages[0].is_floating_point():
             for average, value in zip(averages, values, strict=True):

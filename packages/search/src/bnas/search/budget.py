@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import torch
 
 from bnas.cells import NetworkSpec
 from bnas.search.checkpoint import load_checkpoint
-from bnas.search.engine import choose_device
-from bnas.search.epoch import train_step
-from bnas.search.evaluate import evaluate
+from bnas.search.conditions import check_conditions
+from bnas.search.engine import choose_device, memory_guard
+from bnas.search.epoch import CHECKPOINT_INTERVAL_S, measure, train_step
+from bnas.search.errors import CheckpointError, RecipeError
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
 from bnas.search.parallel import Processes, join
@@ -24,8 +28,10 @@ from bnas.search.run import CHECKPOINT_NAME, Run
 _WARM_UP_STEPS = 3
 #: Timed steps; the median counts.
 _TIMED_STEPS = 8
-#: Share of the budget that epochs may take; the rest is start-up, checkpoints, and luck.
+#: Share of the budget that epochs may take; the rest is start-up, the final file, and luck.
 _USED_FRACTION = 0.92
+#: Epochs of the recipe that is measured: enough for every stage to have one.
+_MEASURED_EPOCHS = 1000
 
 
 def fit_to_budget(
@@ -39,28 +45,63 @@ def fit_to_budget(
     """Return the recipe with as many epochs as fit into a time budget.
 
     A run that lies in `out_dir` already keeps its number of epochs: its schedule must not change.
+    Under ``torchrun`` all processes measure, and the leading one's measurement counts.
 
     Args:
         spec: The network.
         recipe: How to train; its own number of epochs does not count, its stages keep their shares.
         data: What to train on.
-        out_dir: Directory of the run.
-        budget_s: Seconds for the whole run.
+        out_dir: Directory of the run; nothing is written there.
+        budget_s: Seconds for the whole run, > 0.
         options: As for `train`.
 
     Raises:
-        CheckpointError: `out_dir` holds a damaged checkpoint.
-        RecipeError: The device is not to be had.
+        CheckpointError: `out_dir` holds a damaged checkpoint, or `options` names one that does not
+            serve.
+        DataError: As for `train`.
+        OutOfMemoryError: The batch does not fit into the memory of the GPU.
+        RecipeError: As for `train`, or not one epoch fits into the budget.
     """
+    options = options or RunOptions()
+    if not _is_time(budget_s):
+        raise RecipeError(f"`budget_s` must be a number of seconds > 0 (got {budget_s!r})")
+    check_conditions(spec, recipe, data, options)
+    processes = join(choose_device(options.device, recipe))
+    processes.share(recipe.batch_size)
     checkpoint = Path(out_dir) / CHECKPOINT_NAME
     if checkpoint.exists():
-        identity = load_checkpoint(checkpoint)["identity"]
-        return attrs.evolve(recipe, epochs=identity["recipe"]["epochs"])
-    options = options or RunOptions()
-    processes = join(choose_device(options.device, recipe))
-    seconds = _seconds_per_epoch(spec, recipe, data, options, processes)
-    epochs = processes.agree(max(1, int(_USED_FRACTION * budget_s / seconds)))
+        return attrs.evolve(recipe, epochs=_epochs_of(checkpoint))
+    # In microseconds, since processes agree on integers; all raise the same error then.
+    found = _seconds_per_epoch(spec, recipe, data, options, processes)
+    seconds = processes.agree(math.ceil(1e6 * found)) / 1e6
+    epochs = int(_USED_FRACTION * budget_s / seconds)
+    if epochs < 1:
+        raise RecipeError(
+            f"`budget_s` must be at least {_shown(seconds / _USED_FRACTION)} seconds: one epoch "
+            f"takes {_shown(seconds)} here (got {budget_s:g})"
+        )
     return attrs.evolve(recipe, epochs=epochs)
+
+
+def _is_time(seconds: Any) -> bool:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return is_number and math.isfinite(seconds) and seconds > 0
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.3g}" if seconds < 100 else str(math.ceil(seconds))
+
+
+def _epochs_of(checkpoint: Path) -> int:
+    """Return the number of epochs of the run to which a checkpoint belongs."""
+    try:
+        return Recipe.from_dict(load_checkpoint(checkpoint)["identity"]["recipe"]).epochs
+    except (AttributeError, LookupError, TypeError, RecipeError) as error:
+        raise CheckpointError(
+            f"{checkpoint} is damaged: it does not say to which recipe it belongs; remove it to "
+            "start anew, or put back a copy of it",
+            checkpoint,
+        ) from error
 
 
 def _seconds_per_epoch(
@@ -71,38 +112,54 @@ def _seconds_per_epoch(
     processes: Processes,
 ) -> float:
     """Return the mean over the stages of the recipe, weighted by their shares."""
-    shares = recipe.resolutions or ((1.0, int(data.train.images.shape[-1])),)
+    recipe = attrs.evolve(recipe, epochs=_MEASURED_EPOCHS)
+    starts = _first_epochs(recipe)
     with tempfile.TemporaryDirectory() as directory:
+        run = Run.start(spec, recipe, data, Path(directory), options, processes)
         total = 0.0
-        for share, side in shares:
-            stage = attrs.evolve(recipe, epochs=1, resolutions=((1.0, side),), evaluation_resize=0)
-            run = Run.start(spec, stage, data, Path(directory), options, processes)
-            total += share * _epoch_seconds(run)
-    return total
+        for start, end in zip(starts, [*starts[1:], recipe.epochs], strict=True):
+            run.epoch = start
+            total += (end - start) / recipe.epochs * _epoch_seconds(run)
+        saving = _seconds(run.device, lambda: run.write(0.0))
+    # One at the end of every epoch, and those in between.
+    return total + saving * (1 + total / CHECKPOINT_INTERVAL_S)
+
+
+def _first_epochs(recipe: Recipe) -> list[int]:
+    """Return the first epoch of each stage."""
+    sides = [recipe.side_at(epoch) for epoch in range(recipe.epochs)]
+    return [
+        epoch for epoch in range(recipe.epochs) if not epoch or sides[epoch] != sides[epoch - 1]
+    ]
 
 
 def _epoch_seconds(run: Run) -> float:
+    """Return what an epoch takes at the size of images of `run.epoch`, without checkpoints."""
+    order = run.batches.order(run.epoch)
     run.runner.train()
-    order = run.batches.order(0)
-    times = []
-    for _ in range(_WARM_UP_STEPS + _TIMED_STEPS):
-        begun = time.perf_counter()
-        train_step(run, order)
-        _wait(run.device)
-        times.append(time.perf_counter() - begun)
-    step = sorted(times[_WARM_UP_STEPS:])[_TIMED_STEPS // 2]
-    begun = time.perf_counter()
-    side = run.recipe.side_at(0)
-    evaluate(run.runner, run.holdout.take(_first(run)), run.batches.normalization, side=side)
-    per_image = (time.perf_counter() - begun) / len(_first(run))
-    return step * run.batches.steps_per_epoch + per_image * len(run.holdout)
+
+    def step() -> None:
+        with memory_guard(run.recipe):
+            train_step(run, order)
+
+    times = [_seconds(run.device, step) for _ in range(_WARM_UP_STEPS + _TIMED_STEPS)]
+    median = sorted(times[_WARM_UP_STEPS:])[_TIMED_STEPS // 2]
+    return median * run.batches.steps_per_epoch + _measuring_seconds(run)
 
 
-def _first(run: Run) -> torch.Tensor:
+def _measuring_seconds(run: Run) -> float:
+    """Return what the measurement at the end of an epoch takes."""
+    preparing = _seconds(run.device, lambda: run.result)  # Of an average, a projected copy.
     count = min(len(run.holdout), 2 * run.recipe.batch_size)
-    return torch.arange(count, device=run.device)
+    images = run.holdout.take(torch.arange(count, device=run.device))
+    measure(run, images)  # Not timed, as the first steps are not.
+    per_image = _seconds(run.device, lambda: measure(run, images)) / count
+    return preparing + per_image * len(run.holdout)
 
 
-def _wait(device: torch.device) -> None:
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    return time.perf_counter() - begun

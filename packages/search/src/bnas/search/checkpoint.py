@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from bnas.cells.atomic_file import draft_of
-from bnas.search.errors import CheckpointError
+from bnas.search.errors import CheckpointError, reason_of
 from bnas.search.moments import narrowed, widened
 from bnas.search.parts import read_parts, remove_parts, write_parts
 
 #: Raised whenever a checkpoint of an older version cannot be resumed any more.
 FORMAT = 2
+#: How the ZIP archives begin that torch writes.
+_MAGIC = b"PK"
 
 
 def save_checkpoint(
@@ -51,15 +55,22 @@ def save_checkpoint(
     except (OSError, RuntimeError) as error:
         # torch's writer turns what the file raised into a RuntimeError of its own.
         raise CheckpointError(
-            f"{path} cannot be written ({_cause(error)}); an older checkpoint is kept as it was",
+            f"{path} cannot be written ({reason_of(error)}); an older checkpoint is kept as it was",
             path,
         ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` so that `path` holds the old or the new text at any moment."""
-    with draft_of(path) as file:
-        file.write(text.encode())
+    """Write `text` so that `path` holds the old or the new text at any moment.
+
+    Raises:
+        CheckpointError: It cannot be written; the older text is kept.
+    """
+    try:
+        with draft_of(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written ({reason_of(error)})", path) from error
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -70,24 +81,55 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             format.
     """
     path = Path(path)
+    state = _read(path)
+    found = state.get("format") if isinstance(state, dict) else None
+    if type(found) is not int or found != FORMAT:
+        shown = found if isinstance(found, int | None) else type(found).__name__
+        raise CheckpointError(f"{path} must be a checkpoint of format {FORMAT} (got {shown})", path)
+    if "optimizer" in state:
+        if not _has_moments(state["optimizer"]):
+            raise CheckpointError(f"{path} is damaged: it holds no state of an optimizer", path)
+        state["optimizer"] = widened(state["optimizer"])
+    return cast("dict[str, Any]", state)
+
+
+def _read(path: Path) -> Any:
     try:
         content = read_parts(path)
-        source = path if content is None else io.BytesIO(content)
-        state = torch.load(source, map_location="cpu", weights_only=True)
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise CheckpointError(f"{path} cannot be read as a checkpoint: it is none", path)
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint ({reason_of(error)})", path
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it holds other things than tensors, numbers "
+            "and text, or is damaged",
+            path,
+        ) from error
     except Exception as error:
-        # The restricted unpickler raises whatever damaged bytes lead it to, IndexError included.
-        raise CheckpointError(f"{path} cannot be read as a checkpoint ({error})", path) from error
-    found = state.get("format") if isinstance(state, dict) else None
-    if found != FORMAT:
-        raise CheckpointError(f"{path} must be a checkpoint of format {FORMAT} (got {found})", path)
-    if "optimizer" in state:
-        try:
-            state["optimizer"] = widened(state["optimizer"])
-        except (AttributeError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path} holds no state of an optimizer", path) from error
-    return state
+        # The restricted unpickler raises whatever damaged bytes lead it to, IndexError included;
+        # what it says is of no use to a reader.
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is cut short, damaged, or something else",
+            path,
+        ) from error
+
+
+def _has_moments(optimizer: Any) -> bool:
+    """Return whether there are tensors, or nothing, by parameter and name."""
+    state = optimizer.get("state") if isinstance(optimizer, dict) else None
+    return isinstance(state, dict) and all(
+        isinstance(moments, dict)
+        and all(value is None or isinstance(value, torch.Tensor) for value in moments.values())
+        for moments in state.values()
+    )
 
 
 def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -99,38 +141,36 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Non
         wanted: The configuration that wants to go on from it.
 
     Raises:
-        CheckpointError: They differ; every difference is listed.
+        CheckpointError: They differ; every difference has a line of its own.
     """
     before, now = _flat(found), _flat(wanted)
-    missing = "nothing"
-    differences = [
-        f"{key}: {before.get(key, missing)} in the checkpoint, {now.get(key, missing)} now"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key, missing) != now.get(key, missing)
-    ]
+    differences = []
+    for key in sorted(before.keys() | now.keys()):
+        there, here = before.get(key), now.get(key)
+        if there != here and _value(there) != _value(here):
+            differences.append(
+                f"{key}: {there or 'nothing'} in the checkpoint, {here or 'nothing'} now"
+            )
     if differences:
         raise CheckpointError(
-            f"{path} belongs to another configuration; use another directory, or the same "
-            "configuration. Differences:" + "".join(f"\n  - {each}" for each in differences),
+            f"{path} belongs to another configuration:"
+            + "".join(f"\n  - {each}" for each in differences)
+            + "\n  - remedy: use another directory, or the settings of the checkpoint",
             path,
             differences,
         )
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, str]:
+    """Return the leaves as JSON text by their path."""
     if not isinstance(tree, dict):
-        return {prefix: json.dumps(tree)}
+        return {prefix: json.dumps(tree, default=repr)}
     leaves: dict[str, str] = {}
     for key, value in tree.items():
         leaves.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
     return leaves
 
 
-def _cause(error: BaseException) -> str:
-    """Return the reason that the operating system gave, if it did."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and found.strerror:
-            return found.strerror
-        found = found.__context__
-    return str(error).partition("\n")[0] or type(error).__name__
+def _value(text: str | None) -> Any:
+    """Return what is equal for 1 and 1.0, and equal to nothing for a leaf that is not there."""
+    return math.nan if text is None else json.loads(text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
 from bnas.cells.nn import Network
-from bnas.search.errors import RecipeError
-from bnas.search.parallel import Processes
+from bnas.search.errors import OutOfMemoryError, RecipeError
+from bnas.search.parallel import Processes, own_gpu
 from bnas.search.recipe import Recipe
 
 
@@ -19,13 +22,16 @@ def choose_device(name: str | None, recipe: Recipe) -> torch.device:
         recipe: Names the engine.
 
     Raises:
-        RecipeError: No such device, or one that the engine cannot use.
+        RecipeError: No such device, one that the engine cannot use, or one GPU for several
+            processes.
     """
     fused = recipe.engine == "fused"
     if name is None:
         name = "cuda" if torch.cuda.is_available() and not fused else "cpu"
     try:
-        device = torch.device(name)
+        # Before anything is put on it: a process that as much as touches the GPU of another has
+        # half a gigabyte of its memory.
+        device = own_gpu(torch.device(name))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -64,6 +70,19 @@ def make_runner(network: Network, recipe: Recipe, processes: Processes) -> nn.Mo
         compiled: nn.Module = torch.compile(network, dynamic=False)
         return compiled
     return network
+
+
+@contextlib.contextmanager
+def memory_guard(recipe: Recipe) -> Iterator[None]:
+    """Name the batch size where the memory of a GPU does not suffice.
+
+    Raises:
+        OutOfMemoryError: It does not.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemoryError(recipe.batch_size, str(error)) from error
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from attrs import define, field
@@ -12,10 +11,10 @@ from torch import Tensor
 
 from bnas.search.checkpoint import write_text
 from bnas.search.clipping import clip_gradients_
-from bnas.search.engine import autocast, memory_format
-from bnas.search.errors import OutOfMemoryError
+from bnas.search.engine import autocast, memory_format, memory_guard
 from bnas.search.evaluate import evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
+from bnas.search.image_set import ImageSet
 from bnas.search.objective import objective
 from bnas.search.optimizer import set_schedule
 from bnas.search.randomness import generator
@@ -38,11 +37,13 @@ class _Clock:
         deadline: Monotonic time in seconds; None for none.
         begun: When this process began with the epoch.
         saved: When it saved last.
-        looked: When it looked at the loss last.
+        looked_steps: Steps of the epoch at the last look at the loss.
+        looked: When that was.
         images: Met since `looked`.
     """
 
     deadline: float | None
+    looked_steps: int
     begun: float = field(factory=time.monotonic)
     saved: float = field(factory=time.monotonic)
     looked: float = field(factory=time.monotonic)
@@ -74,16 +75,19 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
     steps = run.batches.steps_per_epoch
     interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU
     run.runner.train()
-    clock, first = _Clock(deadline), run.step
+    first = run.step
+    clock = _Clock(deadline, looked_steps=first)
     while run.step < steps:
-        loss = _guarded_step(run, order)
+        with memory_guard(run.recipe):
+            loss = train_step(run, order)
         run.step += 1
         clock.images += run.recipe.batch_size
         if run.step % interval and run.step < steps:
             continue
-        progress(_look(run, loss, clock))
-        late = run.processes.agree(clock.late())
-        if late or run.processes.agree(clock.save_due()):
+        metrics, late, due = _look(run, loss, clock)
+        progress(metrics)
+        # At the end of an epoch it is saved anyway.
+        if late or (due and run.step < steps):
             run.save(run.seconds + time.monotonic() - clock.begun)
             clock.saved = time.monotonic()
         if late:
@@ -94,16 +98,22 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
     return True
 
 
-def _look(run: Run, loss: Tensor, clock: _Clock) -> StepMetrics:
-    """Wait for the loss of the step before, check it, and report."""
+def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, bool]:
+    """Wait for the loss of the step before and check it.
+
+    Returns:
+        What to report; whether to save and to stop; whether to save. All processes get the same
+        two decisions, and the same error: none waits in a sum for one that has stopped.
+    """
     value = loss.item()
-    if not run.tally[0].isfinite():
-        run.step -= 1
-        raise run.divergence("the loss")
+    wrong = not bool(run.tally[0].isfinite())
+    wrong, late, due = run.processes.any_of(wrong, clock.late(), clock.save_due())
+    if wrong:
+        raise run.divergence("the loss", clock.looked_steps)
     now = time.monotonic()
     images_per_s = clock.images / max(now - clock.looked, 1e-9)
-    clock.looked, clock.images = now, 0
-    return StepMetrics(
+    clock.looked, clock.looked_steps, clock.images = now, run.step, 0
+    metrics = StepMetrics(
         epoch=run.epoch,
         step=run.step - 1,
         steps_per_epoch=run.batches.steps_per_epoch,
@@ -111,13 +121,7 @@ def _look(run: Run, loss: Tensor, clock: _Clock) -> StepMetrics:
         loss=value,
         images_per_s=images_per_s,
     )
-
-
-def _guarded_step(run: Run, order: Tensor) -> Tensor:
-    try:
-        return train_step(run, order)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemoryError(run.recipe.batch_size, str(error)) from error
+    return metrics, late, due
 
 
 def train_step(run: Run, order: Tensor) -> Tensor:
@@ -133,7 +137,14 @@ def train_step(run: Run, order: Tensor) -> Tensor:
         _draw_drop_path(run, position / total_steps)
     with autocast(recipe, run.device):
         logits = run.runner(inputs)
-    loss = objective(logits, targets, _teach(run, inputs), **_weights(run))
+    loss = objective(
+        logits,
+        targets,
+        _teach(run, inputs),
+        label_smoothing=recipe.label_smoothing,
+        distillation_weight=recipe.distillation_weight,
+        temperature=recipe.distillation_temperature,
+    )
     run.optimizer.zero_grad()
     loss.backward()
     if recipe.gradient_clip:
@@ -168,43 +179,51 @@ def _teach(run: Run, inputs: Tensor) -> Tensor | None:
     return logits
 
 
-def _weights(run: Run) -> dict[str, Any]:
-    return {
-        "label_smoothing": run.recipe.label_smoothing,
-        "distillation_weight": run.recipe.distillation_weight if run.teacher else 0.0,
-        "temperature": run.recipe.distillation_temperature,
-    }
-
-
 def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress) -> None:
-    """Measure on the held-out images, then write the record and the checkpoint."""
+    """Measure on the held-out images, report, then write the checkpoint and the table.
+
+    A kill between the two makes the next process report the epoch again: its events take the place
+    of the older ones, which is harmless. The other way round, the events would be missing for good.
+    """
+    run.check_finite()
+    record = _record(run, images_per_s, seconds)
+    run.tally.zero_()
+    run.history.append(record)
+    run.epoch, run.step, run.sound_steps, run.seconds = run.epoch + 1, 0, 0, 0.0
+    try:
+        progress(record)
+    finally:
+        # Whatever `progress` raises, Ctrl-C for instance, costs no epoch.
+        run.write(0.0)
+        if run.processes.leads:
+            write_text(run.directory / METRICS_NAME, to_csv(run.history))
+
+
+def _record(run: Run, images_per_s: float, seconds: float) -> EpochMetrics:
     tally = run.tally.clone()
     run.processes.sum_(tally)
     loss_sum, hits, images = tally.tolist()
     run.network.project_latents_()
-    run.tally.zero_()
-    side = run.recipe.side_at(run.epoch)
-    record = EpochMetrics(
+    return EpochMetrics(
         epoch=run.epoch,
-        side=side or run.holdout.images.shape[-1],
+        side=run.recipe.side_at(run.epoch) or run.holdout.images.shape[-1],
         learning_rate=run.optimizer.param_groups[0]["lr"],
         loss=loss_sum / images,
         train_top1=100 * hits / images,
-        holdout_top1=_measure(run, side),
+        holdout_top1=measure(run, run.holdout),
         images_per_s=images_per_s,
         seconds=seconds,
     )
-    run.history.append(record)
-    run.epoch, run.step, run.seconds = run.epoch + 1, 0, 0.0
-    run.save(0.0)
-    if run.processes.leads:
-        write_text(run.directory / METRICS_NAME, to_csv(run.history))
-        progress(record)
 
 
-def _measure(run: Run, side: int | None) -> float:
-    """Return the accuracy over the held-out images, by the engine where that is the faster."""
+def measure(run: Run, images: ImageSet) -> float:
+    """Return the top-1 accuracy in percent, by the engine where that is the faster.
+
+    Args:
+        run: After a step; `run.epoch` is the one to which it belongs.
+        images: On the device.
+    """
     network = run.runner if run.recipe.engine == "fused" and run.average is None else run.result
+    side = run.recipe.side_at(run.epoch)
     resize = run.recipe.evaluation_resize_at(run.epoch)
-    normalization = run.batches.normalization
-    return evaluate(network, run.holdout, normalization, side=side, resize=resize).top1
+    return evaluate(network, images, run.batches.normalization, side=side, resize=resize).top1

@@ -6,6 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the reason that the operating system gave, if it did; else the error's first line."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
+        found = found.__context__
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
 class SearchError(Exception):
     """Base of every error that `bnas.search` raises on purpose."""
 
@@ -32,10 +42,10 @@ class DataError(SearchError, ValueError):
 
 
 class CheckpointError(SearchError, ValueError):
-    """A checkpoint that is damaged, or belongs to another configuration.
+    """A checkpoint that is damaged or of another configuration, or a directory for none.
 
     Attributes:
-        path: The checkpoint.
+        path: The checkpoint, or the directory.
         differences: One line for every setting that differs; empty if the file is damaged.
     """
 
@@ -51,19 +61,33 @@ class DivergenceError(SearchError, ArithmeticError):
 
     Attributes:
         epoch: Epoch of the step at fault, from 0.
-        step: Step within that epoch, from 0.
+        step: Last step within that epoch, from 0, that may be at fault.
+        first_step: The first one that may be: not every step is looked at.
         checkpoint: The last good checkpoint, or None if there is none yet.
     """
 
-    def __init__(self, what: str, epoch: int, step: int, checkpoint: Path | None) -> None:
-        """Say what is not finite, where, and from where to go on."""
+    def __init__(
+        self,
+        what: str,
+        epoch: int,
+        step: int,
+        checkpoint: Path | None,
+        first_step: int | None = None,
+    ) -> None:
+        """Say what is not finite, where, and from where to go on; no `first_step` is `step`."""
         self.epoch = epoch
         self.step = step
+        self.first_step = step if first_step is None else first_step
         self.checkpoint = checkpoint
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no checkpoint yet"
+        if self.first_step == step:
+            where = f"at epoch {epoch}, step {step} (both from 0)"
+        else:
+            where = (
+                f"since one of the steps {self.first_step} to {step} of epoch {epoch} (all from 0)"
+            )
         super().__init__(
-            f"{what} is not finite at epoch {epoch}, step {step} (both from 0); {kept}. "
-            "Lower `learning_rate`, or train in float32"
+            f"{what} is not finite {where}; {kept}. Lower `learning_rate`, or train in float32"
         )
 
 

@@ -19,7 +19,8 @@ class EpochMetrics:
         epoch: From 0.
         side: Height and width of the images in pixels, in training and in `holdout_top1`.
         learning_rate: Of the last step.
-        loss: Mean cross entropy of the training batches, label smoothing included.
+        loss: Mean of the training batches: cross entropy, with label smoothing and distillation as
+            the recipe has them.
         train_top1: Percent, over the augmented training batches as they were met.
         holdout_top1: Percent, over the held-out images after the epoch.
         images_per_s: Training throughput of the process that finished the epoch.
@@ -54,7 +55,7 @@ class StepMetrics:
         step: Within the epoch, from 0.
         steps_per_epoch: Number of steps of every epoch.
         learning_rate: Of this step.
-        loss: Cross entropy of this batch.
+        loss: Of this batch, as in `EpochMetrics`; under ``torchrun``, of this process's share.
         images_per_s: Throughput of this step.
     """
 

@@ -1,4 +1,4 @@
-"""`locked`: one run at a time in a directory."""
+"""`occupied`: one run at a time in a directory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,37 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bnas.search.errors import CheckpointError
+from bnas.cells.atomic_file import remove_drafts
+from bnas.search.errors import CheckpointError, reason_of
+from bnas.search.parallel import Processes
 
 _LOCK_NAME = ".lock"
+
+
+@contextlib.contextmanager
+def occupied(directory: Path, processes: Processes) -> Iterator[None]:
+    """Make a directory if there is none, keep other runs out of it, and clear it of drafts.
+
+    The leading process does so for all; if it cannot, all raise.
+
+    Args:
+        directory: Where checkpoints are to be written.
+        processes: Those that train together.
+
+    Raises:
+        CheckpointError: Another run is at work there, or nothing can be written there.
+    """
+    with contextlib.ExitStack() as stack:
+        failure = None
+        if processes.leads:
+            try:
+                _make(directory)
+                stack.enter_context(locked(directory))
+                _clear(directory)
+            except CheckpointError as error:
+                failure = error
+        processes.raise_together(failure, directory)
+        yield
 
 
 @contextlib.contextmanager
@@ -21,7 +49,7 @@ def locked(directory: Path) -> Iterator[None]:
         directory: Where checkpoints are written; it exists.
 
     Raises:
-        CheckpointError: Another run is at work there.
+        CheckpointError: Another run is at work there, or no file can be made there.
     """
     path = directory / _LOCK_NAME
     lock = FileLock(path)
@@ -29,11 +57,39 @@ def locked(directory: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise CheckpointError(
-            f"`out_dir` must be a directory in which no other run is at work (got {directory})",
+            f"`out_dir` is in use by another run (got {directory}); wait until it ends, or use "
+            "another directory",
             directory,
         ) from error
+    except OSError as error:
+        raise _unusable(directory, error) from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        # Before the release, so that the file that goes is never one that another run has locked.
+        # Windows removes no open file; there the library does so after the release.
+        with contextlib.suppress(OSError):
+            path.unlink()
         lock.release()
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _clear(directory: Path) -> None:
+    try:
+        remove_drafts(directory)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _unusable(directory: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"`out_dir` must be a directory that can be written to (got {directory}: "
+        f"{reason_of(error)})",
+        directory,
+    )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from bnas.search.curves import draw_curves, require_matplotlib
 from bnas.search.epoch import Progress
+from bnas.search.errors import CheckpointError, reason_of
 from bnas.search.event_log import EventLog
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.run import Run
@@ -21,10 +22,11 @@ def observed(run: Run, progress: Progress) -> Iterator[Progress]:
 
     Args:
         run: The run, whose options say what is wanted.
-        progress: Called first.
+        progress: Called last.
 
     Raises:
         MissingExtraError: TensorBoard or matplotlib is wanted and not installed.
+        CheckpointError: The directory of the events cannot be made.
     """
     if not run.processes.leads:
         yield progress
@@ -34,9 +36,10 @@ def observed(run: Run, progress: Progress) -> Iterator[Progress]:
     log = _open_log(run) if run.options.event_log else None
 
     def report(metrics: StepMetrics | EpochMetrics) -> None:
-        progress(metrics)
+        # The log first: what is written is kept even if `progress` raises.
         if log is not None:
             log.write(metrics)
+        progress(metrics)
 
     try:
         yield report
@@ -56,5 +59,10 @@ def draw_if_wanted(run: Run) -> None:
 
 
 def _open_log(run: Run) -> EventLog:
-    steps = run.batches.steps_per_epoch
-    return EventLog(run.directory / EVENTS_NAME, run.epoch * steps + run.step, steps)
+    steps, directory = run.batches.steps_per_epoch, run.directory / EVENTS_NAME
+    try:
+        return EventLog(directory, run.epoch * steps + run.step, steps)
+    except OSError as error:
+        raise CheckpointError(
+            f"{directory} cannot be written ({reason_of(error)})", directory
+        ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from attrs import frozen
 from torch import Tensor, distributed, nn
 
 from bnas.cells.nn import BatchNorm2d
-from bnas.search.errors import RecipeError
+from bnas.search.errors import CheckpointError, RecipeError
 
 
 @frozen
@@ -35,7 +36,7 @@ class Processes:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that measures and writes."""
+        """Whether this is the process that writes and reports."""
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
@@ -64,6 +65,32 @@ class Processes:
         common = torch.tensor([number], dtype=torch.int64, device=self.device)
         distributed.broadcast(common, src=0)
         return int(common.item())
+
+    def any_of(self, *flags: bool) -> tuple[bool, ...]:
+        """Return of each flag whether it is true in any process; all get the same answer."""
+        if self.size == 1:
+            return flags
+        common = torch.tensor(flags, dtype=torch.int64, device=self.device)
+        distributed.all_reduce(common, distributed.ReduceOp.MAX)
+        return tuple(bool(flag) for flag in common.tolist())
+
+    def raise_together(self, failure: CheckpointError | None, path: Path) -> None:
+        """Raise what the leading process has failed with, in it and in all others.
+
+        Without it they would wait for it in the next sum.
+
+        Args:
+            failure: In the leading process; None in the others, and if it has not failed.
+            path: What was to be written, for the message of the others.
+
+        Raises:
+            CheckpointError: There is a failure.
+        """
+        (failed,) = self.any_of(failure is not None)
+        if failure is not None:
+            raise failure
+        if failed:
+            raise CheckpointError(f"{path} cannot be written; the leading process says why", path)
 
     def wrap(self, runner: nn.Module) -> nn.Module:
         """Return `runner` with gradients averaged, and batch statistics joined, over all."""
@@ -95,6 +122,26 @@ class _SumOverAll(torch.autograd.Function):
         return total
 
 
+def own_gpu(device: torch.device) -> torch.device:
+    """Return the device of this process: under ``torchrun`` each has the GPU of its own number.
+
+    Args:
+        device: As it was asked for.
+
+    Raises:
+        RecipeError: One GPU is named for several processes.
+    """
+    if device.type != "cuda" or _is_alone():
+        return device
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    if device.index not in (None, number):
+        raise RecipeError(
+            "`device` must be 'cuda' for processes that train together, each of which takes the "
+            f"GPU of its own number, here {number} (got '{device}')"
+        )
+    return torch.device("cuda", number)
+
+
 def join(device: torch.device) -> Processes:
     """Join the processes that ``torchrun`` started; they part when they end.
 
@@ -102,16 +149,23 @@ def join(device: torch.device) -> Processes:
     time, hangs now and then.
 
     Args:
-        device: The kind of device; each process of a GPU machine gets its own.
+        device: Of this process; of GPUs, that of `own_gpu`.
+
+    Raises:
+        RecipeError: One GPU is named for several processes.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and not distributed.is_initialized():
+    if _is_alone():
         return Processes(device=device)
     backend = "gloo"
     if device.type == "cuda":
-        backend = "nccl"
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        backend, device = "nccl", own_gpu(device)
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         distributed.init_process_group(backend)
         atexit.register(distributed.destroy_process_group)
     return Processes(distributed.get_rank(), distributed.get_world_size(), device)
+
+
+def _is_alone() -> bool:
+    joined = distributed.is_available() and distributed.is_initialized()
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1 and not joined

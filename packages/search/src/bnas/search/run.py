@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,28 @@ from bnas.cells.nn import Network
 from bnas.search.averaging import Average
 from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
+from bnas.search.conditions import sides_of
 from bnas.search.engine import make_runner, memory_format
 from bnas.search.errors import CheckpointError, DivergenceError
 from bnas.search.history import EpochMetrics
+from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import ImageSet, TrainingData
 from bnas.search.optimizer import make_optimizer
 from bnas.search.options import RunOptions
-from bnas.search.origin import copy_weights, digest, load_teacher
+from bnas.search.origin import copy_weights, fresh_network, load_teacher
 from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
+from bnas.search.saved_state import (
+    check_keys,
+    check_position,
+    check_sums,
+    check_tensors,
+    read_history,
+    read_moments,
+)
 
 CHECKPOINT_NAME = "checkpoint.pt"
 FINAL_NAME = "final.pt"
-
-_STATE = {"identity", "model", "optimizer", "average", "history", "epoch", "step", "tally"}
 
 
 @define(eq=False)
@@ -54,6 +61,7 @@ class Run:
         tally: Loss, hits and images of the epoch so far, of this process: float64 (3,) on the
             device, so that adding to it waits for nothing.
         seconds: Spent in the epoch so far, before this process started.
+        sound_steps: Steps of the epoch after which every number is known to have been finite.
     """
 
     recipe: Recipe
@@ -73,6 +81,7 @@ class Run:
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
+    sound_steps: int = 0
 
     @classmethod
     def start(
@@ -85,19 +94,19 @@ class Run:
         processes: Processes,
     ) -> Run:
         """Build the network with the recipe's seed, then take over a checkpoint if there is one."""
-        network, device = _fresh_network(spec, recipe), processes.device
+        network, device = fresh_network(spec, recipe), processes.device
         teacher = None
         if options.teacher is not None:
-            teacher = load_teacher(options.teacher, spec.num_classes, device)
+            teacher = load_teacher(options.teacher, data, sides_of(recipe, data), device)
         if options.initial is not None:
-            copy_weights(options.initial, network)
+            copy_weights(options.initial, network, data)
         network.to(device, memory_format=memory_format(device))
         run = cls(
             recipe=recipe,
             options=options,
             directory=directory,
             processes=processes,
-            identity=_identity(spec, recipe, data, options),
+            identity=identity_of(spec, recipe, data, options),
             batches=Batches(data.train.to(device), data.normalization, recipe, processes),
             holdout=data.holdout.to(device),
             network=network,
@@ -139,52 +148,89 @@ class Run:
         """
         path = self.checkpoint_path
         state = load_checkpoint(path)
-        missing = sorted(_STATE - state.keys())
-        if missing:
-            raise CheckpointError(f"{path} must hold {sorted(_STATE)} (missing {missing})", path)
-        try:
-            found = _by_field(state["identity"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise _strange(path, error) from error
-        check_same(path, found, _by_field(self.identity))
-        try:
-            self._take(state)
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise _strange(path, error) from error
-
-    def _take(self, state: dict[str, Any]) -> None:
-        epoch, step = state["epoch"], state["step"]
-        if not 0 <= epoch <= self.recipe.epochs or not 0 <= step <= self.batches.steps_per_epoch:
-            raise ValueError(f"epoch {epoch}, step {step}")
-        tally = torch.tensor(state["tally"], dtype=torch.float64)
-        if tally.shape != self.tally.shape:
-            raise ValueError(f"a tally of {len(state['tally'])} numbers")
+        check_keys(path, state)
+        found = by_field(path, state["identity"])
+        check_same(path, found, by_field(path, self.identity))
+        check_position(path, state, self.recipe.epochs, self.batches.steps_per_epoch)
+        check_sums(path, state)
+        history = read_history(path, state["history"], state["epoch"])
+        check_tensors(path, "model", state["model"], self.network.state_dict())
+        if self.average is not None:
+            check_tensors(path, "average", state["average"], self.average.state_dict())
+        moments = read_moments(path, state["optimizer"], self.optimizer)
         self.network.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(moments)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.history = [EpochMetrics.from_dict(record) for record in state["history"]]
-        self.epoch, self.step = epoch, step
+        self.history, self.epoch = history, state["epoch"]
+        self.step = self.sound_steps = state["step"]
         self.seconds = float(state.get("seconds", 0.0))
         if self.processes.leads:
-            self.tally.copy_(tally)
+            self.tally.copy_(torch.tensor(state["tally"], dtype=torch.float64))
 
     def save(self, seconds: float) -> None:
-        """Write the checkpoint; all processes take part, the leading one writes.
+        """Write the checkpoint if all is finite; all processes take part, the leading one writes.
 
         Args:
             seconds: Spent in the epoch so far.
 
         Raises:
-            DivergenceError: A parameter is not finite; the older checkpoint is kept.
+            DivergenceError: A number is not finite; the older checkpoint is kept.
             CheckpointError: It cannot be written; the older one is kept.
         """
+        self.check_finite()
+        self.write(seconds)
+
+    def write(self, seconds: float) -> None:
+        """Write the checkpoint whatever it holds, as `save` does."""
         tally = self.tally.clone()
         self.processes.sum_(tally)
-        self._check_finite()
-        if not self.processes.leads:
-            return
-        state = {
+        failure = None
+        if self.processes.leads:
+            try:
+                save_checkpoint(
+                    self.checkpoint_path,
+                    self._state(tally, seconds),
+                    compact=self.options.compact,
+                    part_bytes=self.options.part_bytes,
+                )
+            except CheckpointError as error:
+                failure = error
+        self.processes.raise_together(failure, self.checkpoint_path)
+
+    def check_finite(self) -> None:
+        """Look at all parameters and statistics, those of the average too.
+
+        Raises:
+            DivergenceError: One of them is not finite, in this or in another process.
+        """
+        named = dict(self.network.state_dict())
+        if self.average is not None:
+            named.update(self.average.named_tensors())
+        named = {name: each for name, each in named.items() if each.is_floating_point()}
+        finite = torch.stack([torch.isfinite(each).all() for each in named.values()])
+        wrong = [
+            name for name, is_finite in zip(named, finite.tolist(), strict=True) if not is_finite
+        ]
+        (anywhere,) = self.processes.any_of(bool(wrong))
+        if anywhere:
+            what = f"`{wrong[0]}`" if wrong else "a parameter of another process"
+            raise self.divergence(what, self.sound_steps)
+        self.sound_steps = self.step
+
+    def divergence(self, what: str, first_step: int) -> DivergenceError:
+        """Return the error that says where `what` is not finite.
+
+        Args:
+            what: A name.
+            first_step: The first step of the epoch that may be at fault; the last is that before
+                `step`.
+        """
+        kept = self.checkpoint_path if self.checkpoint_path.exists() else None
+        return DivergenceError(what, self.epoch, self.step - 1, kept, first_step)
+
+    def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
+        return {
             "identity": self.identity,
             "model": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -195,57 +241,3 @@ class Run:
             "tally": tally.tolist(),
             "seconds": seconds,
         }
-        save_checkpoint(
-            self.checkpoint_path,
-            state,
-            compact=self.options.compact,
-            part_bytes=self.options.part_bytes,
-        )
-
-    def divergence(self, what: str) -> DivergenceError:
-        """Return the error that says where `what` is not finite."""
-        kept = self.checkpoint_path if self.checkpoint_path.exists() else None
-        return DivergenceError(what, self.epoch, self.step, kept)
-
-    def _check_finite(self) -> None:
-        named = list(self.network.named_parameters())
-        finite = torch.stack([torch.isfinite(parameter).all() for _, parameter in named])
-        if not finite.all():
-            raise self.divergence(f"`{named[int((~finite).nonzero()[0])][0]}`")
-
-
-def _fresh_network(spec: NetworkSpec, recipe: Recipe) -> Network:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        return Network(
-            spec,
-            binarize=recipe.binarize,
-            official_sign=recipe.official_sign,
-            official_gradient=recipe.official_gradient,
-        )
-
-
-def _identity(
-    spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
-) -> dict[str, Any]:
-    colours = data.normalization
-    return {
-        "spec": spec.to_json(),
-        "recipe": recipe.to_dict(),
-        "data": {
-            "train": data.train.sha256(),
-            "holdout": data.holdout.sha256(),
-            "mean": list(colours.mean),
-            "std": list(colours.std),
-        },
-        "origin": {"initial": digest(options.initial), "teacher": digest(options.teacher)},
-    }
-
-
-def _by_field(identity: dict[str, Any]) -> dict[str, Any]:
-    return {**identity, "spec": json.loads(identity["spec"])}
-
-
-def _strange(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).partition("\n")[0]
-    return CheckpointError(f"{path} does not hold the state of a run ({reason})", path)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from pathlib import Path
 
 from attrs import frozen
 
-from bnas.cells import GraphError, NetworkSpec
-from bnas.cells.atomic_file import remove_drafts
+from bnas.cells import NetworkSpec
 from bnas.cells.nn import Network
 from bnas.search.checkpoint import save_checkpoint, write_text
+from bnas.search.conditions import check_conditions
 from bnas.search.engine import choose_device
 from bnas.search.epoch import METRICS_NAME, Progress, train_epoch
-from bnas.search.errors import DataError, RecipeError
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
 from bnas.search.image_set import TrainingData
-from bnas.search.lock import locked
+from bnas.search.lock import occupied
 from bnas.search.observers import draw_if_wanted, observed
 from bnas.search.options import RunOptions
 from bnas.search.parallel import join
@@ -32,7 +30,8 @@ class TrainResult:
     """What `train` returns.
 
     Attributes:
-        network: In evaluation mode; rounded to what a packed file stores if `completed`.
+        network: In evaluation mode, its latent weights projected; rounded to what a packed file
+            stores if `completed`.
         history: One record an epoch.
         completed: False if the time limit came first; train again to go on.
         holdout: Accuracy of `network` over the held-out images, at the side of the last epoch; None
@@ -60,8 +59,8 @@ def train(
     """Train a network, or go on with the run whose checkpoint lies in `out_dir`.
 
     A run that was interrupted and resumed gives the same bits as one that was not, on the same
-    machine with the same number of threads. Under ``torchrun`` all processes train one network; the
-    leading one measures and writes.
+    machine with the same number of threads. Under ``torchrun`` all processes train and measure one
+    network; the leading one writes.
 
     Args:
         spec: The network.
@@ -77,22 +76,18 @@ def train(
         RecipeError: The network cannot take images of one of the sizes to be trained at, the device
             is not to be had, or the batch cannot be shared by the processes.
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration,
-            another run is at work there, it cannot be written, or `options` names a checkpoint that
-            does not serve.
-        DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
+            another run is at work there, it cannot be written to, or `options` names a checkpoint
+            that does not serve.
+        DivergenceError: The loss, a parameter or a statistic is not finite; the last good
+            checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     options = options or RunOptions()
-    _check_data(spec, recipe, data)
-    _check_sides(spec, recipe, data)
-    _check_teacher(recipe, options)
+    check_conditions(spec, recipe, data, options)
     processes = join(choose_device(options.device, recipe))
     processes.share(recipe.batch_size)
     directory = Path(out_dir)
-    directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory) if processes.leads else contextlib.nullcontext():
-        if processes.leads:
-            remove_drafts(directory)
+    with occupied(directory, processes):
         return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
 
 
@@ -107,6 +102,8 @@ def _train(run: Run, progress: Progress | None) -> TrainResult:
     holdout = finish(run) if completed else None
     draw_if_wanted(run)
     path = run.final_path if completed else run.checkpoint_path
+    if not completed:
+        run.network.project_latents_()  # A step leaves them off centre; saved is what it left.
     return TrainResult(run.result.eval(), tuple(run.history), completed, holdout, path)
 
 
@@ -132,46 +129,6 @@ def finish(run: Run) -> Accuracy:
         # Once more: a kill may have come between the last checkpoint and this file.
         write_text(run.directory / METRICS_NAME, to_csv(run.history))
     return holdout
-
-
-def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
-    if len(data.train) < recipe.batch_size:
-        raise DataError(
-            f"`batch_size` must be at most the number of training images "
-            f"(got batch_size={recipe.batch_size}, {len(data.train)} images)"
-        )
-    for name, images in (("train", data.train), ("holdout", data.holdout)):
-        if len(images.classes) != spec.num_classes:
-            raise DataError(
-                f"`data.{name}` must have as many classes as the network "
-                f"(got {len(images.classes)} classes, num_classes={spec.num_classes})"
-            )
-
-
-def _check_sides(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
-    sizes = [tuple(images.images.shape[-2:]) for images in (data.train, data.holdout)]
-    if sizes[0] != sizes[1]:
-        raise DataError(
-            f"`data.holdout` must have images of the size of `data.train` (got {sizes[1]} and "
-            f"{sizes[0]} pixels)"
-        )
-    graph = spec.lower()
-    for size in [side for _, side in recipe.resolutions] or sizes[:1]:
-        try:
-            graph.shapes(size)
-        except GraphError as error:
-            raise RecipeError(
-                f"the network cannot take images of {size} pixels, at which it is to be trained; "
-                f"change `resolutions` ({error})"
-            ) from error
-
-
-def _check_teacher(recipe: Recipe, options: RunOptions) -> None:
-    if bool(recipe.distillation_weight) != (options.teacher is not None):
-        raise RecipeError(
-            "`distillation_weight` > 0 and a teacher go together "
-            f"(got distillation_weight={recipe.distillation_weight}, teacher={options.teacher})"
-        )
 
 
 def _ignore(_: StepMetrics | EpochMetrics) -> None:
