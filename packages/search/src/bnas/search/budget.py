@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import torch
@@ -17,11 +16,13 @@ from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
 from bnas.search.engine import choose_device, memory_guard
 from bnas.search.epoch import CHECKPOINT_INTERVAL_S, measure, train_step
-from bnas.search.errors import CheckpointError, RecipeError
+from bnas.search.errors import RecipeError
+from bnas.search.identity import recipe_of
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
 from bnas.search.parallel import Processes, join
 from bnas.search.recipe import Recipe
+from bnas.search.recipe_fields import is_number
 from bnas.search.run import CHECKPOINT_NAME, Run
 
 #: Steps that are not timed: compilation, caches, the choice of convolution algorithms.
@@ -63,14 +64,15 @@ def fit_to_budget(
         RecipeError: As for `train`, or not one epoch fits into the budget.
     """
     options = options or RunOptions()
-    if not _is_time(budget_s):
+    if not (is_number(budget_s) and budget_s > 0):
         raise RecipeError(f"`budget_s` must be a number of seconds > 0 (got {budget_s!r})")
     check_conditions(spec, recipe, data, options)
     processes = join(choose_device(options.device, recipe))
     processes.share(recipe.batch_size)
     checkpoint = Path(out_dir) / CHECKPOINT_NAME
     if checkpoint.exists():
-        return attrs.evolve(recipe, epochs=_epochs_of(checkpoint))
+        identity = load_checkpoint(checkpoint).get("identity")
+        return attrs.evolve(recipe, epochs=recipe_of(checkpoint, identity).epochs)
     # In microseconds, since processes agree on integers; all raise the same error then.
     found = _seconds_per_epoch(spec, recipe, data, options, processes)
     seconds = processes.agree(math.ceil(1e6 * found)) / 1e6
@@ -83,25 +85,8 @@ def fit_to_budget(
     return attrs.evolve(recipe, epochs=epochs)
 
 
-def _is_time(seconds: Any) -> bool:
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return is_number and math.isfinite(seconds) and seconds > 0
-
-
 def _shown(seconds: float) -> str:
     return f"{seconds:.3g}" if seconds < 100 else str(math.ceil(seconds))
-
-
-def _epochs_of(checkpoint: Path) -> int:
-    """Return the number of epochs of the run to which a checkpoint belongs."""
-    try:
-        return Recipe.from_dict(load_checkpoint(checkpoint)["identity"]["recipe"]).epochs
-    except (AttributeError, LookupError, TypeError, RecipeError) as error:
-        raise CheckpointError(
-            f"{checkpoint} is damaged: it does not say to which recipe it belongs; remove it to "
-            "start anew, or put back a copy of it",
-            checkpoint,
-        ) from error
 
 
 def _seconds_per_epoch(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bnas.cells import NetworkSpec
-from bnas.search.errors import CheckpointError
+from bnas.search.errors import CheckpointError, RecipeError
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
 from bnas.search.origin import digest
@@ -45,8 +45,24 @@ def by_field(path: Path, identity: Any) -> dict[str, Any]:
     try:
         return {**identity, "spec": json.loads(identity["spec"])}
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is damaged: it does not say to which network and recipe it belongs; remove it "
-            "to start anew, or put back a copy of it",
-            path,
-        ) from error
+        raise _unknown(path, "network and recipe") from error
+
+
+def recipe_of(path: Path, identity: Any) -> Recipe:
+    """Return the recipe of an identity; arguments are those of `by_field`.
+
+    Raises:
+        CheckpointError: It holds no recipe.
+    """
+    try:
+        return Recipe.from_dict(identity["recipe"])
+    except (AttributeError, LookupError, TypeError, RecipeError) as error:
+        raise _unknown(path, "recipe") from error
+
+
+def _unknown(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is damaged: it does not say to which {what} it belongs; remove it to start anew, "
+        "or put back a copy of it",
+        path,
+    )

@@ -32,9 +32,10 @@ def occupied(directory: Path, processes: Processes) -> Iterator[None]:
         failure = None
         if processes.leads:
             try:
-                _make(directory)
-                stack.enter_context(locked(directory))
-                _clear(directory)
+                with _writable(directory):
+                    directory.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(locked(directory))
+                    remove_drafts(directory)
             except CheckpointError as error:
                 failure = error
         processes.raise_together(failure, directory)
@@ -49,7 +50,8 @@ def locked(directory: Path) -> Iterator[None]:
         directory: Where checkpoints are written; it exists.
 
     Raises:
-        CheckpointError: Another run is at work there, or no file can be made there.
+        CheckpointError: Another run is at work there.
+        OSError: No file can be made there.
     """
     path = directory / _LOCK_NAME
     lock = FileLock(path)
@@ -61,8 +63,6 @@ def locked(directory: Path) -> Iterator[None]:
             "another directory",
             directory,
         ) from error
-    except OSError as error:
-        raise _unusable(directory, error) from error
     try:
         yield
     finally:
@@ -73,23 +73,14 @@ def locked(directory: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make(directory: Path) -> None:
+@contextlib.contextmanager
+def _writable(directory: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that names the directory."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise _unusable(directory, error) from error
-
-
-def _clear(directory: Path) -> None:
-    try:
-        remove_drafts(directory)
-    except OSError as error:
-        raise _unusable(directory, error) from error
-
-
-def _unusable(directory: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(
-        f"`out_dir` must be a directory that can be written to (got {directory}: "
-        f"{reason_of(error)})",
-        directory,
-    )
+        raise CheckpointError(
+            f"`out_dir` must be a directory that can be written to (got {directory}: "
+            f"{reason_of(error)})",
+            directory,
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from bnas.search.errors import CheckpointError
 from bnas.search.history import EpochMetrics
+from bnas.search.recipe_fields import is_number
 
 STATE = frozenset(
     {"identity", "model", "optimizer", "average", "history", "epoch", "step", "tally"}
@@ -58,9 +58,9 @@ def check_sums(path: Path, state: dict[str, Any]) -> None:
         CheckpointError: `tally` or `seconds` is something else.
     """
     tally = state["tally"]
-    if not isinstance(tally, list) or len(tally) != 3 or not all(map(_is_number, tally)):
+    if not isinstance(tally, list) or len(tally) != 3 or not all(map(is_number, tally)):
         _refuse(path, "tally", "three numbers", tally)
-    if not _is_number(state.get("seconds", 0.0)):
+    if not is_number(state.get("seconds", 0.0)):
         _refuse(path, "seconds", "a number", state["seconds"])
 
 
@@ -83,7 +83,7 @@ def read_history(path: Path, records: Any, epochs: int) -> list[EpochMetrics]:
             metrics = EpochMetrics.from_dict(record)
         except TypeError:
             _refuse(path, f"history[{epoch}]", "the record of an epoch", record)
-        if metrics.epoch != epoch or not all(map(_is_number, metrics.to_dict().values())):
+        if metrics.epoch != epoch or not all(map(is_number, metrics.to_dict().values())):
             _refuse(path, f"history[{epoch}]", f"the numbers of epoch {epoch}", record)
         history.append(metrics)
     return history
@@ -149,7 +149,7 @@ def read_moments(path: Path, found: Any, optimizer: torch.optim.Optimizer) -> di
     ]:
         _refuse(path, "optimizer", "the state of an optimizer of this network", groups)
     for group in groups:
-        if not _is_number(group.get("lr")):
+        if not is_number(group.get("lr")):
             _refuse(path, "optimizer", "a state with a learning rate", group.get("lr"))
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     slots = _SLOTS[isinstance(optimizer, torch.optim.SGD)]
@@ -191,11 +191,6 @@ def _members(group: Any) -> Any:
 
 def _kind(tensor: Tensor) -> str:
     return f"{tensor.dtype} of shape {tuple(tensor.shape)}".removeprefix("torch.")
-
-
-def _is_number(value: Any) -> bool:
-    is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
 
 
 def _shown(value: Any) -> str:
