@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -107,7 +107,7 @@ def _read(path: Path) -> Any:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({reason_of(error)})", path
         ) from error
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint: it holds other things than tensors, numbers "
             "and text, or is damaged",
