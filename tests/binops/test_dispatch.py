@@ -20,7 +20,7 @@ def _no_forced_backend(monkeypatch):
 
 def test_portable_is_available_and_cuda_says_why_not():
     found = binops.backends()
-    assert set(found) == {"portable", "cuda"}
+    assert set(found) == {"portable", "ssse3", "neon", "avx2", "avx512", "cuda"}
     assert found["portable"]
     assert found["portable"].available
     assert found["portable"].reason == ""
@@ -28,6 +28,12 @@ def test_portable_is_available_and_cuda_says_why_not():
     assert "no CUDA kernels in this version of bnas-binops" in found["cuda"].reason
     assert "driver" in found["cuda"].reason
     assert "numba-cuda" in found["cuda"].reason
+
+
+def test_the_widest_vectors_of_this_cpu_are_chosen():
+    usable = [name for name, found in binops.backends().items() if found]
+    order = ["avx512", "avx2", "neon", "ssse3", "portable"]
+    assert choose_backend().name == next(name for name in order if name in usable)
 
 
 def test_backends_print_as_a_sentence():
@@ -48,14 +54,15 @@ def test_the_environment_forces_a_backend(monkeypatch):
     assert binops.Conv2d(np.ones((1, 1, 1, 1)), (1, 2, 2)).backend == "portable"
 
 
-@pytest.mark.parametrize("value", ["portabel", "avx1024"])
-def test_an_unknown_backend_is_refused(monkeypatch, value):
+@pytest.mark.parametrize(("value", "nearest"), [("portabel", "portable"), ("avx1024", "avx512")])
+def test_an_unknown_backend_is_refused(monkeypatch, value, nearest):
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, value)
-    with pytest.raises(UnknownBackendError, match="must be one of cuda, portable") as caught:
+    known = "avx2, avx512, cuda, neon, portable, ssse3"
+    with pytest.raises(UnknownBackendError, match=f"must be one of {known}") as caught:
         binops.gemm(np.ones((1, 1)), np.ones((1, 1)))
     assert ENVIRONMENT_VARIABLE in str(caught.value)
     assert caught.value.name == value
-    assert ("did you mean portable?" in str(caught.value)) == (value == "portabel")
+    assert f"did you mean {nearest}?" in str(caught.value)
 
 
 def test_an_unavailable_backend_is_refused_with_its_reason():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bnas.binops.epilogues import Counts
 from bnas.binops.geometry import conv_geometry
 from bnas.binops.portable import border
 from bnas.binops.portable.conv import PortableConv
@@ -21,7 +22,8 @@ from bnas.binops.portable.conv import PortableConv
 )
 def test_the_split_covers_everything_in_whole_bytes(outputs, channels, size, images, threads):
     geometry = conv_geometry((channels, *size), (outputs, channels, 1, 1))
-    kernel = PortableConv(geometry, np.zeros((outputs, -(-channels // 8), 1, 1), np.uint8))
+    weights = np.zeros((outputs, -(-channels // 8), 1, 1), np.uint8)
+    kernel = PortableConv(geometry, weights, (Counts(),))
     split = kernel._split(images, threads)
     assert split.outputs % 8 == 0
     assert (split.output_blocks - 1) * split.outputs < outputs

@@ -66,12 +66,15 @@ class Conv2d:
             tuple(input_shape), weights.shape, stride, padding, dilation, groups
         )
         self.backend = chosen.name
+        epilogues = as_epilogues(epilogue, self.geometry.out_channels)
         self._outputs = OutputPlan(
-            as_epilogues(epilogue, self.geometry.out_channels),
+            epilogues,
             (self.geometry.out_channels, *self.geometry.out_size),
             single=not isinstance(epilogue, tuple),
         )
-        self._kernel = chosen.load().conv2d(self.geometry, np.ascontiguousarray(weights.data))
+        self._kernel = chosen.load().conv2d(
+            self.geometry, np.ascontiguousarray(weights.data), epilogues
+        )
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -108,11 +111,11 @@ class Conv2d:
                 shape=bits.shape,
                 expected=expected,
             )
-        results, sinks = self._outputs.prepare(bits.shape[0], out)
+        results, arrays = self._outputs.prepare(bits.shape[0], out)
         workers = _threads.resolve(threads)
         if bits.shape[0]:
-            self._kernel(np.require(bits.data, requirements=("C", "W")), sinks, workers)
-        return self._outputs.finish(results, sinks)
+            self._kernel(np.ascontiguousarray(bits.data), arrays, workers)
+        return self._outputs.finish(results)
 
     def __repr__(self) -> str:
         """Name geometry and backend, not the weights."""

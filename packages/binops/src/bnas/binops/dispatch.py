@@ -78,10 +78,26 @@ def _load_portable() -> Kernels:
     return KERNELS
 
 
+def _load_table(name: str) -> Kernels:
+    from bnas.binops.table import kernels
+
+    return kernels(name)
+
+
+def _table(name: str, speed: int, features: tuple[str, ...], requires: str) -> Backend:
+    return Backend(name, speed, features, requires, functools.partial(_load_table, name))
+
+
 # Only backends whose kernels exist. CUDA has none yet, but `backends` always names it.
 REGISTRY = {
     backend.name: backend
-    for backend in (Backend("portable", 0, (), "nothing but Numba", _load_portable),)
+    for backend in (
+        Backend("portable", 0, (), "nothing but Numba", _load_portable),
+        _table("ssse3", 1, ("ssse3",), "x86-64 with SSSE3"),
+        _table("neon", 2, ("neon",), "AArch64"),
+        _table("avx2", 3, ("avx2", "fma"), "x86-64 with AVX2 and FMA"),
+        _table("avx512", 4, ("avx512bw",), "x86-64 with AVX-512BW"),
+    )
 }
 
 

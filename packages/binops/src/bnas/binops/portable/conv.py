@@ -22,19 +22,21 @@ shapes, where torch 2.13 float32 took 388, 170, 486 and 934 in the same interlea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
+from bnas.binops.epilogues import Epilogue
 from bnas.binops.geometry import ConvGeometry
-from bnas.binops.kernels import Sinks
 from bnas.binops.portable.border import prepare_border
 from bnas.binops.portable.counts import count_mismatches
 from bnas.binops.portable.gather import Shape, gather
 from bnas.binops.portable.jit import kernel
+from bnas.binops.portable.outputs import FlatOutputs
 from bnas.binops.portable.regroup import regroup
-from bnas.binops.portable.sinks import write_counts
+from bnas.binops.portable.sinks import write_bits, write_numbers
 from bnas.binops.threads import parallel_region
 
 # Taps are padded to whole passes of the inner loop, pixels to whole vector registers.
@@ -84,7 +86,9 @@ def _conv_item(planes, weights, border, shape, split, sinks, item):
             for edge in range(border.row_starts[row], border.row_starts[row + 1]):
                 pixel = start + border.columns[edge]
                 counts[pixel] += border.corrections[output, border.tap_sets[edge]]
-        write_counts(counts[:pixels], image, output, first_row * shape.out_width, sinks)
+        first_pixel = first_row * shape.out_width
+        write_bits(counts[:pixels], image, output, first_pixel, sinks)
+        write_numbers(counts[:pixels], image, output, first_pixel, sinks)
 
 
 @kernel()
@@ -105,11 +109,15 @@ class PortableConv:
     Args:
         geometry: The sizes.
         weights: uint8 (O, group bytes, KH, KW), the signs, packed along the input channels.
+        epilogues: What is made of the counts.
     """
 
-    def __init__(self, geometry: ConvGeometry, weights: np.ndarray) -> None:
+    def __init__(
+        self, geometry: ConvGeometry, weights: np.ndarray, epilogues: tuple[Epilogue, ...]
+    ) -> None:
         """Prepare the weights and the border."""
         self.geometry = geometry
+        self._outputs = FlatOutputs(epilogues, (geometry.out_channels, *geometry.out_size))
         taps = weights.reshape(len(weights), -1)
         self._weights = np.zeros((len(taps), -(-taps.shape[1] // TAPS_A_PASS) * TAPS_A_PASS), "u1")
         self._weights[:, : taps.shape[1]] = taps
@@ -128,14 +136,9 @@ class PortableConv:
             *geometry.dilation,
         )
 
-    def __call__(self, data: np.ndarray, sinks: Sinks, threads: int) -> None:
-        """Compute the counts of a batch and hand them to the sinks.
-
-        Args:
-            data: uint8 (N, ceil(C / 8), H, W), C order.
-            sinks: Where the counts go.
-            threads: Threads to use.
-        """
+    def __call__(self, data: np.ndarray, outputs: Sequence[np.ndarray], threads: int) -> None:
+        """Run it: see `bnas.binops.kernels.ConvKernel`."""
+        sinks = self._outputs.sinks(outputs, len(data))
         geometry = self.geometry
         images, planes = data.shape[:2]
         flat = data.reshape(images, planes, -1)
@@ -156,6 +159,7 @@ class PortableConv:
         else:
             with parallel_region(threads):
                 _conv_parallel(*arguments)
+        self._outputs.finish(outputs, sinks)
 
     def _split(self, images: int, threads: int) -> Split:
         """Cut the work: rows to fit the cache, output channels only where threads want more.

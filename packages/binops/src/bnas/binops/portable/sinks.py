@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
+
+
+class Sinks(NamedTuple):
+    """Where the counts of one convolution go; all flat, so that one compiled kernel serves all.
+
+    A named tuple, which Numba takes as it is.
+
+    T thresholds, N images, O channels, P pixels of an output plane. There is at most one float
+    output: Numba's parallel loops take no tuple of arrays.
+
+    Args:
+        count_out: int32, the span of the count output; empty if it is not wanted.
+        count_strides: int64 (2,), elements between images and between channels of it.
+        thresholds: int32 (T, O).
+        flips: bool (T, O).
+        bit_out: uint8 (T, N, ceil(O / 8), P), C order.
+        float_out: float32, the span of the float output; empty if it is not wanted.
+        float_strides: int64 (2,), elements between images and between channels of it.
+        scale: float32 (O,); empty if no float output is wanted.
+        relu: Set floats that are not positive to 0.
+        accumulate: Add to what `float_out` holds.
+    """
+
+    count_out: np.ndarray
+    count_strides: np.ndarray
+    thresholds: np.ndarray
+    flips: np.ndarray
+    bit_out: np.ndarray
+    float_out: np.ndarray
+    float_strides: np.ndarray
+    scale: np.ndarray
+    relu: bool
+    accumulate: bool
 
 
 @kernel()
@@ -30,15 +65,34 @@ def _write_floats(counts, scale, relu, accumulate, target):
 
 
 @kernel()
-def write_counts(counts, image, output, pixel, sinks):
-    """Run every epilogue over the counts of one output channel.
+def write_bits(counts, image, output, pixel, sinks):
+    """Compare the counts of one output channel for every bit output.
 
     Args:
         counts: int32 (P,), for the pixels from `pixel` on.
         image: Index into the batch.
         output: Output channel.
         pixel: Index of the first pixel in the output plane.
-        sinks: The epilogues and their outputs, as `bnas.binops.kernels.Sinks`.
+        sinks: The epilogues and their outputs, as `Sinks`.
+    """
+    pixels = counts.shape[0]
+    for index in range(sinks.thresholds.shape[0]):
+        byte_plane = sinks.bit_out[index, image, output >> 3, pixel : pixel + pixels]
+        threshold = sinks.thresholds[index, output]
+        flip = np.uint8(sinks.flips[index, output])
+        _write_bits(counts, threshold, flip, output & 7, byte_plane)
+
+
+@kernel()
+def write_numbers(counts, image, output, pixel, sinks):
+    """Write the counts of one output channel, and the floats made of them, where wanted.
+
+    Args:
+        counts: As for `write_bits`.
+        image: As for `write_bits`.
+        output: As for `write_bits`.
+        pixel: As for `write_bits`.
+        sinks: As for `write_bits`.
     """
     pixels = counts.shape[0]
     if sinks.count_out.shape[0] > 0:
@@ -46,11 +100,6 @@ def write_counts(counts, image, output, pixel, sinks):
         target = sinks.count_out[start : start + pixels]
         for p in range(pixels):
             target[p] = counts[p]
-    for index in range(sinks.thresholds.shape[0]):
-        byte_plane = sinks.bit_out[index, image, output >> 3, pixel : pixel + pixels]
-        threshold = sinks.thresholds[index, output]
-        flip = np.uint8(sinks.flips[index, output])
-        _write_bits(counts, threshold, flip, output & 7, byte_plane)
     if sinks.scale.shape[0] > 0:
         start = image * sinks.float_strides[0] + output * sinks.float_strides[1] + pixel
         values = sinks.float_out[start : start + pixels]

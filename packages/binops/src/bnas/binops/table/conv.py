@@ -1,0 +1,125 @@
+"""`TableConv`: one binary convolution as a tape of two operations, staging and counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bnas.binops.epilogues import Epilogue, Scale, Threshold
+from bnas.binops.geometry import ConvGeometry
+from bnas.binops.portable.conv import PortableConv
+from bnas.binops.portable.regroup import regroup
+from bnas.binops.table.isa import Isa
+from bnas.binops.table.planes import layout_for
+from bnas.binops.table.quads import MAX_VECTORS
+from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.convolution import MAX_DOT_LENGTH, ConvWriter, add_planes, add_stage
+from bnas.binops.tape.pointers import PORT, Pointer
+
+#: Below this many table look-ups a parallel region costs more than it saves.
+SERIAL_LOOKUPS = 1 << 16
+
+
+class TableConv:
+    """A convolution with its weights and epilogues prepared for the table kernel.
+
+    Args:
+        isa: The instruction set.
+        geometry: The sizes.
+        weights: uint8 (O, group bytes, KH, KW), the signs, packed along the input channels.
+        epilogues: What is made of the counts.
+    """
+
+    def __init__(
+        self,
+        isa: Isa,
+        geometry: ConvGeometry,
+        weights: np.ndarray,
+        epilogues: tuple[Epilogue, ...],
+    ) -> None:
+        """Write the tape."""
+        self._geometry = geometry
+        pixels = geometry.out_size[0] * geometry.out_size[1]
+        builder = TapeBuilder(isa, MAX_VECTORS if pixels <= isa.lanes else 1)
+        layout = layout_for(geometry)
+        # The staging sets the padding, every time: the arena is fresh.
+        planes = add_planes(builder, layout, builder.reserve(layout.image_bytes))
+        in_pixels = geometry.in_size[0] * geometry.in_size[1]
+        in_bytes = geometry.groups * geometry.group_bytes
+        if geometry.groups == 1:
+            in_bytes = -(-geometry.in_channels // 8)
+        self._in_bytes = in_bytes * in_pixels
+        add_stage(builder, Pointer(PORT, 0, self._in_bytes), planes, geometry.groups)
+        writer = ConvWriter(builder, geometry, weights, planes)
+        for index, part in enumerate(epilogues):
+            self._add(writer, part, Pointer(PORT + 1 + index, 0), pixels)
+        writer.write()
+        self._tape = builder.build()
+        self._quads = len(writer.weights.tables)
+        self._lookups = -(-pixels // isa.lanes) * writer.weights.tables.size
+        self._can_cut = geometry.groups == 1
+
+    def _add(self, writer: ConvWriter, part: Epilogue, target: Pointer, pixels: int) -> None:
+        """Add an epilogue that writes to a port."""
+        channels = self._geometry.out_channels
+        if isinstance(part, Threshold):
+            target = target._replace(step=-(-channels // 8) * pixels)
+            writer.add_bits(part.threshold, part.flip, target, pixels)
+            return
+        target = target._replace(step=4 * channels * pixels)
+        if isinstance(part, Scale):
+            writer.add_floats(
+                part.scale, target, 4 * pixels, relu=part.relu, accumulate=part.accumulate
+            )
+        else:
+            writer.add_counts(target, 4 * pixels)
+
+    def __call__(self, data: np.ndarray, outputs: Sequence[np.ndarray], threads: int) -> None:
+        """Run it: see `bnas.binops.kernels.ConvKernel`."""
+        geometry = self._geometry
+        if geometry.groups > 1:
+            flat = data.reshape(*data.shape[:2], -1)
+            data = regroup(flat, geometry.groups, geometry.group_channels, threads)
+        # Slices of larger arrays are written whole and copied.
+        whole = [array if array.flags.c_contiguous else array.copy() for array in outputs]
+        images = len(data)
+        ports = np.empty((1 + len(whole), 2), np.int64)
+        ports[0] = data.ctypes.data, self._in_bytes
+        for index, array in enumerate(whole):
+            ports[1 + index] = array.ctypes.data, array.nbytes // images
+        if images * self._lookups < SERIAL_LOOKUPS:
+            threads = 1
+        blocks = self._blocks(images, threads)
+        lanes = min(images, threads) * blocks if threads > 1 else 1
+        self._tape.run(self._tape.arena(lanes), ports, images, lanes, blocks=blocks)
+        for array, written in zip(outputs, whole, strict=True):
+            if array is not written:
+                array[...] = written
+
+    def _blocks(self, images: int, threads: int) -> int:
+        """Blocks of output channels: only where there are fewer images than threads.
+
+        A block is of whole bytes of bits, so that no two threads write one byte.
+        """
+        if images >= threads or not self._can_cut:
+            return 1
+        return min(-(-threads // images), -(-self._quads // 2))
+
+
+def conv2d(
+    isa: Isa, geometry: ConvGeometry, weights: np.ndarray, epilogues: tuple[Epilogue, ...]
+) -> TableConv | PortableConv:
+    """Prepare a convolution; the portable kernel takes what the tables cannot.
+
+    Those are dot products that leave 16 bits, and bits of groups whose outputs share half bytes.
+    """
+    outputs = geometry.out_channels // geometry.groups
+    shares = (
+        geometry.groups > 1
+        and outputs % 4
+        and any(isinstance(part, Threshold) for part in epilogues)
+    )
+    if geometry.dot_length > MAX_DOT_LENGTH or shares:
+        return PortableConv(geometry, weights, epilogues)
+    return TableConv(isa, geometry, weights, epilogues)

@@ -1,0 +1,98 @@
+"""The generated code as functions that Numba kernels call; the first argument names the ISA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from bnas.binops.table import emitters
+from bnas.binops.table.fma import ProductEmitter
+from bnas.binops.table.isa import isa_of
+from bnas.binops.table.tile import TileEmitter
+
+_INT = types.intp
+
+
+def _generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
+    """The signature and the code of a function of a tag and `count` integers, without result."""
+    isa = isa_of(tag.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        emit(builder, isa, list(arguments[1:]))
+        return context.get_dummy_value()
+
+    return types.void(tag, *[_INT] * count), generate
+
+
+@intrinsic(prefer_literal=True)
+def tile(typing, tag, pairs, vectors, lut, tables, pixels, step, taps, triples, out, out_step):
+    """Count the mismatches of a tile: see `TileEmitter.emit`; `pairs`, `vectors` are constants."""
+    emitter = TileEmitter(isa_of(tag.instance_class), pairs.literal_value, vectors.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        emitter.emit(builder, list(arguments[3:]))
+        return context.get_dummy_value()
+
+    return types.void(tag, pairs, vectors, *[_INT] * 8), generate
+
+
+@intrinsic
+def threshold(typing, tag, mismatches, step, valid, thresholds, flips, out, vectors):
+    """Bits of the counts of a quad: see `emit_threshold`."""
+    return _generated(tag, emitters.emit_threshold, 7)
+
+
+@intrinsic
+def compare(typing, tag, values, row_bytes, thresholds, flips, out, vectors):
+    """Bits of a quad of rows of floats: see `emit_compare`."""
+    return _generated(tag, emitters.emit_compare, 6)
+
+
+@intrinsic
+def scale(
+    typing,
+    tag,
+    mismatches,
+    step,
+    valid,
+    scales,
+    rprelu,
+    rprelu_row,
+    activation,
+    accumulate,
+    out,
+    row_bytes,
+    channels,
+    vectors,
+):
+    """Floats of the counts of a quad: see `emit_scale`."""
+    return _generated(tag, emitters.emit_scale, 12)
+
+
+@intrinsic
+def spread(
+    typing, tag, bits, start, vectors, first, plane_bytes, columns, count, masks, mask_bytes
+):
+    """Write bits into the planes of their group: see `emit_spread`."""
+    return _generated(tag, emitters.emit_spread, 9)
+
+
+@intrinsic
+def stage(typing, tag, source, pixels, low, high, plane_bytes, columns, count, masks, mask_bytes):
+    """Copy a plane of bytes into the planes of its two groups: see `emit_stage`."""
+    return _generated(tag, emitters.emit_stage, 9)
+
+
+@intrinsic(prefer_literal=True)
+def product(typing, tag, rows, vectors, weights, panel, depth, bias, out, row_bytes):
+    """Rows of a product: see `ProductEmitter.emit`; `rows` and `vectors` are constants."""
+    emitter = ProductEmitter(isa_of(tag.instance_class), rows.literal_value, vectors.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        emitter.emit(builder, list(arguments[3:]))
+        return context.get_dummy_value()
+
+    return types.void(tag, rows, vectors, *[_INT] * 6), generate

@@ -1,0 +1,103 @@
+"""POOL_BITS, RESTAGE and UNPACK: bits that move without being counted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnas.binops.portable.jit import kernel
+from bnas.binops.tape.pack_kernel import spread_quad
+from bnas.binops.tape.pointers import resolve
+from bnas.binops.tape.views import bytes_at, floats_at, longs_at
+
+
+@kernel()
+def _pool_group(record, source, invert, target):
+    """Pool the bits of four channels."""
+    width, stride = record.width, record.stride
+    for y in range(record.out_height):
+        top = y * stride - record.padding
+        line = target[y * record.out_width : (y + 1) * record.out_width]
+        line[:] = np.uint8(0)
+        for row in range(max(0, top), min(record.height, top + record.kernel)):
+            for tap in range(record.kernel):
+                shift = tap - record.padding
+                first = max(0, -(shift // stride))
+                last = min(record.out_width, (width - 1 - shift) // stride + 1)
+                for x in range(first, last):
+                    line[x] |= source[row * width + x * stride + shift] ^ invert
+        for x in range(record.out_width):
+            line[x] ^= invert
+
+
+@kernel()
+def run_pool_bits(tag, bases, record, planes, images):
+    """Take the maximum of bits, or the minimum where they are inverted.
+
+    Args:
+        tag: The instruction set.
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.POOL_BITS`.
+        planes: All PLANES records.
+        images: Number of images.
+    """
+    inverts = bytes_at(resolve(bases, record.inverts_at), record.groups)
+    scratch = resolve(bases, record.scratch_at)
+    pooled = bytes_at(scratch, record.out_height * record.out_width)
+    target = planes[record.planes]
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        for group in range(record.groups):
+            place = source + group * record.source_group_bytes
+            pixels = bytes_at(place, record.height * record.width)
+            _pool_group(record, pixels, inverts[group], pooled)
+            spread_quad(tag, bases, target, image, group, scratch, 0, record.vectors)
+
+
+@kernel()
+def run_restage(bases, record, images):
+    """Copy planes into those of another layout.
+
+    Args:
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.RESTAGE`.
+        images: Number of images.
+    """
+    columns = longs_at(resolve(bases, record.columns_at), record.columns)
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        target = resolve(bases, record.target_at) + image * record.target_step
+        for group in range(record.groups):
+            place = source + group * record.source_group_bytes
+            for row in range(record.height):
+                turn, phase = divmod(row, record.stride_height)
+                line = bytes_at(place + row * record.in_width, record.in_width)
+                for index in range(record.columns):
+                    plane = (phase * record.groups + group) * record.columns + index
+                    start = plane * record.plane_bytes + record.start + turn * record.width
+                    out = bytes_at(target + start, record.width)
+                    shift, stride = columns[index], record.stride_width
+                    first = max(0, -(shift // stride))
+                    last = min(record.width, (record.in_width - 1 - shift) // stride + 1)
+                    for x in range(first, last):
+                        out[x] = line[x * stride + shift]
+
+
+@kernel()
+def run_unpack(bases, record, images):
+    """Turn bits into rows of +1 and -1.
+
+    Args:
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.UNPACK`.
+        images: Number of images.
+    """
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        target = resolve(bases, record.target_at) + image * record.target_step
+        for channel in range(record.channels):
+            group, bit = divmod(channel, 4)
+            bits = bytes_at(source + group * record.group_bytes, record.pixels)
+            values = floats_at(target + channel * record.row, record.pixels)
+            for p in range(record.pixels):
+                one = (bits[p] >> np.uint8(bit)) & np.uint8(1)
+                values[p] = np.float32(1) if one else np.float32(-1)

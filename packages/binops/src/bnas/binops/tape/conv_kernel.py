@@ -1,0 +1,198 @@
+"""CONV: a binary convolution from planes, with everything that is made of its counts.
+
+A tile is a quad of output channels by some vectors of pixels: of one image, or, where an image is
+no longer than a vector, one vector each of several images. While its counts are in the cache, every
+epilogue runs over them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnas.binops.portable.jit import kernel
+from bnas.binops.table.intrinsics import scale, threshold
+from bnas.binops.table.quads import MAX_VECTORS, count_quad, most_vectors
+from bnas.binops.tape.pack_kernel import pack_quad, spread_quad
+from bnas.binops.tape.pointers import resolve
+from bnas.binops.tape.records import Sink
+from bnas.binops.tape.views import bytes_at, counts_at, floats_at, ints_at, shorts_at
+
+_PLANES, _BYTES, _COUNTS, _FLOATS, _STREAM = (int(sink) for sink in Sink)
+
+
+@kernel()
+def _write_bytes(bases, epilogue, image, first, pixel, bits, length):
+    """Put the bits of a quad into the lower or upper half of the bytes of eight channels."""
+    place = resolve(bases, epilogue.target_at) + image * epilogue.target_step
+    target = bytes_at(place + (first >> 3) * epilogue.row + pixel, length)
+    if first % 8 == 4:
+        for p in range(length):
+            target[p] |= bits[p] << np.uint8(4)
+    else:
+        for p in range(length):
+            target[p] = bits[p]
+
+
+@kernel()
+def _write_numbers(bases, epilogue, image, channel, weight, pixel, missed, valid):
+    """Write the counts of one channel, or floats made of them, to rows of any length."""
+    length = missed.shape[0]
+    row = resolve(bases, epilogue.target_at) + image * epilogue.target_step
+    row += channel * epilogue.row + 4 * pixel
+    if epilogue.sink == _COUNTS:
+        counts = ints_at(row, length)
+        for p in range(length):
+            wrong = np.int32(missed[p])
+            counts[p] = np.int32(valid[p]) - wrong - wrong
+        return
+    floats = floats_at(row, length)
+    for p in range(length):
+        wrong = np.int32(missed[p])
+        value = np.float32(np.int32(valid[p]) - wrong - wrong) * weight
+        if epilogue.relu and not value > 0:
+            value = np.float32(0)
+        if epilogue.accumulate:
+            value = floats[p] + value
+        floats[p] = value
+
+
+@kernel()
+def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits):
+    """Add the floats of a quad to rows of whole vectors, and pack these for their readers."""
+    readers, planes = records
+    quad, image, pixel, vectors, first, channels = place
+    target = resolve(bases, epilogue.target_at) + image * epilogue.target_step
+    values = target + first * epilogue.row + 4 * pixel
+    scale(
+        tag,
+        acc,
+        step,
+        resolve(bases, record.valid_at) + 2 * pixel,
+        resolve(bases, epilogue.scale_at) + 16 * quad,
+        resolve(bases, epilogue.rprelu_at) + 16 * quad,
+        16 * record.quads,
+        epilogue.relu,
+        epilogue.accumulate,
+        values,
+        epilogue.row,
+        channels,
+        vectors,
+    )
+    for index in range(epilogue.first_reader, epilogue.first_reader + epilogue.readers):
+        pack_quad(
+            tag,
+            bases,
+            readers[index],
+            planes,
+            values,
+            epilogue.row,
+            image,
+            quad,
+            pixel,
+            vectors,
+            bits,
+        )
+
+
+@kernel()
+def _finish(tag, bases, record, epilogue, records, place, acc, step, bits):
+    """Run one epilogue over the counts of one image's part of a tile."""
+    quad, image, pixel, vectors, first, channels = place
+    length = min(vectors * tag.lanes, record.pixels - pixel)
+    valid = resolve(bases, record.valid_at) + 2 * pixel
+    if epilogue.sink == _PLANES or epilogue.sink == _BYTES:
+        threshold(
+            tag,
+            acc,
+            step,
+            valid,
+            resolve(bases, epilogue.limits_at) + 8 * quad,
+            resolve(bases, epilogue.flips_at) + quad,
+            bits.ctypes.data,
+            vectors,
+        )
+        if epilogue.sink == _PLANES:
+            target = records[1][epilogue.planes]
+            spread_quad(tag, bases, target, image, quad, bits.ctypes.data, pixel, vectors)
+        else:
+            _write_bytes(bases, epilogue, image, first, pixel, bits, length)
+    elif epilogue.sink == _STREAM:
+        _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
+    else:
+        weights = floats_at(resolve(bases, epilogue.scale_at) + 16 * quad, channels)
+        for k in range(channels):
+            missed = counts_at(acc + 2 * k * step, length)
+            weight = weights[k] if epilogue.sink == _FLOATS else np.float32(0)
+            _write_numbers(
+                bases, epilogue, image, first + k, weight, pixel, missed, shorts_at(valid, length)
+            )
+
+
+@kernel()
+def run_conv(tag, bases, lut, record, quads, records, images, bits):
+    """Convolve the planes of some images.
+
+    Args:
+        tag: The instruction set.
+        bases: int64 (spaces,).
+        lut: uint8 (257, 16), the look-up tables.
+        record: `bnas.binops.tape.records.CONV`.
+        quads: First quad of output channels, and the one after the last.
+        records: All EPILOGUE records, all READER records, all PLANES records.
+        images: Number of images.
+        bits: uint8 scratch of `MAX_VECTORS` vectors.
+    """
+    epilogues, readers, planes = records
+    acc = resolve(bases, record.scratch_at)
+    step = MAX_VECTORS * tag.lanes
+    most = most_vectors(tag)
+    outputs_at = resolve(bases, record.outputs_at)
+    groups_at = resolve(bases, record.groups_at)
+    image = 0
+    while image < images:
+        together = min(most if record.vectors == 1 else 1, images - image)
+        source = resolve(bases, record.source_at) + image * record.source_step
+        blocks = -(-record.vectors // most)
+        vector = 0
+        for block in range(blocks):
+            vectors = -(-(record.vectors - vector) // (blocks - block))
+            pixel = vector * tag.lanes
+            for quad in range(quads[0], quads[1]):
+                group = shorts_at(groups_at + 2 * quad, 1)[0]
+                output = ints_at(outputs_at + 8 * quad, 2)
+                count_quad(
+                    tag,
+                    max(vectors, together),
+                    lut.ctypes.data,
+                    resolve(bases, record.tables_at) + 12 * record.triples * quad,
+                    source + pixel,
+                    record.source_step if together > 1 else tag.lanes,
+                    resolve(bases, record.taps_at) + 24 * record.triples * np.int64(group),
+                    record.triples,
+                    acc,
+                    step,
+                )
+                for index in range(together):
+                    place = (
+                        quad,
+                        image + index,
+                        pixel,
+                        vectors,
+                        np.int64(output[0]),
+                        np.int64(output[1]),
+                    )
+                    start = acc + 2 * index * tag.lanes
+                    for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
+                        _finish(
+                            tag,
+                            bases,
+                            record,
+                            epilogues[e],
+                            (readers, planes),
+                            place,
+                            start,
+                            step,
+                            bits,
+                        )
+            vector += vectors
+        image += together

@@ -1,0 +1,313 @@
+"""Write binary convolutions, and what feeds them, to a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from bnas.binops.geometry import ConvGeometry
+from bnas.binops.table.emitters import QUAD
+from bnas.binops.table.planes import GROUP, MARGIN, PADDING, PlaneLayout
+from bnas.binops.table.quads import MAX_VECTORS
+from bnas.binops.table.weights import TableWeights, table_weights
+from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.pointers import FIXED, Pointer
+from bnas.binops.tape.records import Kind, Sink
+
+#: No pointer: a field that is not used.
+NOWHERE = Pointer(FIXED, 0)
+#: Longer dot products could leave int16.
+MAX_DOT_LENGTH = 32_000
+
+
+@attrs.frozen(eq=False)
+class PlaneSet:
+    """The planes of one value in an arena.
+
+    Args:
+        layout: How they lie.
+        at: The start of the first plane.
+        columns: int64, the horizontal positions.
+        masks: uint8, see `PlaneLayout.masks`; nowhere if the layout is not plain.
+        mask_bytes: Bytes of one mask.
+        record: Index of its PLANES record; -1 if the layout is not plain.
+    """
+
+    layout: PlaneLayout
+    at: Pointer
+    columns: Pointer
+    masks: Pointer
+    mask_bytes: int
+    record: int
+
+    @property
+    def group_bytes(self) -> int:
+        """Bytes of the planes of one group of channels."""
+        return len(self.layout.columns) * self.layout.plane_bytes
+
+    def pixels(self) -> Pointer:
+        """Pixel 0 of the first group's plane of column 0."""
+        plane = self.layout.columns.index(0) * self.layout.plane_bytes
+        return self.at.plus(plane + self.layout.start)
+
+
+def add_planes(builder: TapeBuilder, layout: PlaneLayout, at: Pointer | None = None) -> PlaneSet:
+    """Reserve planes, their padding set.
+
+    Args:
+        builder: The tape.
+        layout: How they lie.
+        at: Where, if not in memory of their own.
+    """
+    at = at or builder.reserve(layout.image_bytes, fill=PADDING)
+    columns = builder.constant(np.array(layout.columns, np.int64))
+    if not layout.is_plain or max(map(abs, layout.columns)) > MARGIN:
+        return PlaneSet(layout, at, columns, NOWHERE, 0, -1)
+    masks = layout.masks(builder.isa.lanes)
+    masks_at = builder.constant(masks).plus(MARGIN)
+    record = builder.record(
+        "planes",
+        at=at.plus(layout.start),
+        step=at.step,
+        group_bytes=len(layout.columns) * layout.plane_bytes,
+        plane_bytes=layout.plane_bytes,
+        columns_at=columns,
+        columns=len(layout.columns),
+        masks_at=masks_at,
+        mask_bytes=masks.shape[1],
+    )
+    return PlaneSet(layout, at, columns, masks_at, masks.shape[1], record)
+
+
+def add_stage(builder: TapeBuilder, source: Pointer, planes: PlaneSet, channel_groups: int) -> None:
+    """Write the copy of packed bits into planes.
+
+    Args:
+        builder: The tape.
+        source: uint8 (N, groups * bytes, H, W), every group of channels in whole bytes.
+        planes: Where they go.
+        channel_groups: Groups of channels.
+    """
+    layout = planes.layout
+    parts = layout.groups // channel_groups
+    builder.op(
+        Kind.STAGE,
+        "stages",
+        source_at=source,
+        source_step=source.step,
+        target_at=planes.at,
+        target_step=planes.at.step,
+        image_bytes=layout.image_bytes,
+        bytes_a_group=-(-parts // 2),
+        parts=parts,
+        channel_groups=channel_groups,
+        groups=layout.groups,
+        height=layout.in_size[0],
+        in_width=layout.in_size[1],
+        width=layout.width,
+        stride_height=layout.stride[0],
+        stride_width=layout.stride[1],
+        start=layout.start,
+        plane_bytes=layout.plane_bytes,
+        columns_at=planes.columns,
+        columns=len(layout.columns),
+        masks_at=planes.masks,
+        mask_bytes=planes.mask_bytes,
+    )
+
+
+def by_quads(values: np.ndarray, weights: TableWeights, spare: float) -> np.ndarray:
+    """Arrange one value an output channel by quads.
+
+    Args:
+        values: (O,).
+        weights: Whose quads.
+        spare: Value of channels that a quad has not.
+
+    Returns:
+        (Q, 4), of the same type.
+    """
+    channel = weights.quad_outputs[:, :1] + np.arange(QUAD)
+    used = np.arange(QUAD) < weights.quad_outputs[:, 1:]
+    arranged = np.full(channel.shape, spare, values.dtype)
+    arranged[used] = values[channel[used]]
+    return arranged
+
+
+def quad_bits(flags: np.ndarray) -> np.ndarray:
+    """Make bytes of bool (Q, 4): uint8 (Q,)."""
+    return (flags.astype(np.uint8) << np.arange(QUAD, dtype=np.uint8)).sum(1, dtype=np.uint8)
+
+
+class ConvWriter:
+    """Writes one convolution with its epilogues.
+
+    Args:
+        builder: The tape.
+        geometry: The convolution; dot products of at most `MAX_DOT_LENGTH`.
+        weights: uint8 (O, group bytes, KH, KW), packed along the input channels.
+        planes: What it reads, at least the positions that it needs.
+    """
+
+    def __init__(
+        self,
+        builder: TapeBuilder,
+        geometry: ConvGeometry,
+        weights: np.ndarray,
+        planes: PlaneSet,
+    ) -> None:
+        self._builder = builder
+        self.geometry = geometry
+        self._planes = planes
+        self.weights = table_weights(geometry, weights, planes.layout)
+        self._epilogues: list[dict[str, object]] = []
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether every quad begins at a multiple of four channels."""
+        return bool((self.weights.quad_outputs[:, 0] % QUAD == 0).all())
+
+    def add_bits(
+        self,
+        threshold: np.ndarray,
+        flip: np.ndarray,
+        target: PlaneSet | Pointer,
+        plane_bytes: int = 0,
+    ) -> None:
+        """Add ``(count >= threshold) ^ flip``.
+
+        Args:
+            threshold: int32 (O,).
+            flip: bool (O,).
+            target: Planes, or where uint8 (N, ceil(O / 8), pixels) lies.
+            plane_bytes: Bytes between planes of bytes.
+        """
+        limits = np.clip(threshold, -MAX_DOT_LENGTH - 1, MAX_DOT_LENGTH + 1).astype(np.int16)
+        spare = np.iinfo(np.int16).max
+        fields = {
+            "limits_at": self._builder.constant(by_quads(limits, self.weights, spare)),
+            "flips_at": self._builder.constant(quad_bits(by_quads(flip, self.weights, False))),
+        }
+        if isinstance(target, PlaneSet):
+            self._epilogue(Sink.PLANES, planes=target.record, **fields)
+        else:
+            self._epilogue(Sink.BYTES, target, row=plane_bytes, **fields)
+
+    def add_counts(self, target: Pointer, row: int) -> None:
+        """Add the counts: int32 rows, `row` bytes from channel to channel."""
+        self._epilogue(Sink.COUNTS, target, row=row)
+
+    def add_floats(
+        self,
+        scale: np.ndarray,
+        target: Pointer,
+        row: int,
+        *,
+        relu: bool = False,
+        accumulate: bool = False,
+    ) -> None:
+        """Add ``float32(count) * scale``, then ReLU and the sum with what is there, if wanted.
+
+        Args:
+            scale: float32 (O,).
+            target: Where the rows lie, of the output's pixels each.
+            row: Bytes from channel to channel.
+            relu: Set what is not positive to 0.
+            accumulate: Add to what is there.
+        """
+        self._epilogue(
+            Sink.FLOATS,
+            target,
+            row=row,
+            scale_at=self._scale(scale),
+            relu=relu,
+            accumulate=accumulate,
+        )
+
+    def add_stream(
+        self,
+        scale: np.ndarray,
+        target: Pointer,
+        row: int,
+        *,
+        activation: str = "none",
+        rprelu: Sequence[np.ndarray] = (),
+        accumulate: bool = False,
+        readers: Sequence[int] = (),
+    ) -> None:
+        """Add floats in rows of whole vectors, and the bits of these for some readers.
+
+        Args:
+            scale: float32 (O,).
+            target: Where the rows lie, in an arena.
+            row: Bytes from channel to channel.
+            activation: "none", "relu" or "rprelu".
+            rprelu: float32 (O,) three times: shift, slope, shift.
+            accumulate: Add to what is there.
+            readers: Indices of consecutive READER records.
+        """
+        from bnas.binops.table.emitters import ACTIVATIONS
+
+        parameters = NOWHERE
+        if rprelu:
+            rows = [by_quads(part, self.weights, 0) for part in rprelu]
+            parameters = self._builder.constant(np.array(rows, np.float32))
+        self._epilogue(
+            Sink.STREAM,
+            target,
+            row=row,
+            scale_at=self._scale(scale),
+            relu=ACTIVATIONS.index(activation),
+            rprelu_at=parameters,
+            accumulate=accumulate,
+            first_reader=readers[0] if readers else 0,
+            readers=len(readers),
+        )
+
+    def _scale(self, scale: np.ndarray) -> Pointer:
+        return self._builder.constant(by_quads(scale.astype(np.float32), self.weights, 0))
+
+    def _epilogue(self, sink: Sink, target: Pointer = NOWHERE, **fields: object) -> None:
+        values: dict[str, object] = dict.fromkeys(
+            ("row", "planes", "relu", "accumulate", "first_reader", "readers"), 0
+        )
+        pointers = dict.fromkeys(("limits_at", "flips_at", "scale_at", "rprelu_at"), NOWHERE)
+        place = {"sink": sink, "target_at": target, "target_step": target.step}
+        self._epilogues.append({**values, **pointers, **place, **fields})
+
+    def write(self) -> None:
+        """Write the operation."""
+        builder, geometry, weights = self._builder, self.geometry, self.weights
+        pixels = geometry.out_size[0] * geometry.out_size[1]
+        lanes = builder.isa.lanes
+        vectors = -(-pixels // lanes)
+        valid = np.zeros(vectors * lanes, np.int16)
+        taps = [geometry.valid_taps(axis).sum(axis=1) for axis in (0, 1)]
+        valid[:pixels] = (np.outer(*taps) * geometry.group_channels).reshape(-1)
+        scratch = builder.reserve(2 * QUAD * MAX_VECTORS * lanes, shared=True)
+        indices = [builder.record("epilogues", **fields) for fields in self._epilogues]
+        builder.op(
+            Kind.CONV,
+            "convs",
+            source_at=self._planes.at,
+            source_step=self._planes.at.step,
+            tables_at=builder.constant(weights.tables),
+            taps_at=builder.constant(weights.taps),
+            groups_at=builder.constant(weights.quad_groups.astype(np.int16)),
+            outputs_at=builder.constant(weights.quad_outputs.astype(np.int32)),
+            quads=len(weights.tables),
+            triples=weights.tables.shape[2] // 3,
+            pixels=pixels,
+            vectors=vectors,
+            valid_at=builder.constant(valid),
+            scratch_at=scratch,
+            first_epilogue=indices[0] if indices else 0,
+            epilogues=len(indices),
+        )
+
+
+def groups_of_four(channels: int) -> int:
+    """Groups of four that hold some channels."""
+    return -(-channels // GROUP)

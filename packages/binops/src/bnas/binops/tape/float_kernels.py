@@ -1,0 +1,148 @@
+"""FLOAT, POOL and LINEAR: float32 operations on rows of pixels, each rounded as NumPy rounds it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnas.binops.portable.jit import kernel
+from bnas.binops.tape.pointers import resolve
+from bnas.binops.tape.records import Float
+from bnas.binops.tape.views import floats_at
+
+_FILL, _COPY, _ADD, _AFFINE, _RELU, _RPRELU, _MEAN = (int(operation) for operation in Float)
+
+
+@kernel()
+def _float_row(operation, source, target, first, second, third):
+    """Apply an operation to one row."""
+    if operation == _FILL:
+        target[:] = np.float32(0)
+    elif operation == _COPY:
+        for p in range(target.shape[0]):
+            target[p] = source[p]
+    elif operation == _ADD:
+        for p in range(target.shape[0]):
+            target[p] += source[p]
+    elif operation == _AFFINE:
+        for p in range(target.shape[0]):
+            product = source[p] * first
+            target[p] = product + second
+    elif operation == _RELU:
+        for p in range(target.shape[0]):
+            value = source[p]
+            target[p] = value if value > 0 else np.float32(0)
+    elif operation == _RPRELU:
+        for p in range(target.shape[0]):
+            shifted = source[p] - first
+            value = shifted if shifted >= 0 else shifted * second
+            target[p] = value + third
+
+
+@kernel()
+def _mean(values):
+    """The mean of a row, summed in float64."""
+    total = 0.0
+    for p in range(values.shape[0]):
+        total += values[p]
+    return np.float32(total / values.shape[0])
+
+
+@kernel()
+def _parameter(bases, pointer, channel):
+    """One channel's value of a parameter, or 0 where there is none."""
+    if pointer == 0:
+        return np.float32(0)
+    return floats_at(resolve(bases, pointer) + 4 * channel, 1)[0]
+
+
+@kernel()
+def run_float(bases, record, images):
+    """Apply an operation to every row.
+
+    Args:
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.FLOAT`.
+        images: Number of images.
+    """
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        target = resolve(bases, record.target_at) + image * record.target_step
+        for channel in range(record.channels):
+            row = floats_at(source + channel * record.source_row, record.length)
+            if record.operation == _MEAN:
+                floats_at(target + channel * record.target_row, 1)[0] = _mean(row)
+            else:
+                _float_row(
+                    record.operation,
+                    row,
+                    floats_at(target + channel * record.target_row, record.length),
+                    _parameter(bases, record.first_at, channel),
+                    _parameter(bases, record.second_at, channel),
+                    _parameter(bases, record.third_at, channel),
+                )
+
+
+@kernel()
+def _pool_row(record, source, y, target):
+    """Pool one row of outputs."""
+    width, stride = record.width, record.stride
+    top = y * stride - record.padding
+    first_row, last_row = max(0, top), min(record.height, top + record.kernel)
+    for x in range(record.out_width):
+        left = x * stride - record.padding
+        first, last = max(0, left), min(width, left + record.kernel)
+        if record.is_max:
+            best = np.float32(-np.inf)
+            for row in range(first_row, last_row):
+                for column in range(first, last):
+                    value = source[row * width + column]
+                    best = value if value > best else best
+            target[x] = best
+        else:
+            total = np.float32(0)
+            for row in range(first_row, last_row):
+                for column in range(first, last):
+                    total += source[row * width + column]
+            target[x] = total / np.float32((last_row - first_row) * (last - first))
+
+
+@kernel()
+def run_pool(bases, record, images):
+    """Take the maximum or the mean of the taps inside the image.
+
+    Args:
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.POOL`.
+        images: Number of images.
+    """
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        target = resolve(bases, record.target_at) + image * record.target_step
+        for channel in range(record.channels):
+            plane = floats_at(source + channel * record.source_row, record.height * record.width)
+            for y in range(record.out_height):
+                place = target + channel * record.target_row + 4 * y * record.out_width
+                _pool_row(record, plane, y, floats_at(place, record.out_width))
+
+
+@kernel()
+def run_linear(bases, record, images):
+    """Multiply with a matrix.
+
+    Args:
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.LINEAR`.
+        images: Number of images.
+    """
+    weights = floats_at(resolve(bases, record.weights_at), record.outputs * record.inputs)
+    bias = floats_at(resolve(bases, record.bias_at), record.outputs)
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        target = resolve(bases, record.target_at) + image * record.target_step
+        for output in range(record.outputs):
+            total = 0.0
+            for k in range(record.inputs):
+                value = floats_at(source + k * record.source_row, 1)[0]
+                total += weights[output * record.inputs + k] * value
+            place = floats_at(target + output * record.target_row, 1)
+            place[0] = np.float32(total) + bias[output]

@@ -1,0 +1,146 @@
+"""`Tape`: operations that are ready to run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from bnas.binops.table.isa import Isa
+from bnas.binops.table.weights import look_up_tables
+from bnas.binops.threads import parallel_region
+
+#: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
+_SLACK = 256
+
+
+class Tape:
+    """Operations with all that they point to. It holds no memory of its own to write to.
+
+    Args:
+        isa: The instruction set.
+        tables: Name of a record type -> its records; the keys of `records.TABLES`.
+        constants: Arrays that the records point to, kept alive.
+        arena_bytes: Bytes of a thread's arena.
+        fills: Offset, number and value of the bytes of an arena that are set before the first run.
+        images: Most images that the arena holds.
+    """
+
+    def __init__(
+        self,
+        isa: Isa,
+        tables: dict[str, np.ndarray],
+        constants: Sequence[np.ndarray],
+        arena_bytes: int,
+        fills: Sequence[tuple[int, int, int]],
+        images: int,
+    ) -> None:
+        self.isa = isa
+        self.arena_bytes = arena_bytes
+        self.images = images
+        self._records = tables
+        self._constants = tuple(constants)
+        self._fills = tuple(fills)
+        self._lut = look_up_tables()
+        places = [(table.ctypes.data, len(table)) for table in tables.values()]
+        self._tables = np.array(places, np.int64)
+
+    def __len__(self) -> int:
+        """Number of operations."""
+        return len(self._records["ops"])
+
+    def arena(self, lanes: int = 1) -> np.ndarray:
+        """Allocate an arena for each of some lanes and set what must be set in them.
+
+        Args:
+            lanes: Parts of the work that run at the same time.
+
+        Returns:
+            uint8 (lanes, bytes); for one run at a time.
+        """
+        arena = np.empty((lanes, self.arena_bytes + _SLACK), np.uint8)
+        for lane in arena if self._fills else ():
+            start = -lane.ctypes.data % 64
+            for offset, count, value in self._fills:
+                lane[start + offset : start + offset + count] = value
+        return arena
+
+    def run(
+        self,
+        arena: np.ndarray,
+        ports: np.ndarray,
+        images: int,
+        threads: int = 1,
+        *,
+        ops: tuple[int, int] | None = None,
+        blocks: int = 1,
+    ) -> None:
+        """Run operations.
+
+        Args:
+            arena: From `arena`, with as many lanes as are used.
+            ports: int64 (ports, 2), address of each array that pointers name and bytes between its
+                images; the caller keeps the arrays alive.
+            images: Number of images.
+            threads: Threads to use, at most as many as `arena` has lanes times `blocks`.
+            ops: First operation, and the one after the last; None for all.
+            blocks: Blocks that the output channels of every convolution are cut into, one lane
+                each; only right where no operation reads what another block's lane wrote.
+        """
+        from bnas.binops.tape.run import run_parallel, run_serial
+
+        chosen = ops or (0, len(self))
+        lanes = min(threads, images * blocks, len(arena))
+        if lanes <= 1:
+            run_serial(
+                self.isa.tag, self._lut, self._tables, arena, ports, images, self.images, chosen
+            )
+            return
+        lanes = lanes // blocks * blocks
+        with parallel_region(threads):
+            run_parallel(
+                self.isa.tag,
+                self._lut,
+                self._tables,
+                arena,
+                ports,
+                images,
+                self.images,
+                chosen,
+                lanes,
+                blocks,
+            )
+
+
+@attrs.define
+class Reservations:
+    """Memory of an arena, given out piece by piece.
+
+    Args:
+        images: Images that every piece has room for.
+    """
+
+    images: int
+    size: int = 0
+    fills: list[tuple[int, int, int]] = attrs.field(factory=list)
+
+    def take(self, bytes_an_image: int, shared: bool, fill: int | None) -> tuple[int, int]:
+        """Reserve a piece, in whole cache lines.
+
+        Args:
+            bytes_an_image: Bytes for one image.
+            shared: All images use the same bytes, one after the other.
+            fill: What every byte of it is before the first run; None for anything.
+
+        Returns:
+            Its offset, and the bytes between images.
+        """
+        step = math.ceil(bytes_an_image / 64) * 64
+        count = step if shared else step * self.images
+        offset = self.size
+        self.size += count
+        if fill is not None:
+            self.fills.append((offset, count, fill))
+        return offset, 0 if shared else step

@@ -1,0 +1,67 @@
+"""Arrays over the memory at an address, for kernels; nobody owns what they show."""
+
+from __future__ import annotations
+
+from numba import carray, types
+from numba.extending import intrinsic
+
+from bnas.binops.portable.jit import kernel
+
+
+def _pointer_to(element):
+    """A function that regards an int64 as a pointer to `element`."""
+
+    @intrinsic
+    def pointer(typing, address):
+        kind = types.CPointer(element)
+
+        def generate(context, builder, signature, arguments):
+            return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+        return kind(types.intp), generate
+
+    return pointer
+
+
+_to_bytes = _pointer_to(types.uint8)
+_to_shorts = _pointer_to(types.int16)
+_to_counts = _pointer_to(types.uint16)
+_to_ints = _pointer_to(types.int32)
+_to_longs = _pointer_to(types.int64)
+_to_floats = _pointer_to(types.float32)
+
+
+@kernel()
+def bytes_at(address, length):
+    """uint8 (length,)."""
+    return carray(_to_bytes(address), (length,))
+
+
+@kernel()
+def shorts_at(address, length):
+    """int16 (length,)."""
+    return carray(_to_shorts(address), (length,))
+
+
+@kernel()
+def counts_at(address, length):
+    """uint16 (length,)."""
+    return carray(_to_counts(address), (length,))
+
+
+@kernel()
+def ints_at(address, length):
+    """int32 (length,)."""
+    return carray(_to_ints(address), (length,))
+
+
+@kernel()
+def longs_at(address, length):
+    """int64 (length,)."""
+    return carray(_to_longs(address), (length,))
+
+
+@kernel()
+def floats_at(address, length):
+    """float32 (length,)."""
+    return carray(_to_floats(address), (length,))
