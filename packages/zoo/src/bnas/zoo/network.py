@@ -68,18 +68,17 @@ class PackedNetwork:
         array = self._check(images)
         return self.program(*array.shape[2:]).run(array, threads)
 
-    def trace(self, images: Any, *, threads: int | None = None) -> dict[str, np.ndarray]:
+    def trace(self, images: Any) -> dict[str, np.ndarray]:
         """Return what every stage puts out: ``stem``, ``cell_00``, …, and the ``logits``.
 
         Args:
             images: As for a call.
-            threads: As for a call.
 
         Raises:
             ImagesError: As for a call.
         """
         array = self._check(images)
-        return self.program(*array.shape[2:]).trace(array, threads)
+        return self.program(*array.shape[2:]).trace(array)
 
     def predict(self, image: ImageSource, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one photo.

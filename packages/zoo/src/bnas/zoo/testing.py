@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from bnas import binops
 from bnas.cells import nodes
 from bnas.zoo.network import PackedNetwork
 
@@ -58,14 +57,13 @@ def compare_with_module(packed: PackedNetwork, module: Network, images: np.ndarr
         values = module.evaluate(torch.from_numpy(images), [*wanted, *graph.taps.values()])
     reference = {name: value.numpy() for name, value in values.items()}
     program = packed.program(*images.shape[2:])
-    outputs = program.trace(images)
-    frame = program.execute(images, dict(outputs))
+    outputs, bits = program.trace(images), program.bits(images)
     order = {node.name: index for index, node in enumerate(graph)}
     compared, last = 0, len(order)
     near_ties = wrong_bits = 0
     for node in signs:
         compared += reference[node.name].size
-        differs = binops.unpack(frame.bits[node.name]) != reference[node.name]
+        differs = bits[node.name] != reference[node.name]
         if differs.any():
             value = np.abs(reference[node.inputs[0]])
             is_near = value < NEAR_TIE * value.max(axis=(0, 2, 3), keepdims=True)

@@ -58,7 +58,6 @@ class TableConv:
         self._tape = builder.build()
         self._quads = len(writer.weights.tables)
         self._lookups = -(-pixels // isa.lanes) * writer.weights.tables.size
-        self._can_cut = geometry.groups == 1
 
     def _add(self, writer: ConvWriter, part: Epilogue, target: Pointer, pixels: int) -> None:
         """Add an epilogue that writes to a port."""
@@ -102,7 +101,7 @@ class TableConv:
 
         A block is of whole bytes of bits, so that no two threads write one byte.
         """
-        if images >= threads or not self._can_cut:
+        if images >= threads:
             return 1
         return min(-(-threads // images), -(-self._quads // 2))
 
@@ -110,16 +109,7 @@ class TableConv:
 def conv2d(
     isa: Isa, geometry: ConvGeometry, weights: np.ndarray, epilogues: tuple[Epilogue, ...]
 ) -> TableConv | PortableConv:
-    """Prepare a convolution; the portable kernel takes what the tables cannot.
-
-    Those are dot products that leave 16 bits, and bits of groups whose outputs share half bytes.
-    """
-    outputs = geometry.out_channels // geometry.groups
-    shares = (
-        geometry.groups > 1
-        and outputs % 4
-        and any(isinstance(part, Threshold) for part in epilogues)
-    )
-    if geometry.dot_length > MAX_DOT_LENGTH or shares:
+    """Prepare a convolution; the portable kernel takes dot products that leave 16 bits."""
+    if geometry.dot_length > MAX_DOT_LENGTH:
         return PortableConv(geometry, weights, epilogues)
     return TableConv(isa, geometry, weights, epilogues)

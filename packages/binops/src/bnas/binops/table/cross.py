@@ -7,7 +7,7 @@ from collections.abc import Callable
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from bnas.binops.table import emitters
+from bnas.binops.table import emitters, rows
 from bnas.binops.table.fma import ProductEmitter
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import I64
@@ -21,6 +21,8 @@ _ARGUMENTS = {
     "scale": 12,
     "spread": 9,
     "stage": 9,
+    "copy": 3,
+    "halve": 5,
     "product": 6,
 }
 KERNELS = tuple(_ARGUMENTS)
@@ -33,7 +35,8 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
         return ProductEmitter(isa, 8 if wide else 4, 3).emit
-    emit = getattr(emitters, f"emit_{kernel}")
+    module = rows if kernel in ("copy", "halve") else emitters
+    emit = getattr(module, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 
 

@@ -72,7 +72,7 @@ class ProductEmitter:
                 store(builder, total.get(), address_at(builder, line, v * self.width, 4), 4)
 
     def _add_product(self, builder: ir.IRBuilder, a: Lanes, b: Lanes, total: Lanes) -> Lanes:
-        """Return ``a * b + total``; where there is no such instruction, LLVM would call a function."""
+        """Return ``a * b + total``; LLVM would call a function where no instruction does it."""
         if not self.isa.fuses:
             return a * b + total
         return call(builder, f"llvm.fma.v{self.width}f32", total.value.type, a, b, total)

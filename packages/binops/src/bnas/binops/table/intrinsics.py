@@ -8,7 +8,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from bnas.binops.table import emitters
+from bnas.binops.table import emitters, rows
 from bnas.binops.table.fma import ProductEmitter
 from bnas.binops.table.isa import isa_of
 from bnas.binops.table.tile import TileEmitter
@@ -86,13 +86,27 @@ def stage(typing, tag, source, pixels, low, high, plane_bytes, columns, count, m
     return _generated(tag, emitters.emit_stage, 9)
 
 
+@intrinsic
+def copy_row(typing, tag, source, target, count):
+    """Copy bytes, perhaps a few more: see `emit_copy`."""
+    return _generated(tag, rows.emit_copy, 3)
+
+
+@intrinsic
+def halve_row(typing, tag, source, even, odd, count, size):
+    """Deal elements out in turn: see `emit_halve`."""
+    return _generated(tag, rows.emit_halve, 5)
+
+
 @intrinsic(prefer_literal=True)
-def product(typing, tag, rows, vectors, weights, panel, depth, bias, out, row_bytes):
-    """Rows of a product: see `ProductEmitter.emit`; `rows` and `vectors` are constants."""
-    emitter = ProductEmitter(isa_of(tag.instance_class), rows.literal_value, vectors.literal_value)
+def product(typing, tag, height, vectors, weights, panel, depth, bias, out, row_bytes):
+    """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""
+    emitter = ProductEmitter(
+        isa_of(tag.instance_class), height.literal_value, vectors.literal_value
+    )
 
     def generate(context, builder, signature, arguments):
         emitter.emit(builder, list(arguments[3:]))
         return context.get_dummy_value()
 
-    return types.void(tag, rows, vectors, *[_INT] * 6), generate
+    return types.void(tag, height, vectors, *[_INT] * 6), generate

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import attrs
 from llvmlite import ir
 
-from bnas.binops.table.lanes import I8, Lanes, call
+from bnas.binops.table.lanes import I8, I32, Lanes, call
 
 
 class Avx512(NamedTuple):
@@ -40,7 +40,13 @@ class Neon(NamedTuple):
     lanes: int = 16
 
 
-Tag = Avx512 | Avx2 | Ssse3 | Neon
+class Generic(NamedTuple):
+    """16 lanes, without a byte shuffle: any CPU."""
+
+    lanes: int = 16
+
+
+Tag = Avx512 | Avx2 | Ssse3 | Neon | Generic
 
 
 @attrs.frozen
@@ -51,7 +57,7 @@ class Isa:
         name: Name of the backend.
         tag: The tuple that stands for it in kernels.
         features: LLVM's names of what it needs.
-        shuffle: LLVM's name of the byte shuffle that gives 0 for an index of 0x80.
+        shuffle: LLVM's name of the byte shuffle that gives 0 for an index of 0x80; empty if none.
         triple: LLVM's name of a machine that has it.
         fuses: Whether multiply and add are one instruction.
     """
@@ -70,7 +76,14 @@ class Isa:
 
     def look_up(self, table: Lanes, index: Lanes) -> Lanes:
         """Look every byte of `index` up in the 16-byte table; 0x80 gives 0."""
-        return call(table.builder, self.shuffle, ir.VectorType(I8, self.lanes), table, index)
+        if self.shuffle:
+            return call(table.builder, self.shuffle, ir.VectorType(I8, self.lanes), table, index)
+        builder, found = table.builder, index & 15
+        for lane in range(self.lanes):
+            place = builder.extract_element(found.value, I32(lane))
+            entry = builder.extract_element(table.value, builder.zext(place, I32))
+            found = Lanes(builder, builder.insert_element(found.value, entry, I32(lane)))
+        return (index & 0x80).equals(0).choose(found, index & 0)
 
 
 ISAS = {
@@ -82,7 +95,9 @@ ISAS = {
         Isa("neon", Neon(), ("neon",), "llvm.aarch64.neon.tbl1.v16i8", "aarch64-linux-gnu"),
     )
 }
-_BY_TAG = {type(isa.tag): isa for isa in ISAS.values()}
+#: For networks on a CPU that has none of these: right, but slow.
+GENERIC = Isa("generic", Generic(), (), "", "x86_64-linux-gnu", False)
+_BY_TAG = {type(isa.tag): isa for isa in (*ISAS.values(), GENERIC)}
 
 
 def isa_of(tag: type) -> Isa:

@@ -87,6 +87,10 @@ class Lanes:
         """Elements shifted left; zeros come in."""
         return self._new(self.builder.shl(self.value, self._of(places)))
 
+    def equals(self, other: Lanes | int) -> Lanes:
+        """Vector of bool: self == other."""
+        return self._new(self.builder.icmp_unsigned("==", self.value, self._of(other)))
+
     def signed_at_least(self, other: Lanes | int) -> Lanes:
         """Vector of bool: self >= other, as signed integers."""
         return self._new(self.builder.icmp_signed(">=", self.value, self._of(other)))

@@ -21,7 +21,6 @@ from bnas.binops.table.lanes import (
     Lanes,
     Variable,
     address_at,
-    broadcast,
     load,
     load_lanes,
     loop,
@@ -119,8 +118,13 @@ class TileEmitter:
 
     def _flush(self, builder, sums, segment, out, out_step) -> None:
         """Store the byte sums of the first segment as uint16; add those of the others."""
-        keep = builder.select(builder.icmp_signed("==", segment, I64(0)), I16(0), I16(0xFFFF))
-        mask = broadcast(builder, keep, self.isa.lanes)
+        is_first = builder.icmp_signed("==", segment, I64(0))
+        with builder.if_else(is_first) as (first, later):
+            for branch, adds in ((first, False), (later, True)):
+                with branch:
+                    self._store_sums(builder, sums, out, out_step, adds)
+
+    def _store_sums(self, builder, sums, out, out_step, adds) -> None:
         for pair in range(self.pairs):
             for vector in range(self.vectors):
                 whole, high = (part.get() for part in sums[pair][2 * vector : 2 * vector + 2])
@@ -128,5 +132,7 @@ class TileEmitter:
                 for half, total in enumerate((low, high)):
                     row = builder.add(out, builder.mul(out_step, I64(2 * (2 * pair + half))))
                     place = address_at(builder, row, vector * self.isa.lanes, 2)
-                    before = load_lanes(builder, place, I16, self.isa.lanes, 2) & mask
-                    store(builder, before + total.widen(I16), place, 2)
+                    value = total.widen(I16)
+                    if adds:
+                        value = value + load_lanes(builder, place, I16, self.isa.lanes, 2)
+                    store(builder, value, place, 2)

@@ -12,21 +12,28 @@ from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.planes import GROUP, PlaneLayout, tap_positions
 from bnas.binops.table.tile import LOOKUPS_A_SUM, TABLE_BYTES
 
+#: A choice of weights that no bits mismatch: of a channel that a tap does not belong to.
+ABSENT = 16
+#: The table of two such channels.
+ZEROS = ABSENT * (ABSENT + 1) + ABSENT
+
 
 @functools.cache
 def look_up_tables() -> np.ndarray:
-    """The tables of every pair of four-bit weights, and a last one of zeros.
+    """The tables of every pair of four-bit weights, or `ABSENT`.
 
     Returns:
-        uint8 (257, 16), at an address that is a multiple of 64. Entry i of table ``a + 16 * b`` is
-        ``popcount(i ^ a) + 16 * popcount(i ^ b)``.
+        uint8 (289, 16), at an address that is a multiple of 64. Entry i of table ``a + 17 * b`` is
+        ``popcount(i ^ a) + 16 * popcount(i ^ b)``, without the part of an absent channel.
     """
-    ones = np.array([bin(value).count("1") for value in range(16)], np.uint8)
-    memory = np.zeros(257 * TABLE_BYTES + 64, np.uint8)
+    ones = np.array([value.bit_count() for value in range(16)], np.uint8)
+    missed = np.zeros((ABSENT + 1, 16), np.uint8)
+    missed[:ABSENT] = ones[np.arange(16) ^ np.arange(16)[:, None]]
+    count = (ABSENT + 1) ** 2
+    memory = np.zeros(count * TABLE_BYTES + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    tables = memory[start : start + 257 * TABLE_BYTES].reshape(257, TABLE_BYTES)
-    index, choice = np.arange(16), np.arange(256)[:, None]
-    tables[:256] = ones[index ^ (choice & 15)] | ones[index ^ (choice >> 4)] << 4
+    tables = memory[start : start + count * TABLE_BYTES].reshape(count, TABLE_BYTES)
+    tables[...] = (missed[None] | missed[:, None] << 4).reshape(count, TABLE_BYTES)
     return tables
 
 
@@ -34,23 +41,27 @@ def look_up_tables() -> np.ndarray:
 class TableWeights:
     """A convolution's weights for the table kernel.
 
-    Q quads of output channels, K taps times groups of four channels, rounded up to triples.
+    Q quads of output channels, T sets of taps, K taps times groups of four channels, rounded up to
+    triples.
 
     Args:
         tables: uint16 (Q, 2, K), byte offsets of look-up tables, for the two pairs of a quad.
-        taps: int64 (groups, K), bytes from the start of an image's planes.
-        quad_groups: int64 (Q,), the group of channels that a quad belongs to.
-        quad_outputs: int64 (Q, 2), first output channel of a quad and the number of those it has.
+        taps: int64 (T, K), bytes from the start of an image's planes.
+        quad_taps: int64 (Q,), the set of taps that a quad reads.
+        out_channels: Output channels; the last quad may have fewer than four.
     """
 
     tables: np.ndarray
     taps: np.ndarray
-    quad_groups: np.ndarray
-    quad_outputs: np.ndarray
+    quad_taps: np.ndarray
+    out_channels: int
 
 
 def table_weights(geometry: ConvGeometry, weights: np.ndarray, layout: PlaneLayout) -> TableWeights:
     """Choose the tables and find the taps of a convolution.
+
+    A quad whose channels belong to several groups reads the taps of all of these; a channel counts
+    only those of its own.
 
     Args:
         geometry: The convolution.
@@ -60,42 +71,47 @@ def table_weights(geometry: ConvGeometry, weights: np.ndarray, layout: PlaneLayo
     Returns:
         What the kernel takes.
     """
-    groups = geometry.groups
-    bits = np.unpackbits(weights, axis=1, bitorder="little")[:, : geometry.group_channels]
-    spare = -geometry.group_channels % GROUP
-    bits = np.pad(bits, ((0, 0), (0, spare), (0, 0), (0, 0)))
-    parts = bits.shape[1] // GROUP
-    values = bits.reshape(len(bits), parts, GROUP, -1)
-    nibbles = np.einsum("ogit,i->ogt", values, 1 << np.arange(GROUP)).reshape(len(bits), -1)
-    outputs = geometry.out_channels // groups
-    quads = -(-outputs // QUAD)
-    depth = -(-nibbles.shape[1] // LOOKUPS_A_SUM) * LOOKUPS_A_SUM
-    by_quad = np.zeros((groups, quads * QUAD, nibbles.shape[1]), np.int64)
-    by_quad[:, :outputs] = nibbles.reshape(groups, outputs, -1)
-    pairs = by_quad.reshape(groups * quads, 2, 2, -1)
-    tables = np.full((groups * quads, 2, depth), 256 * TABLE_BYTES, np.uint16)
-    tables[..., : nibbles.shape[1]] = (pairs[:, :, 0] + 16 * pairs[:, :, 1]) * TABLE_BYTES
-    firsts = np.arange(groups)[:, None] * outputs + np.arange(quads) * QUAD
-    counts = np.minimum(QUAD, outputs - np.arange(quads) * QUAD)
+    nibbles = _nibbles(geometry, weights)
+    outputs = geometry.out_channels // geometry.groups
+    quads = -(-geometry.out_channels // QUAD)
+    last = [min(geometry.out_channels, QUAD * (quad + 1)) - 1 for quad in range(quads)]
+    spans = [(QUAD * quad // outputs, last[quad] // outputs) for quad in range(quads)]
+    sets = sorted(set(spans))
+    length = nibbles.shape[1]
+    depth = max(stop - start + 1 for start, stop in sets) * length
+    depth = -(-depth // LOOKUPS_A_SUM) * LOOKUPS_A_SUM
+    choices = np.full((quads * QUAD, depth), ABSENT, np.int64)
+    for channel, row in enumerate(nibbles):
+        start = (channel // outputs - spans[channel // QUAD][0]) * length
+        choices[channel, start : start + length] = row
+    pairs = choices.reshape(quads, 2, 2, depth)
+    tables = (pairs[:, :, 0] + (ABSENT + 1) * pairs[:, :, 1]) * TABLE_BYTES
     return TableWeights(
-        tables=tables,
-        taps=_taps(geometry, layout, parts, depth),
-        quad_groups=np.repeat(np.arange(groups), quads),
-        quad_outputs=np.stack(np.broadcast_arrays(firsts, counts), -1).reshape(-1, 2).copy(),
+        tables=tables.astype(np.uint16),
+        taps=np.array([_taps(geometry, layout, span, depth) for span in sets], np.int64),
+        quad_taps=np.array([sets.index(span) for span in spans], np.int64),
+        out_channels=geometry.out_channels,
     )
 
 
-def _taps(geometry: ConvGeometry, layout: PlaneLayout, parts: int, depth: int) -> np.ndarray:
-    """Where each tap of each group of channels reads; spare ones read the first, for nothing."""
-    rows, columns = tap_positions(geometry, 0), tap_positions(geometry, 1)
-    taps = [
-        [
-            layout.place(group * parts + part, row, column)
-            for part in range(parts)
-            for row in rows
-            for column in columns
-        ]
-        for group in range(geometry.groups)
+def _nibbles(geometry: ConvGeometry, weights: np.ndarray) -> np.ndarray:
+    """Return the weights in fours: int64 (O, groups of four * taps)."""
+    bits = np.unpackbits(weights, axis=1, bitorder="little")[:, : geometry.group_channels]
+    spare = -geometry.group_channels % GROUP
+    bits = np.pad(bits, ((0, 0), (0, spare), (0, 0), (0, 0)))
+    values = bits.reshape(len(bits), bits.shape[1] // GROUP, GROUP, -1)
+    return np.einsum("ogit,i->ogt", values, 1 << np.arange(GROUP)).reshape(len(bits), -1)
+
+
+def _taps(
+    geometry: ConvGeometry, layout: PlaneLayout, span: tuple[int, int], depth: int
+) -> list[int]:
+    """Where each tap of some groups of channels reads; spare ones read the first, for nothing."""
+    parts = -(-geometry.group_channels // GROUP)
+    places = [
+        layout.place(part, row, column)
+        for part in range(span[0] * parts, (span[1] + 1) * parts)
+        for row in tap_positions(geometry, 0)
+        for column in tap_positions(geometry, 1)
     ]
-    spare = [[places[0]] * (depth - len(places)) for places in taps]
-    return np.array([places + more for places, more in zip(taps, spare, strict=True)], np.int64)
+    return places + [places[0]] * (depth - len(places))

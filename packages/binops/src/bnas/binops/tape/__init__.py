@@ -10,8 +10,60 @@ images over threads. Values lie in an *arena* as the kernels like them: bits in 
 
 from __future__ import annotations
 
+from bnas.binops.geometry import ConvGeometry, conv_geometry
+from bnas.binops.table.planes import GROUP, MARGIN, PlaneLayout, layout_for
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.pointers import ARENA, Pointer
-from bnas.binops.tape.tape import Tape
+from bnas.binops.tape.convolution import (
+    MAX_DOT_LENGTH,
+    ConvWriter,
+    PlaneSet,
+    add_planes,
+    add_stage,
+)
+from bnas.binops.tape.operations import (
+    Rows,
+    add_float,
+    add_linear,
+    add_pack,
+    add_pool,
+    add_pool_bits,
+    add_reader,
+    add_restage,
+    add_unpack,
+)
+from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
+from bnas.binops.tape.real_convolution import add_real_conv
+from bnas.binops.tape.records import Float
+from bnas.binops.tape.tape import Tape, best_isa
 
-__all__ = ["ARENA", "Pointer", "Tape", "TapeBuilder"]
+__all__ = [
+    "ARENA",
+    "FIXED",
+    "GROUP",
+    "MARGIN",
+    "MAX_DOT_LENGTH",
+    "PORT",
+    "ConvGeometry",
+    "ConvWriter",
+    "Float",
+    "PlaneLayout",
+    "PlaneSet",
+    "Pointer",
+    "Rows",
+    "Tape",
+    "TapeBuilder",
+    "add_float",
+    "add_linear",
+    "add_pack",
+    "add_planes",
+    "add_pool",
+    "add_pool_bits",
+    "add_reader",
+    "add_real_conv",
+    "add_restage",
+    "add_stage",
+    "add_unpack",
+    "best_isa",
+    "conv_geometry",
+    "layout_for",
+]

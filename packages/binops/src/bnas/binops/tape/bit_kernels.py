@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
+from bnas.binops.table.intrinsics import copy_row, halve_row
+from bnas.binops.table.planes import PADDING
 from bnas.binops.tape.pack_kernel import spread_quad
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import bytes_at, floats_at, longs_at
+
+#: Pixels of padding around a row that is being copied.
+_FRAME = 32
 
 
 @kernel()
@@ -54,32 +59,83 @@ def run_pool_bits(tag, bases, record, planes, images):
 
 
 @kernel()
-def run_restage(bases, record, images):
+def _collect_group(record, source, group, target):
+    """Gather the four channels of a group that begins anywhere in the source's groups."""
+    channels = record.group_channels
+    owner, part = divmod(group, record.parts)
+    target[:] = np.uint8(0)
+    for bit in range(min(4, channels - 4 * part)):
+        from_group, from_bit = divmod(owner * channels + 4 * part + bit, 4)
+        pixels = bytes_at(source + from_group * record.source_group_bytes, target.shape[0])
+        for p in range(target.shape[0]):
+            one = (pixels[p] >> np.uint8(from_bit)) & np.uint8(1)
+            target[p] |= one << np.uint8(bit)
+
+
+@kernel()
+def _restage_halves(tag, record, place, group, columns, target, halves):
+    """Copy one group with a horizontal stride of 2: even and odd pixels, each in a frame."""
+    half = halves.shape[0] // 2
+    even, odd = halves.ctypes.data + _FRAME, halves.ctypes.data + half + _FRAME
+    width = (record.in_width + 1) // 2
+    for row in range(record.height):
+        turn, phase = divmod(row, record.stride_height)
+        halve_row(tag, place + row * record.in_width, even, odd, width, 1)
+        halves[_FRAME + width : half] = np.uint8(PADDING)
+        halves[half + _FRAME + record.in_width // 2 :] = np.uint8(PADDING)
+        for index in range(record.columns):
+            plane = (phase * record.groups + group) * record.columns + index
+            start = plane * record.plane_bytes + record.start + turn * record.width
+            skip, is_odd = divmod(columns[index], 2)
+            copy_row(tag, (odd if is_odd else even) + skip, target + start, record.width)
+
+
+@kernel()
+def _restage_pixels(record, place, group, columns, target):
+    """Copy one group pixel by pixel: any stride."""
+    for row in range(record.height):
+        turn, phase = divmod(row, record.stride_height)
+        line = bytes_at(place + row * record.in_width, record.in_width)
+        for index in range(record.columns):
+            plane = (phase * record.groups + group) * record.columns + index
+            start = plane * record.plane_bytes + record.start + turn * record.width
+            out = bytes_at(target + start, record.width)
+            shift, stride = columns[index], record.stride_width
+            first = max(0, -(shift // stride))
+            last = min(record.width, (record.in_width - 1 - shift) // stride + 1)
+            for x in range(first, last):
+                out[x] = line[x * stride + shift]
+
+
+@kernel()
+def run_restage(tag, bases, record, images):
     """Copy planes into those of another layout.
 
     Args:
+        tag: The instruction set.
         bases: int64 (spaces,).
         record: `bnas.binops.tape.records.RESTAGE`.
         images: Number of images.
     """
     columns = longs_at(resolve(bases, record.columns_at), record.columns)
+    pixels = bytes_at(resolve(bases, record.spare_at), record.height * record.in_width)
+    halves = bytes_at(resolve(bases, record.halves_at), 2 * (record.in_width + 4 * _FRAME))
+    halves[:] = np.uint8(PADDING)
+    # Rows of the output reach at most a frame beyond the image.
+    reach = record.width + max(abs(columns[0]), abs(columns[record.columns - 1]))
+    by_halves = record.stride_width == 2 and reach <= record.in_width // 2 + _FRAME
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
         for group in range(record.groups):
             place = source + group * record.source_group_bytes
-            for row in range(record.height):
-                turn, phase = divmod(row, record.stride_height)
-                line = bytes_at(place + row * record.in_width, record.in_width)
-                for index in range(record.columns):
-                    plane = (phase * record.groups + group) * record.columns + index
-                    start = plane * record.plane_bytes + record.start + turn * record.width
-                    out = bytes_at(target + start, record.width)
-                    shift, stride = columns[index], record.stride_width
-                    first = max(0, -(shift // stride))
-                    last = min(record.width, (record.in_width - 1 - shift) // stride + 1)
-                    for x in range(first, last):
-                        out[x] = line[x * stride + shift]
+            if record.group_channels > 0:
+                _collect_group(record, source, group, pixels)
+                place = pixels.ctypes.data
+            if by_halves:
+                _restage_halves(tag, record, place, group, columns, target, halves)
+            else:
+                _restage_pixels(record, place, group, columns, target)
 
 
 @kernel()

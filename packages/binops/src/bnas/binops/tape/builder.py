@@ -48,6 +48,10 @@ class TapeBuilder:
         offset, step = self._memory.take(bytes_an_image, shared, fill)
         return Pointer(ARENA, offset, step)
 
+    def row_floats(self, pixels: int) -> int:
+        """Values from row to row of floats: whole vectors of bytes, as the kernels write them."""
+        return -(-pixels // self.isa.lanes) * self.isa.lanes
+
     def constant(self, array: np.ndarray) -> Pointer:
         """Keep an array and point to it; it is copied unless it is in C order."""
         kept = np.ascontiguousarray(array)

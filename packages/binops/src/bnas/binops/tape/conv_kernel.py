@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
+from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.intrinsics import scale, threshold
 from bnas.binops.table.quads import MAX_VECTORS, count_quad, most_vectors
+from bnas.binops.table.tile import LOOKUPS_A_SUM
 from bnas.binops.tape.pack_kernel import pack_quad, spread_quad
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Sink
-from bnas.binops.tape.views import bytes_at, counts_at, floats_at, ints_at, shorts_at
+from bnas.binops.tape.views import bytes_at, counts_at, floats_at, ints_at, longs_at, shorts_at
 
 _PLANES, _BYTES, _COUNTS, _FLOATS, _STREAM = (int(sink) for sink in Sink)
 
@@ -135,7 +137,7 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
     Args:
         tag: The instruction set.
         bases: int64 (spaces,).
-        lut: uint8 (257, 16), the look-up tables.
+        lut: Address of the look-up tables.
         record: `bnas.binops.tape.records.CONV`.
         quads: First quad of output channels, and the one after the last.
         records: All EPILOGUE records, all READER records, all PLANES records.
@@ -146,8 +148,7 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
     acc = resolve(bases, record.scratch_at)
     step = MAX_VECTORS * tag.lanes
     most = most_vectors(tag)
-    outputs_at = resolve(bases, record.outputs_at)
-    groups_at = resolve(bases, record.groups_at)
+    quad_taps = longs_at(resolve(bases, record.quad_taps_at), record.quads)
     image = 0
     while image < images:
         together = min(most if record.vectors == 1 else 1, images - image)
@@ -158,17 +159,15 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
             vectors = -(-(record.vectors - vector) // (blocks - block))
             pixel = vector * tag.lanes
             for quad in range(quads[0], quads[1]):
-                group = shorts_at(groups_at + 2 * quad, 1)[0]
-                output = ints_at(outputs_at + 8 * quad, 2)
                 count_quad(
                     tag,
                     max(vectors, together),
-                    lut.ctypes.data,
-                    resolve(bases, record.tables_at) + 12 * record.triples * quad,
+                    lut,
+                    resolve(bases, record.tables_at) + 4 * record.depth * quad,
                     source + pixel,
                     record.source_step if together > 1 else tag.lanes,
-                    resolve(bases, record.taps_at) + 24 * record.triples * np.int64(group),
-                    record.triples,
+                    resolve(bases, record.taps_at) + 8 * record.depth * quad_taps[quad],
+                    record.depth // LOOKUPS_A_SUM,
                     acc,
                     step,
                 )
@@ -178,8 +177,8 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
                         image + index,
                         pixel,
                         vectors,
-                        np.int64(output[0]),
-                        np.int64(output[1]),
+                        QUAD * quad,
+                        min(QUAD, record.out_channels - QUAD * quad),
                     )
                     start = acc + 2 * index * tag.lanes
                     for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):

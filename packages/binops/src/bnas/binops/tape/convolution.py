@@ -9,9 +9,9 @@ import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.table.emitters import QUAD
-from bnas.binops.table.planes import GROUP, MARGIN, PADDING, PlaneLayout
+from bnas.binops.table.planes import MARGIN, PADDING, PlaneLayout
 from bnas.binops.table.quads import MAX_VECTORS
-from bnas.binops.table.weights import TableWeights, table_weights
+from bnas.binops.table.weights import table_weights
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.pointers import FIXED, Pointer
 from bnas.binops.tape.records import Kind, Sink
@@ -118,22 +118,18 @@ def add_stage(builder: TapeBuilder, source: Pointer, planes: PlaneSet, channel_g
     )
 
 
-def by_quads(values: np.ndarray, weights: TableWeights, spare: float) -> np.ndarray:
+def by_quads(values: np.ndarray, spare: float) -> np.ndarray:
     """Arrange one value an output channel by quads.
 
     Args:
         values: (O,).
-        weights: Whose quads.
-        spare: Value of channels that a quad has not.
+        spare: Value of channels that the last quad has not.
 
     Returns:
         (Q, 4), of the same type.
     """
-    channel = weights.quad_outputs[:, :1] + np.arange(QUAD)
-    used = np.arange(QUAD) < weights.quad_outputs[:, 1:]
-    arranged = np.full(channel.shape, spare, values.dtype)
-    arranged[used] = values[channel[used]]
-    return arranged
+    count = -len(values) % QUAD
+    return np.concatenate([values, np.full(count, spare, values.dtype)]).reshape(-1, QUAD)
 
 
 def quad_bits(flags: np.ndarray) -> np.ndarray:
@@ -164,11 +160,6 @@ class ConvWriter:
         self.weights = table_weights(geometry, weights, planes.layout)
         self._epilogues: list[dict[str, object]] = []
 
-    @property
-    def is_aligned(self) -> bool:
-        """Whether every quad begins at a multiple of four channels."""
-        return bool((self.weights.quad_outputs[:, 0] % QUAD == 0).all())
-
     def add_bits(
         self,
         threshold: np.ndarray,
@@ -187,8 +178,8 @@ class ConvWriter:
         limits = np.clip(threshold, -MAX_DOT_LENGTH - 1, MAX_DOT_LENGTH + 1).astype(np.int16)
         spare = np.iinfo(np.int16).max
         fields = {
-            "limits_at": self._builder.constant(by_quads(limits, self.weights, spare)),
-            "flips_at": self._builder.constant(quad_bits(by_quads(flip, self.weights, False))),
+            "limits_at": self._builder.constant(by_quads(limits, spare)),
+            "flips_at": self._builder.constant(quad_bits(by_quads(flip, False))),
         }
         if isinstance(target, PlaneSet):
             self._epilogue(Sink.PLANES, planes=target.record, **fields)
@@ -252,7 +243,7 @@ class ConvWriter:
 
         parameters = NOWHERE
         if rprelu:
-            rows = [by_quads(part, self.weights, 0) for part in rprelu]
+            rows = [by_quads(part, 0) for part in rprelu]
             parameters = self._builder.constant(np.array(rows, np.float32))
         self._epilogue(
             Sink.STREAM,
@@ -267,7 +258,7 @@ class ConvWriter:
         )
 
     def _scale(self, scale: np.ndarray) -> Pointer:
-        return self._builder.constant(by_quads(scale.astype(np.float32), self.weights, 0))
+        return self._builder.constant(by_quads(scale.astype(np.float32), 0))
 
     def _epilogue(self, sink: Sink, target: Pointer = NOWHERE, **fields: object) -> None:
         values: dict[str, object] = dict.fromkeys(
@@ -295,10 +286,10 @@ class ConvWriter:
             source_step=self._planes.at.step,
             tables_at=builder.constant(weights.tables),
             taps_at=builder.constant(weights.taps),
-            groups_at=builder.constant(weights.quad_groups.astype(np.int16)),
-            outputs_at=builder.constant(weights.quad_outputs.astype(np.int32)),
+            depth=weights.tables.shape[2],
+            quad_taps_at=builder.constant(weights.quad_taps),
+            out_channels=weights.out_channels,
             quads=len(weights.tables),
-            triples=weights.tables.shape[2] // 3,
             pixels=pixels,
             vectors=vectors,
             valid_at=builder.constant(valid),
@@ -306,8 +297,3 @@ class ConvWriter:
             first_epilogue=indices[0] if indices else 0,
             epilogues=len(indices),
         )
-
-
-def groups_of_four(channels: int) -> int:
-    """Groups of four that hold some channels."""
-    return -(-channels // GROUP)

@@ -83,27 +83,57 @@ def run_float(bases, record, images):
 
 
 @kernel()
-def _pool_row(record, source, y, target):
-    """Pool one row of outputs."""
-    width, stride = record.width, record.stride
-    top = y * stride - record.padding
-    first_row, last_row = max(0, top), min(record.height, top + record.kernel)
-    for x in range(record.out_width):
-        left = x * stride - record.padding
-        first, last = max(0, left), min(width, left + record.kernel)
-        if record.is_max:
-            best = np.float32(-np.inf)
-            for row in range(first_row, last_row):
-                for column in range(first, last):
-                    value = source[row * width + column]
-                    best = value if value > best else best
-            target[x] = best
+def _join_rows(is_max, source, width, first, last, line):
+    """Take the maximum or the sum of some rows, pixel by pixel."""
+    for x in range(width):
+        line[x] = source[first * width + x]
+    for row in range(first + 1, last):
+        other = source[row * width : (row + 1) * width]
+        if is_max:
+            for x in range(width):
+                line[x] = other[x] if other[x] > line[x] else line[x]
         else:
-            total = np.float32(0)
-            for row in range(first_row, last_row):
-                for column in range(first, last):
-                    total += source[row * width + column]
-            target[x] = total / np.float32((last_row - first_row) * (last - first))
+            for x in range(width):
+                line[x] += other[x]
+
+
+@kernel()
+def _join_taps(is_max, line, tap, stride, target):
+    """Take the maximum or the sum with one column of the window."""
+    if is_max and stride == 2:
+        for x in range(target.shape[0]):
+            value = line[2 * x + tap]
+            target[x] = value if value > target[x] else target[x]
+    elif is_max:
+        for x in range(target.shape[0]):
+            value = line[x * stride + tap]
+            target[x] = value if value > target[x] else target[x]
+    elif stride == 2:
+        for x in range(target.shape[0]):
+            target[x] += line[2 * x + tap]
+    else:
+        for x in range(target.shape[0]):
+            target[x] += line[x * stride + tap]
+
+
+@kernel()
+def _pool_row(record, source, y, line, target):
+    """Pool one row of outputs: first along the columns, then along the rows."""
+    width, padding = record.width, record.padding
+    top = y * record.stride - padding
+    first, last = max(0, top), min(record.height, top + record.kernel)
+    neutral = np.float32(-np.inf) if record.is_max else np.float32(0)
+    line[:padding] = neutral
+    line[padding + width :] = neutral
+    _join_rows(record.is_max, source, width, first, last, line[padding : padding + width])
+    target[:] = neutral
+    for tap in range(record.kernel):
+        _join_taps(record.is_max, line, tap, record.stride, target)
+    if not record.is_max:
+        for x in range(target.shape[0]):
+            left = x * record.stride - padding
+            taps = min(width, left + record.kernel) - max(0, left)
+            target[x] /= np.float32((last - first) * taps)
 
 
 @kernel()
@@ -115,6 +145,7 @@ def run_pool(bases, record, images):
         record: `bnas.binops.tape.records.POOL`.
         images: Number of images.
     """
+    line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
@@ -122,7 +153,7 @@ def run_pool(bases, record, images):
             plane = floats_at(source + channel * record.source_row, record.height * record.width)
             for y in range(record.out_height):
                 place = target + channel * record.target_row + 4 * y * record.out_width
-                _pool_row(record, plane, y, floats_at(place, record.out_width))
+                _pool_row(record, plane, y, line, floats_at(place, record.out_width))
 
 
 @kernel()

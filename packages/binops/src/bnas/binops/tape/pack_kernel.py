@@ -85,7 +85,7 @@ def run_pack(tag, bases, record, readers, planes, images, bits):
             vectors = min(most, record.vectors - vector)
             pixel = vector * tag.lanes
             for quad in range(record.quads):
-                values = source + 4 * quad * record.row + 4 * pixel
+                values = source + 4 * quad * record.source_row + 4 * pixel
                 for index in range(record.first_reader, record.first_reader + record.readers):
                     pack_quad(
                         tag,
@@ -93,7 +93,7 @@ def run_pack(tag, bases, record, readers, planes, images, bits):
                         readers[index],
                         planes,
                         values,
-                        record.row,
+                        record.source_row,
                         image,
                         quad,
                         pixel,

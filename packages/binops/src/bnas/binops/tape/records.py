@@ -79,10 +79,10 @@ CONV = _record(
     "source_step",
     "tables_at",
     "taps_at",
-    "groups_at",
-    "outputs_at",
+    "quad_taps_at",
     "quads",
-    "triples",
+    "out_channels",
+    "depth",
     "pixels",
     "vectors",
     "valid_at",
@@ -115,10 +115,18 @@ READER = _record("thresholds_at", "flips_at", "planes")
 
 #: Floats -> bits for every reader.
 PACK = _record(
-    "source_at", "source_step", "row", "channels", "quads", "vectors", "first_reader", "readers"
+    "source_at",
+    "source_step",
+    "source_row",
+    "channels",
+    "quads",
+    "vectors",
+    "first_reader",
+    "readers",
 )
 
-#: Planes of one layout -> planes of another, by rows: strides and widths that are not the image's.
+#: Planes of one layout -> planes of another, by rows: strides and widths that are not the image's,
+#: groups of channels that begin at bytes of their own.
 RESTAGE = _record(
     "source_at",
     "source_step",
@@ -126,6 +134,8 @@ RESTAGE = _record(
     "target_at",
     "target_step",
     "groups",
+    "group_channels",
+    "parts",
     "height",
     "in_width",
     "width",
@@ -135,6 +145,8 @@ RESTAGE = _record(
     "plane_bytes",
     "columns_at",
     "columns",
+    "spare_at",
+    "halves_at",
 )
 
 #: Max pooling of bits, by OR of ``bit ^ invert``; inverts: uint8 (groups,).
@@ -168,9 +180,8 @@ UNPACK = _record(
     "pixels",
 )
 
-#: A convolution with real weights, float32 (groups, blocks of ROWS, depth, ROWS), as a product with
-#: a panel of gathered pixels. places: int32 (pixels rounded up,), elements from the first pixel of a
-#: (padded) channel to what an output pixel's first tap reads; taps: int64 (depth,).
+#: A convolution with real weights, float32 (groups, blocks, depth, rows of a block), as a product
+#: with panels of gathered pixels.
 REAL_CONV = _record(
     "source_at",
     "source_step",
@@ -180,18 +191,22 @@ REAL_CONV = _record(
     "target_row",
     "weights_at",
     "bias_at",
-    "places_at",
-    "taps_at",
     "groups",
     "in_channels",
     "out_channels",
     "depth",
-    "pixels",
     "height",
     "width",
+    "out_height",
+    "out_width",
+    "kernel",
+    "stride",
     "padding",
+    "dilation",
     "padded_at",
-    "panel_at",
+    "line_at",
+    "panels_at",
+    "rows_together",
     "tile_at",
 )
 
@@ -228,6 +243,7 @@ POOL = _record(
     "kernel",
     "stride",
     "padding",
+    "line_at",
 )
 
 #: weights: float32 (O, I), bias: float32 (O,); rows of one value.

@@ -8,9 +8,22 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from bnas.binops.table.isa import Isa
+from bnas.binops.dispatch import choose_backend
+from bnas.binops.table.isa import GENERIC, ISAS, Isa
 from bnas.binops.table.weights import look_up_tables
+from bnas.binops.tape.records import Kind
 from bnas.binops.threads import parallel_region
+
+
+def best_isa() -> Isa:
+    """The instruction set of the backend in use; a generic one if that has no vectors of bytes.
+
+    Raises:
+        UnknownBackendError: ``BNAS_BINOPS_BACKEND`` names none.
+        BackendUnavailableError: It names one that cannot be used here.
+    """
+    return ISAS.get(choose_backend().name, GENERIC)
+
 
 #: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
 _SLACK = 256
@@ -43,9 +56,10 @@ class Tape:
         self._records = tables
         self._constants = tuple(constants)
         self._fills = tuple(fills)
-        self._lut = look_up_tables()
+        self._lut = look_up_tables().ctypes.data
         places = [(table.ctypes.data, len(table)) for table in tables.values()]
         self._tables = np.array(places, np.int64)
+        self._entries: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of operations."""
@@ -91,12 +105,13 @@ class Tape:
         """
         from bnas.binops.tape.run import run_parallel, run_serial
 
+        if self._entries is None:
+            self._entries = self._load_entries()
         chosen = ops or (0, len(self))
         lanes = min(threads, images * blocks, len(arena))
         if lanes <= 1:
-            run_serial(
-                self.isa.tag, self._lut, self._tables, arena, ports, images, self.images, chosen
-            )
+            fixed = (self._lut, self._tables, self._entries)
+            run_serial(self.isa.tag, fixed, arena, ports, images, self.images, chosen)
             return
         lanes = lanes // blocks * blocks
         with parallel_region(threads):
@@ -104,6 +119,7 @@ class Tape:
                 self.isa.tag,
                 self._lut,
                 self._tables,
+                self._entries,
                 arena,
                 ports,
                 images,
@@ -112,6 +128,15 @@ class Tape:
                 lanes,
                 blocks,
             )
+
+    def _load_entries(self) -> np.ndarray:
+        """Compile or load the operations of this tape, and return their addresses by kind."""
+        from bnas.binops.tape.entries import entry_address
+
+        entries = np.zeros(len(Kind), np.int64)
+        for kind in np.unique(self._records["ops"]["kind"]):
+            entries[kind] = entry_address(int(kind), self.isa.tag)
+        return entries
 
 
 @attrs.define

@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 from bnas.binops.portable.jit import kernel
 
 
-def _pointer_to(element):
+def pointer_to(element):
     """A function that regards an int64 as a pointer to `element`."""
 
     @intrinsic
@@ -23,12 +23,12 @@ def _pointer_to(element):
     return pointer
 
 
-_to_bytes = _pointer_to(types.uint8)
-_to_shorts = _pointer_to(types.int16)
-_to_counts = _pointer_to(types.uint16)
-_to_ints = _pointer_to(types.int32)
-_to_longs = _pointer_to(types.int64)
-_to_floats = _pointer_to(types.float32)
+_to_bytes = pointer_to(types.uint8)
+_to_shorts = pointer_to(types.int16)
+_to_counts = pointer_to(types.uint16)
+_to_ints = pointer_to(types.int32)
+_to_longs = pointer_to(types.int64)
+_to_floats = pointer_to(types.float32)
 
 
 @kernel()

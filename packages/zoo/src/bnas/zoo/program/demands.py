@@ -42,8 +42,8 @@ def is_count_function(
 ) -> bool:
     """Whether all that is wanted of a value can be made from the counts of a binary convolution.
 
-    So it is with the convolution itself and a ReLU of it; with RPReLU where only bits are wanted
-    and no slope is negative (a map that is not monotone has no single threshold).
+    So it is with the convolution itself and a ReLU of it; with RPReLU where no bits are wanted, or
+    no slope is negative (a map that is not monotone has no single threshold).
     """
     match node:
         case nodes.BinaryConv():
@@ -53,7 +53,7 @@ def is_count_function(
         case nodes.RPReLU():
             is_monotone = bool(np.all(parameters.real(f"{node.name}.slope") >= 0))
             from_conv = isinstance(graph[node.inputs[0]], nodes.BinaryConv)
-            return from_conv and is_monotone and not demand.is_float
+            return from_conv and (is_monotone or not demand.bits)
     return False
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from attrs import define, field, frozen
 
-from bnas import binops
-from bnas.cells import Graph, nodes
+from bnas.binops import tape
+from bnas.cells import Graph, GraphError, nodes
 from bnas.zoo.parameters import Parameters
-from bnas.zoo.program import real_steps, steps
+from bnas.zoo.program import steps
 from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
+from bnas.zoo.program.fusion import fuse_packs
 from bnas.zoo.program.layout import Layout
-from bnas.zoo.program.real_steps import Window
-from bnas.zoo.program.steps import Place
-from bnas.zoo.program.thresholds import Affine, float_cut, integer_cut
+from bnas.zoo.program.steps import Place, Window
+from bnas.zoo.program.thresholds import Affine, Cut, float_cut, integer_cut, rprelu
 
 
 @frozen
@@ -24,11 +24,13 @@ class Emitted:
         steps: In order of execution.
         output: Where the logits are after the last step.
         taps: Label -> place, and the number of steps after which it holds the tapped value.
+        shapes: Value or bits -> (C, H, W).
     """
 
     steps: tuple[steps.Step, ...]
     output: Place
     taps: dict[str, tuple[Place, int]]
+    shapes: dict[str, nodes.Shape]
 
 
 def emit(graph: Graph, parameters: Parameters, input_size: tuple[int, int]) -> Emitted:
@@ -68,7 +70,9 @@ class _Emitter:
                     self._unpack(node)
             elif not self._is_from_counts(node) and node.name not in self.folded:
                 self._float_value(node)
-        return Emitted(tuple(self.layout.steps), self.layout.places[self.graph.output], self.taps)
+        fused, reached = fuse_packs(self.layout.steps)
+        taps = {label: (place, reached[count]) for label, (place, count) in self.taps.items()}
+        return Emitted(fused, self.layout.places[self.graph.output], taps, self.shapes)
 
     # What is read as floats, after folding
 
@@ -112,46 +116,65 @@ class _Emitter:
             if self.demands[node.name].is_any and self._is_from_counts(node)
         ]
         scale = self.parameters.real(f"{conv.name}.weight_scale")
-        epilogues: list[binops.Threshold | binops.Scale] = []
-        targets: list[str | Place] = []
+        bits: list[steps.Bits] = []
+        floats: list[steps.Floats] = []
         own: list[tuple[nodes.Node, Place]] = []
         for function in functions:
             for name, affine in self.demands[function.name].bits.items():
-                epilogues.append(self._threshold(conv, function, affine, scale))
-                targets.append(name)
+                bits.append(
+                    steps.Bits(target=name, cut=self._threshold(conv, function, affine, scale))
+                )
             if self.demands[function.name].is_float:
                 direct = self.layout.direct_target(function.name)
                 place, adds = direct or (self.layout.fresh(function.name), False)
-                is_relu = isinstance(function, nodes.ReLU)
-                epilogues.append(binops.Scale(scale, relu=is_relu, accumulate=adds))
-                targets.append(place)
+                floats.append(self._floats(function, scale, place, adds))
                 if direct is None:
                     own.append((function, place))
         self.layout.steps.append(
             steps.BinaryConv(
-                plan=self._plan(conv, tuple(epilogues)),
                 source=conv.inputs[0],
-                targets=tuple(targets),
-                accumulates=tuple(getattr(part, "accumulate", False) for part in epilogues),
+                geometry=self._geometry(conv),
+                weight=self.parameters.bits(conv.name).data,
+                bits=tuple(bits),
+                floats=tuple(floats),
             )
         )
         for function, place in own:
             self._complete(function, place, with_bits=False)
 
-    def _plan(self, conv: nodes.BinaryConv, epilogue: tuple[object, ...]) -> binops.Conv2d:
-        return binops.Conv2d(
-            self.parameters.bits(conv.name),
-            self.shapes[conv.inputs[0]],
-            stride=conv.stride,
-            padding=conv.padding,
-            dilation=conv.dilation,
-            groups=conv.groups,
-            epilogue=epilogue,
+    def _floats(
+        self, function: nodes.Node, scale: np.ndarray, place: Place, adds: bool
+    ) -> steps.Floats:
+        """Return the epilogue that makes the floats of a function of counts."""
+        activation, rprelu = "none", ()
+        if isinstance(function, nodes.ReLU):
+            activation = "relu"
+        elif isinstance(function, nodes.RPReLU):
+            activation, rprelu = "rprelu", self._rprelu_parameters(function)
+        return steps.Floats(
+            target=place, scale=scale, activation=activation, rprelu=rprelu, adds=adds
         )
+
+    def _geometry(self, conv: nodes.BinaryConv) -> tape.ConvGeometry:
+        geometry = tape.conv_geometry(
+            self.shapes[conv.inputs[0]],
+            (conv.out_channels, conv.in_channels // conv.groups, conv.kernel, conv.kernel),
+            conv.stride,
+            conv.padding,
+            conv.dilation,
+            conv.groups,
+        )
+        if geometry.dot_length > tape.MAX_DOT_LENGTH:
+            raise GraphError(
+                f"`{conv.name}` must sum at most {tape.MAX_DOT_LENGTH:,} signs (got "
+                f"{geometry.dot_length:,})",
+                node=conv.name,
+            )
+        return geometry
 
     def _threshold(
         self, conv: nodes.BinaryConv, function: nodes.Node, affine: Affine, scale: np.ndarray
-    ) -> binops.Threshold:
+    ) -> Cut:
         """Return the comparison of counts that equals the sign of the mapped function of them."""
 
         def bits(counts: np.ndarray) -> np.ndarray:
@@ -159,12 +182,11 @@ class _Emitter:
             if isinstance(function, nodes.ReLU):
                 values = np.maximum(values, np.float32(0))
             elif isinstance(function, nodes.RPReLU):
-                values = steps.rprelu(values, *self._rprelu_parameters(function))
+                values = rprelu(values, *self._rprelu_parameters(function))
             return affine.bits(values)
 
         largest = conv.in_channels // conv.groups * conv.kernel**2
-        cut = integer_cut(bits, conv.out_channels, largest)
-        return binops.Threshold(cut.threshold, cut.flip)
+        return integer_cut(bits, conv.out_channels, largest)
 
     def _rprelu_parameters(self, node: nodes.RPReLU) -> tuple[np.ndarray, ...]:
         parts = ("shift_in", "slope", "shift_out")
@@ -181,7 +203,9 @@ class _Emitter:
         """Emit the step of a value that is not made from counts, and what follows from it."""
         demand = self.demands[node.name]
         if isinstance(node, nodes.Input):
-            self._complete(node, self.layout.fresh(node.name))
+            place = self.layout.fresh(node.name)
+            self.layout.steps.append(steps.Load(writes=(place,)))
+            self._complete(node, place)
         elif isinstance(node, nodes.MaxPool) and not demand.is_float:
             self._pool_bits(node, demand)
         elif node.name in self.layout.joins:
@@ -220,13 +244,13 @@ class _Emitter:
                 self.taps[label] = (place, len(self.layout.steps))
 
     def _pool_bits(self, node: nodes.MaxPool, demand: Demand) -> None:
-        window = {"kernel": node.kernel, "stride": node.stride, "padding": node.padding}
         for name, affine in demand.bits.items():
+            self.shapes[before_pooling(name)] = self.shapes[node.inputs[0]]
             self.layout.steps.append(
                 steps.PoolBits(
                     source=before_pooling(name),
                     target=name,
-                    window=window,
+                    window=_window(node),
                     falls=affine.multiplier < 0,
                 )
             )
@@ -246,21 +270,19 @@ class _Emitter:
                 shift_in, slope, shift_out = self._rprelu_parameters(node)
                 return steps.RPReLU(shift_in=shift_in, slope=slope, shift_out=shift_out, **places)
             case nodes.MaxPool():
-                return real_steps.MaxPool(window=_window(node), **places)
+                return steps.MaxPool(window=_window(node), **places)
             case nodes.AvgPool():
-                return real_steps.AvgPool(window=_window(node), **places)
+                return steps.AvgPool(window=_window(node), **places)
             case nodes.GlobalAvgPool():
-                return real_steps.GlobalAvgPool(**places)
+                return steps.GlobalAvgPool(**places)
             case nodes.Linear():
                 weight, bias = (
                     self.parameters.real(f"{node.name}.{part}") for part in ("weight", "bias")
                 )
-                return real_steps.Linear(weight=weight, bias=bias, **places)
+                return steps.Linear(weight=weight, bias=bias, **places)
         raise TypeError(f"`{node.name}`: no step for {type(node).__name__}")
 
-    def _real_conv(
-        self, node: nodes.Conv, places: dict[str, tuple[Place, ...]]
-    ) -> real_steps.RealConv:
+    def _real_conv(self, node: nodes.Conv, places: dict[str, tuple[Place, ...]]) -> steps.RealConv:
         weight = self.parameters.real(f"{node.name}.weight")
         bias = self.parameters.real(f"{node.name}.bias") if node.bias else None
         if node.inputs[0] in self.folded:
@@ -268,7 +290,7 @@ class _Emitter:
             assert isinstance(norm, nodes.BatchNorm)
             weight, bias = _fold_into_conv(weight, bias, self.parameters.affine(norm), node.groups)
         length = weight[0].size
-        return real_steps.RealConv(
+        return steps.RealConv(
             weight=np.ascontiguousarray(weight.reshape(node.groups, -1, length)),
             bias=bias,
             window=_window(node),

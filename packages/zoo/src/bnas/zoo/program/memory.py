@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ from attrs import frozen
 
 from bnas.zoo.program.steps import Place, Step
 
-Shape = tuple[int, int, int]
 #: Buffers start at multiples of this many float32 values: one cache line.
 _ALIGNMENT = 16
 
@@ -20,12 +18,10 @@ class MemoryPlan:
     """Where each float buffer lies, in float32 values for one image.
 
     Attributes:
-        shapes: Buffer -> (C, H, W).
         offsets: Buffer -> first value.
         size: Values of the whole block.
     """
 
-    shapes: Mapping[str, Shape]
     offsets: Mapping[str, int]
     size: int
 
@@ -34,25 +30,15 @@ class MemoryPlan:
         """Bytes of the block for one image."""
         return self.size * np.dtype(np.float32).itemsize
 
-    def allocate(self, images: int) -> dict[str, np.ndarray]:
-        """Return the buffers (N, C, H, W) for a batch, views of one new block."""
-        block = np.empty(self.size * images, np.float32)
-        buffers = {}
-        for name, shape in self.shapes.items():
-            start = self.offsets[name] * images
-            length = math.prod(shape) * images
-            buffers[name] = block[start : start + length].reshape(images, *shape)
-        return buffers
-
 
 def plan_memory(
-    steps: Sequence[Step], shapes: Mapping[str, Shape], kept: Sequence[Place]
+    steps: Sequence[Step], sizes: Mapping[str, int], kept: Sequence[Place]
 ) -> MemoryPlan:
     """Give every buffer that is written an offset: largest first, at the lowest free place.
 
     Args:
         steps: The program.
-        shapes: Buffer -> (C, H, W).
+        sizes: Buffer -> float32 values that it takes.
         kept: Places that must keep their values after the last step.
     """
     lifetimes: dict[str, tuple[int, int]] = {}
@@ -65,12 +51,12 @@ def plan_memory(
     for place in kept:
         if place.buffer in lifetimes:
             lifetimes[place.buffer] = (lifetimes[place.buffer][0], len(steps))
-    sizes = {name: -(-math.prod(shapes[name]) // _ALIGNMENT) * _ALIGNMENT for name in lifetimes}
+    aligned = {name: -(-sizes[name] // _ALIGNMENT) * _ALIGNMENT for name in lifetimes}
     offsets: dict[str, int] = {}
-    for name in sorted(sizes, key=lambda name: (-sizes[name], lifetimes[name])):
-        offsets[name] = _lowest_gap(name, sizes, lifetimes, offsets)
-    size = max((offsets[name] + sizes[name] for name in sizes), default=0)
-    return MemoryPlan({name: shapes[name] for name in sizes}, offsets, size)
+    for name in sorted(aligned, key=lambda name: (-aligned[name], lifetimes[name])):
+        offsets[name] = _lowest_gap(name, aligned, lifetimes, offsets)
+    size = max((offsets[name] + aligned[name] for name in aligned), default=0)
+    return MemoryPlan(offsets, size)
 
 
 def _lowest_gap(

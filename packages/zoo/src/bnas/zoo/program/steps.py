@@ -1,19 +1,18 @@
-"""The steps of a packed program: what each reads, writes and does.
+"""The steps of a packed program: what each does, reads and writes.
 
-Float values live in planned buffers, bits in fresh `BitTensor`s. A `Place` is a range of channels
-of one buffer, so that a step can write into a slot of a concatenation or add to the residual stream
-in place.
+Float values live in planned buffers, bits in planes under the name of their sign. A `Place` is a
+range of channels of one buffer, so that a step can write into a slot of a concatenation or add to
+the residual stream in place. `bnas.zoo.program.writer` puts steps on a tape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import frozen
 
-from bnas import binops
+from bnas.binops import tape
 from bnas.zoo.program.thresholds import Affine, Cut
 
 
@@ -24,25 +23,6 @@ class Place:
     buffer: str
     start: int
     stop: int
-
-
-@define
-class Frame:
-    """The values of one call.
-
-    Attributes:
-        floats: Buffer name -> float32 (N, C, H, W), C-contiguous.
-        bits: Name -> bits (N, C, H, W) packed on axis 1.
-        threads: Threads that kernels may use; None takes Numba's number.
-    """
-
-    floats: dict[str, np.ndarray]
-    bits: dict[str, binops.BitTensor] = field(factory=dict)
-    threads: int | None = None
-
-    def view(self, place: Place) -> np.ndarray:
-        """Return the channels that `place` names, as a view."""
-        return self.floats[place.buffer][:, place.start : place.stop]
 
 
 class Step(Protocol):
@@ -56,9 +36,6 @@ class Step(Protocol):
     def writes(self) -> tuple[Place, ...]:
         """Places that are written."""
 
-    def run(self, frame: Frame) -> None:
-        """Do the step."""
-
 
 @frozen(kw_only=True, eq=False)
 class FloatStep:
@@ -69,63 +46,89 @@ class FloatStep:
 
 
 @frozen(kw_only=True, eq=False)
-class BinaryConv:
-    """Binary convolution with all its epilogues from one computation of the counts.
+class Bits:
+    """An epilogue of counts: ``(count >= threshold) ^ flip``.
 
     Attributes:
-        plan: The kernel with its epilogues.
-        source: Name of the bits it reads.
-        targets: For each epilogue the name of the bits, or the place of the floats, that it makes.
-        accumulates: Whether a float target is added to.
+        target: Name of the bits.
+        cut: int32 thresholds and flips.
     """
 
-    plan: binops.Conv2d
+    target: str
+    cut: Cut
+
+
+@frozen(kw_only=True, eq=False)
+class Floats:
+    """An epilogue of counts: ``activation(count * scale)``, stored or added.
+
+    Attributes:
+        target: Where.
+        scale: float32 (O,).
+        activation: "none", "relu" or "rprelu".
+        rprelu: float32 (O,) three times, for "rprelu".
+        adds: Add to what is there.
+        packs: Comparisons of what is there afterwards, for all of its channels.
+    """
+
+    target: Place
+    scale: np.ndarray
+    activation: str = "none"
+    rprelu: tuple[np.ndarray, ...] = ()
+    adds: bool = False
+    packs: tuple[Pack, ...] = ()
+
+
+@frozen(kw_only=True, eq=False)
+class BinaryConv:
+    """Binary convolution with all that is made of one computation of the counts.
+
+    Attributes:
+        source: Name of the bits it reads.
+        geometry: Its sizes.
+        weight: uint8 (O, ceil(I / 8), K, K), the signs, packed along the input channels.
+        bits: Epilogues that make bits.
+        floats: Epilogues that make floats.
+    """
+
     source: str
-    targets: tuple[str | Place, ...]
-    accumulates: tuple[bool, ...]
+    geometry: tape.ConvGeometry
+    weight: np.ndarray
+    bits: tuple[Bits, ...]
+    floats: tuple[Floats, ...]
 
     @property
     def reads(self) -> tuple[Place, ...]:
         """Places that are added to."""
-        pairs = zip(self.targets, self.accumulates, strict=True)
-        return tuple(target for target, adds in pairs if adds and isinstance(target, Place))
+        return tuple(part.target for part in self.floats if part.adds)
 
     @property
     def writes(self) -> tuple[Place, ...]:
         """Float targets."""
-        return tuple(target for target in self.targets if isinstance(target, Place))
-
-    def run(self, frame: Frame) -> None:
-        """Convolve."""
-        out = tuple(
-            frame.view(target) if isinstance(target, Place) else None for target in self.targets
-        )
-        results = self.plan(frame.bits[self.source], out, threads=frame.threads)
-        for target, result in zip(self.targets, results, strict=True):
-            if isinstance(target, str):
-                frame.bits[target] = result
+        return tuple(part.target for part in self.floats)
 
 
 @frozen(kw_only=True, eq=False)
 class Pack:
-    """Compare a float value with one threshold a channel and pack the bits."""
+    """Compare a float value with one threshold a channel and pack the bits.
+
+    Attributes:
+        source: The value, or some of its channels.
+        target: Name of the bits.
+        cut: float32 thresholds and flips, for the channels of `source`.
+        first: The first of the target's channels that this makes; a multiple of four.
+    """
 
     source: Place
     target: str
     cut: Cut
+    first: int = 0
     writes: tuple[Place, ...] = ()
 
     @property
     def reads(self) -> tuple[Place, ...]:
         """The source."""
         return (self.source,)
-
-    def run(self, frame: Frame) -> None:
-        """Pack."""
-        values = np.ascontiguousarray(frame.view(self.source))
-        frame.bits[self.target] = binops.pack(
-            values, threshold=self.cut.threshold, flip=self.cut.flip, threads=frame.threads
-        )
 
 
 @frozen(kw_only=True, eq=False)
@@ -134,16 +137,10 @@ class PoolBits:
 
     source: str
     target: str
-    window: Mapping[str, int]
+    window: Window
     falls: np.ndarray
     reads: tuple[Place, ...] = ()
     writes: tuple[Place, ...] = ()
-
-    def run(self, frame: Frame) -> None:
-        """Pool."""
-        frame.bits[self.target] = binops.max_pool2d(
-            frame.bits[self.source], invert=self.falls, threads=frame.threads, **self.window
-        )
 
 
 @frozen(kw_only=True, eq=False)
@@ -152,37 +149,25 @@ class Unpack(FloatStep):
 
     source: str
 
-    def run(self, frame: Frame) -> None:
-        """Unpack."""
-        frame.view(self.writes[0])[...] = binops.unpack(frame.bits[self.source])
+
+@frozen(kw_only=True, eq=False)
+class Load(FloatStep):
+    """Take over the images."""
 
 
 @frozen(kw_only=True, eq=False)
 class Fill(FloatStep):
     """Set to 0."""
 
-    def run(self, frame: Frame) -> None:
-        """Fill."""
-        frame.view(self.writes[0])[...] = 0
-
 
 @frozen(kw_only=True, eq=False)
 class Copy(FloatStep):
     """Copy one place to another."""
 
-    def run(self, frame: Frame) -> None:
-        """Copy."""
-        np.copyto(frame.view(self.writes[0]), frame.view(self.reads[0]))
-
 
 @frozen(kw_only=True, eq=False)
 class AddTo(FloatStep):
     """Add the first place read to the place written."""
-
-    def run(self, frame: Frame) -> None:
-        """Add."""
-        target = frame.view(self.writes[0])
-        np.add(target, frame.view(self.reads[0]), out=target)
 
 
 @frozen(kw_only=True, eq=False)
@@ -191,21 +176,10 @@ class Scale(FloatStep):
 
     affine: Affine
 
-    def run(self, frame: Frame) -> None:
-        """Scale."""
-        target = frame.view(self.writes[0])
-        affine = self.affine
-        np.multiply(frame.view(self.reads[0]), affine.multiplier[:, None, None], out=target)
-        np.add(target, affine.offset[:, None, None], out=target)
-
 
 @frozen(kw_only=True, eq=False)
 class ReLU(FloatStep):
     """max(x, 0)."""
-
-    def run(self, frame: Frame) -> None:
-        """Rectify."""
-        np.maximum(frame.view(self.reads[0]), np.float32(0), out=frame.view(self.writes[0]))
 
 
 @frozen(kw_only=True, eq=False)
@@ -216,12 +190,62 @@ class RPReLU(FloatStep):
     slope: np.ndarray
     shift_out: np.ndarray
 
-    def run(self, frame: Frame) -> None:
-        """Apply."""
-        frame.view(self.writes[0])[...] = rprelu(
-            frame.view(self.reads[0]),
-            *(part[:, None, None] for part in (self.shift_in, self.slope, self.shift_out)),
-        )
+
+@frozen(kw_only=True)
+class Window:
+    """Geometry of a square window, in pixels."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+@frozen(kw_only=True, eq=False)
+class RealConv(FloatStep):
+    """Convolution with real weights.
+
+    Attributes:
+        weight: float32 (groups, O / groups, I / groups * K * K).
+        bias: float32 (O,) or None.
+        window: Geometry.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray | None
+    window: Window
+
+
+@frozen(kw_only=True, eq=False)
+class MaxPool(FloatStep):
+    """Maximum over the taps inside the image."""
+
+    window: Window
+
+
+@frozen(kw_only=True, eq=False)
+class AvgPool(FloatStep):
+    """Mean over the taps inside the image."""
+
+    window: Window
+
+
+@frozen(kw_only=True, eq=False)
+class GlobalAvgPool(FloatStep):
+    """Mean over all pixels."""
+
+
+@frozen(kw_only=True, eq=False)
+class Linear(FloatStep):
+    """Fully connected layer.
+
+    Attributes:
+        weight: float32 (O, I).
+        bias: float32 (O,).
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
 
 
 def rprelu(

@@ -50,6 +50,14 @@ class Cut:
     flip: np.ndarray
 
 
+def rprelu(
+    values: np.ndarray, shift_in: np.ndarray, slope: np.ndarray, shift_out: np.ndarray
+) -> np.ndarray:
+    """Return ``prelu(values - shift_in; slope) + shift_out`` in float32."""
+    shifted = values - shift_in
+    return np.where(shifted >= 0, shifted, shifted * slope) + shift_out
+
+
 def integer_cut(bits: Bits, channels: int, largest: int) -> Cut:
     """Return the comparison on integer counts that equals `bits`.
 

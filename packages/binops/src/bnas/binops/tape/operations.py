@@ -1,0 +1,289 @@
+"""Write everything but binary convolutions to a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from bnas.binops.table.planes import GROUP, PlaneLayout
+from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.convolution import NOWHERE, PlaneSet, add_planes
+from bnas.binops.tape.pointers import Pointer
+from bnas.binops.tape.records import Float, Kind
+
+
+@attrs.frozen
+class Rows:
+    """Channels of float32, a row each.
+
+    Args:
+        at: The first value.
+        row: Bytes from channel to channel.
+        channels: Number of rows.
+        length: Values of a row.
+    """
+
+    at: Pointer
+    row: int
+    channels: int
+    length: int
+
+    def fields(self, name: str) -> dict[str, object]:
+        """The fields of a record that say where they lie."""
+        return {f"{name}_at": self.at, f"{name}_step": self.at.step, f"{name}_row": self.row}
+
+
+def _padded(values: np.ndarray, spare: float) -> np.ndarray:
+    """Fill up to whole groups of four channels."""
+    count = -len(values) % GROUP
+    return np.concatenate([values, np.full(count, spare, values.dtype)])
+
+
+def add_reader(
+    builder: TapeBuilder,
+    threshold: np.ndarray,
+    flip: np.ndarray,
+    planes: PlaneSet,
+    first: int = 0,
+) -> int:
+    """Write what an operation compares its floats with, ``(value >= threshold) ^ flip``.
+
+    Args:
+        builder: The tape.
+        threshold: float32 (C,).
+        flip: bool (C,).
+        planes: Where the bits go.
+        first: The channel of the planes that the first one is; a multiple of four.
+
+    Returns:
+        The index of its record.
+    """
+    # No value is >= NaN: spare channels have no bits, whatever lies there.
+    limits = _padded(threshold.astype(np.float32), np.nan)
+    flips = _padded(flip.astype(np.bool_), False).reshape(-1, GROUP)
+    weights = np.arange(GROUP, dtype=np.uint8)
+    return builder.record(
+        "readers",
+        thresholds_at=builder.constant(limits),
+        flips_at=builder.constant((flips.astype(np.uint8) << weights).sum(1, dtype=np.uint8)),
+        planes=planes.record if not first else _later_planes(builder, planes, first // GROUP),
+    )
+
+
+def _later_planes(builder: TapeBuilder, planes: PlaneSet, group: int) -> int:
+    """Write a PLANES record that begins at a later group of channels."""
+    layout = planes.layout
+    return builder.record(
+        "planes",
+        at=planes.at.plus(layout.start + group * planes.group_bytes),
+        step=planes.at.step,
+        group_bytes=planes.group_bytes,
+        plane_bytes=layout.plane_bytes,
+        columns_at=planes.columns,
+        columns=len(layout.columns),
+        masks_at=planes.masks,
+        mask_bytes=planes.mask_bytes,
+    )
+
+
+def add_pack(builder: TapeBuilder, source: Rows, readers: Sequence[int]) -> None:
+    """Write the packing of floats for some readers, whose indices are consecutive."""
+    builder.op(
+        Kind.PACK,
+        "packs",
+        **source.fields("source"),
+        channels=source.channels,
+        quads=-(-source.channels // GROUP),
+        vectors=-(-source.length // builder.isa.lanes),
+        first_reader=readers[0],
+        readers=len(readers),
+    )
+
+
+def add_pool_bits(
+    builder: TapeBuilder,
+    source: PlaneSet,
+    target: PlaneSet,
+    invert: np.ndarray,
+    kernel: int,
+    stride: int,
+    padding: int,
+) -> None:
+    """Write max pooling of bits.
+
+    Args:
+        builder: The tape.
+        source: Planes with column 0.
+        target: Plain planes.
+        invert: bool (C,), channels whose minimum is taken.
+        kernel: Side of the window, pixels.
+        stride: Steps between outputs, pixels.
+        padding: Pixels on every side that do not count.
+    """
+    flags = _padded(invert.astype(np.bool_), False).reshape(-1, GROUP).astype(np.uint8)
+    lanes = builder.isa.lanes
+    height, width = target.layout.in_size
+    vectors = -(-height * width // lanes)
+    builder.op(
+        Kind.POOL_BITS,
+        "pool_bits",
+        source_at=source.pixels(),
+        source_step=source.at.step,
+        source_group_bytes=source.group_bytes,
+        inverts_at=builder.constant((flags << np.arange(GROUP)).sum(1, dtype=np.uint8)),
+        groups=source.layout.groups,
+        height=source.layout.in_size[0],
+        width=source.layout.in_size[1],
+        out_height=height,
+        out_width=width,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        vectors=vectors,
+        scratch_at=builder.reserve(vectors * lanes, shared=True),
+        planes=target.record,
+    )
+
+
+def add_restage(
+    builder: TapeBuilder, source: PlaneSet, layout: PlaneLayout, group_channels: int
+) -> PlaneSet:
+    """Write the copy of planes into those of another layout, and return these.
+
+    Args:
+        builder: The tape.
+        source: Planes with column 0.
+        layout: The other layout.
+        group_channels: Channels of a group, each of which begins at a byte of its own there; 0
+            where channels stay where they are.
+    """
+    target = add_planes(builder, layout)
+    parts = -(-group_channels // GROUP) if group_channels else 1
+    builder.op(
+        Kind.RESTAGE,
+        "restages",
+        source_at=source.pixels(),
+        source_step=source.at.step,
+        source_group_bytes=source.group_bytes,
+        target_at=target.at,
+        target_step=target.at.step,
+        groups=layout.groups,
+        group_channels=group_channels,
+        parts=parts,
+        height=layout.in_size[0],
+        in_width=layout.in_size[1],
+        width=layout.width,
+        stride_height=layout.stride[0],
+        stride_width=layout.stride[1],
+        start=layout.start,
+        plane_bytes=layout.plane_bytes,
+        columns_at=target.columns,
+        columns=len(layout.columns),
+        spare_at=builder.reserve(layout.in_size[0] * layout.in_size[1], shared=True),
+        halves_at=builder.reserve(2 * layout.in_size[1] + 512, shared=True),
+    )
+    return target
+
+
+def add_unpack(builder: TapeBuilder, source: PlaneSet, target: Rows) -> None:
+    """Write the turning of bits, planes with column 0, into rows of ±1."""
+    builder.op(
+        Kind.UNPACK,
+        "unpacks",
+        source_at=source.pixels(),
+        source_step=source.at.step,
+        group_bytes=source.group_bytes,
+        target_at=target.at,
+        target_step=target.at.step,
+        row=target.row,
+        channels=target.channels,
+        pixels=target.length,
+    )
+
+
+def add_float(
+    builder: TapeBuilder, operation: Float, source: Rows, target: Rows, *parameters: np.ndarray
+) -> None:
+    """Write an operation on every value.
+
+    Args:
+        builder: The tape.
+        operation: Which.
+        source: What it reads.
+        target: What it writes; may be the source.
+        parameters: Up to three, float32 (C,).
+    """
+    values = [builder.constant(part.astype(np.float32)) for part in parameters]
+    first, second, third = [*values, NOWHERE, NOWHERE, NOWHERE][:3]
+    builder.op(
+        Kind.FLOAT,
+        "floats",
+        operation=operation,
+        **source.fields("source"),
+        **target.fields("target"),
+        channels=source.channels,
+        length=source.length,
+        first_at=first,
+        second_at=second,
+        third_at=third,
+    )
+
+
+def add_pool(
+    builder: TapeBuilder,
+    source: Rows,
+    target: Rows,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    kernel: int,
+    stride: int,
+    padding: int,
+    *,
+    is_max: bool,
+) -> None:
+    """Write pooling of floats over the taps inside the image.
+
+    Args:
+        builder: The tape.
+        source: What it reads.
+        target: What it writes.
+        sizes: Height and width of the source and of the target.
+        kernel: Side of the window, pixels.
+        stride: Steps between outputs, pixels.
+        padding: Pixels on every side that do not count.
+        is_max: Take the maximum, else the mean.
+    """
+    (height, width), (out_height, out_width) = sizes
+    builder.op(
+        Kind.POOL,
+        "pools",
+        is_max=is_max,
+        **source.fields("source"),
+        **target.fields("target"),
+        channels=source.channels,
+        height=height,
+        width=width,
+        out_height=out_height,
+        out_width=out_width,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        line_at=builder.reserve(4 * (width + 2 * padding), shared=True),
+    )
+
+
+def add_linear(
+    builder: TapeBuilder, source: Rows, target: Rows, weight: np.ndarray, bias: np.ndarray
+) -> None:
+    """Write a fully connected layer of rows of one value: float32 (O, I) and (O,)."""
+    builder.op(
+        Kind.LINEAR,
+        "linears",
+        **source.fields("source"),
+        **target.fields("target"),
+        weights_at=builder.constant(weight.astype(np.float32)),
+        bias_at=builder.constant(bias.astype(np.float32)),
+        inputs=weight.shape[1],
+        outputs=weight.shape[0],
+    )

@@ -1,0 +1,84 @@
+"""Write convolutions with real weights to a tape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.convolution import NOWHERE
+from bnas.binops.tape.operations import Rows
+from bnas.binops.tape.records import Kind
+
+#: Rows of a block of the product, by lanes: with 64 there are 32 registers.
+BLOCK_ROWS = {64: 8, 32: 4, 16: 4}
+#: Bytes of gathered pixels that are multiplied together: they stay in the second-level cache.
+PANELS_BYTES = 256 * 1024
+#: Bytes that copies of rows may write too much.
+_SPARE = 1024
+
+
+def add_real_conv(
+    builder: TapeBuilder,
+    source: Rows,
+    target: Rows,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    kernel: int,
+    stride: int,
+    padding: int,
+    dilation: int,
+) -> None:
+    """Write a convolution.
+
+    Args:
+        builder: The tape.
+        source: What it reads.
+        target: What it writes.
+        weight: float32 (groups, O / groups, I / groups * kernel * kernel).
+        bias: float32 (O,), or None.
+        sizes: Height and width of the source and of the target.
+        kernel: Side of the kernel, taps.
+        stride: Steps between outputs, pixels.
+        padding: Zeros on every side, pixels.
+        dilation: Steps between taps, pixels.
+    """
+    (height, width), (out_height, out_width) = sizes
+    groups, outputs, depth = weight.shape
+    lanes = builder.isa.lanes
+    rows = BLOCK_ROWS[lanes]
+    together = max(1, min(out_height, PANELS_BYTES // (4 * depth * out_width)))
+    blocks = -(-outputs // rows)
+    packed = np.zeros((groups, blocks * rows, depth), np.float32)
+    packed[:, :outputs] = weight
+    offsets = np.zeros((groups, blocks * rows), np.float32)
+    if bias is not None:
+        offsets[:, :outputs] = bias.reshape(groups, outputs)
+    by_block = packed.reshape(groups, blocks, rows, depth).transpose(0, 1, 3, 2)
+    frame_bytes = 4 * (height + 2 * padding) * (width + 2 * padding) * source.channels
+    line_bytes = 4 * together * out_width
+    builder.op(
+        Kind.REAL_CONV,
+        "real_convs",
+        **source.fields("source"),
+        **target.fields("target"),
+        weights_at=builder.constant(by_block),
+        bias_at=builder.constant(offsets),
+        groups=groups,
+        in_channels=source.channels,
+        out_channels=groups * outputs,
+        depth=depth,
+        height=height,
+        width=width,
+        out_height=out_height,
+        out_width=out_width,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        padded_at=builder.reserve(frame_bytes + _SPARE, shared=True) if padding else NOWHERE,
+        line_at=builder.reserve(line_bytes + 4 * out_width + 2 * _SPARE, shared=True),
+        panels_at=builder.reserve(depth * (line_bytes + lanes) + _SPARE, shared=True),
+        rows_together=together,
+        tile_at=builder.reserve(3 * rows * lanes, shared=True),
+    )
