@@ -161,8 +161,9 @@ def test_errors_name_options_instead_of_parameters(
 ) -> None:
     told = refusal(*arguments(plan), "--holdout", "100000")
     assert "`--holdout`" in told
-    told = refusal(*arguments(plan), "--device", "no-such-device")
-    assert "`--device`" in told
+    told = refusal(*arguments(plan), "--device", "gpu")
+    assert "`--device` must be one of 'cpu'" in told
+    assert "(got 'gpu'" in told
 
 
 def test_stages_teacher_and_small_checkpoints(

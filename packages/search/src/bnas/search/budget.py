@@ -14,7 +14,8 @@ import torch
 from bnas.cells import NetworkSpec
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
-from bnas.search.engine import choose_device, memory_guard
+from bnas.search.device import choose_device
+from bnas.search.engine import memory_guard
 from bnas.search.epoch import CHECKPOINT_INTERVAL_S, measure, train_step
 from bnas.search.errors import RecipeError
 from bnas.search.identity import recipe_of

@@ -9,38 +9,9 @@ import torch
 from torch import nn
 
 from bnas.cells.nn import Network
-from bnas.search.errors import OutOfMemoryError, RecipeError
-from bnas.search.parallel import Processes, own_gpu
+from bnas.search.errors import OutOfMemoryError
+from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
-
-
-def choose_device(name: str | None, recipe: Recipe) -> torch.device:
-    """Return the device to train on.
-
-    Args:
-        name: As torch names it; None for a GPU if there is one and the engine can use it.
-        recipe: Names the engine.
-
-    Raises:
-        RecipeError: No such device, one that the engine cannot use, or one GPU for several
-            processes.
-    """
-    fused = recipe.engine == "fused"
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() and not fused else "cpu"
-    try:
-        # Before anything is put on it: a process that as much as touches the GPU of another has
-        # half a gigabyte of its memory.
-        device = own_gpu(torch.device(name))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(
-            f"`device` must be one that torch can use (got {name!r}: {reason})"
-        ) from error
-    if fused and device.type != "cpu":
-        raise RecipeError(f"`engine` = 'fused' needs the device 'cpu' (got {name!r})")
-    return device
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

@@ -11,7 +11,7 @@ from bnas.cells import NetworkSpec
 from bnas.cells.nn import Network
 from bnas.search.checkpoint import save_checkpoint, write_text
 from bnas.search.conditions import check_conditions
-from bnas.search.engine import choose_device
+from bnas.search.device import choose_device
 from bnas.search.epoch import METRICS_NAME, Progress, train_epoch
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
