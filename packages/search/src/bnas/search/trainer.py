@@ -78,8 +78,8 @@ def train(
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration,
             another run is at work there, it cannot be written to, or `options` names a checkpoint
             that does not serve.
-        DivergenceError: The loss, a parameter or a statistic is not finite; the last good
-            checkpoint is kept.
+        DivergenceError: The loss, a parameter or a statistic is not finite, or the loss has
+            exploded (`ExplosionError`); the last good checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     options = options or RunOptions()
