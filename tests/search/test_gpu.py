@@ -62,6 +62,18 @@ def test_bfloat16_learns(
     assert all(value.device.type == "cpu" for value in state["model"].values())
 
 
+def test_cuda_graphs_change_nothing(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    recipe = attrs.evolve(RECIPE, engine="compiled", drop_path=0.1, gradient_clip=1.0)
+    losses = {}
+    for graphs in (False, True):
+        options = search.RunOptions(device="cuda", cuda_graphs=graphs)
+        result = search.train(tiny_spec, recipe, data, tmp_path / str(graphs), options=options)
+        losses[graphs] = [epoch.loss for epoch in result.history]
+    assert losses[True] == pytest.approx(losses[False], rel=0.02)
+
+
 def test_a_run_goes_on_after_a_time_limit(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:

@@ -148,6 +148,8 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     network.project_latents_()
     if recipe.drop_path:
         _draw_drop_path(run, position / total_steps)
+    if run.options.cuda_graphs:
+        torch.compiler.cudagraph_mark_step_begin()  # What the last step computed may go.
     with autocast(recipe, run.device):
         logits = run.runner(inputs)
     loss = objective(

@@ -50,7 +50,8 @@ def read_images(
     if len(folder.classes) < 2:
         raise DataError(f"{root} must hold at least two classes (got {folder.classes})", root)
     images: Tensor | None = None
-    kept, skipped = [], []
+    kept: list[int] = []
+    skipped: list[Path] = []
     for index, decoded in enumerate(_decode_all(folder, progress)):
         path = Path(folder.samples[index][0])
         if isinstance(decoded, DataError):

@@ -31,6 +31,7 @@ from bnas.search.saved_state import (
     check_position,
     check_sums,
     check_tensors,
+    find_not_finite,
     read_history,
     read_moments,
 )
@@ -117,7 +118,7 @@ class Run:
             batches=Batches(data.train.to(device), data.normalization, recipe, processes),
             holdout=data.holdout.to(device),
             network=network,
-            runner=processes.wrap(make_runner(network, recipe, processes)),
+            runner=processes.wrap(make_runner(network, recipe, processes, options.cuda_graphs)),
             optimizer=make_optimizer(network, recipe),
             average=Average(network, recipe.average_decay) if recipe.average_decay else None,
             teacher=teacher,
@@ -216,11 +217,7 @@ class Run:
         named = dict(self.network.state_dict())
         if self.average is not None:
             named.update(self.average.named_tensors())
-        named = {name: each for name, each in named.items() if each.is_floating_point()}
-        finite = torch.stack([torch.isfinite(each).all() for each in named.values()])
-        wrong = [
-            name for name, is_finite in zip(named, finite.tolist(), strict=True) if not is_finite
-        ]
+        wrong = find_not_finite(named)
         (anywhere,) = self.processes.any_of(bool(wrong))
         if anywhere:
             what = f"`{wrong[0]}`" if wrong else "a parameter of another process"

@@ -12,6 +12,7 @@ from bnas.cells.nn import Network
 from bnas.search.checkpoint import save_checkpoint, write_text
 from bnas.search.conditions import check_conditions
 from bnas.search.device import choose_device
+from bnas.search.engine import check_cuda_graphs
 from bnas.search.epoch import METRICS_NAME, Progress, train_epoch
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
@@ -86,6 +87,7 @@ def train(
     check_conditions(spec, recipe, data, options)
     processes = join(choose_device(options.device, recipe))
     processes.share(recipe.batch_size)
+    check_cuda_graphs(options.cuda_graphs, recipe, processes)
     directory = Path(out_dir)
     with occupied(directory, processes):
         return _train(Run.start(spec, recipe, data, directory, options, processes), progress)
