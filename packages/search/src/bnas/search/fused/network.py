@@ -2,96 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
-import numpy as np
 import torch
-import torch.nn.functional as functional
-from attrs import define, frozen
 from torch import Tensor, nn
 
 from bnas.cells import GraphError, nodes
-from bnas.cells.nn import Network, binarize_activation, binary_weight, convolve
+from bnas.cells.nn import Network, binarize_activation, binary_weight
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d
 from bnas.cells.prune import zero_channels
-from bnas.search.fused.functions import (
-    AddChannels,
-    Channels,
-    NormSign,
-    ScaledReLU,
-    channels_last,
-    scaled,
-)
-
-#: Sums a float64 vector over all processes, in place.
-Reduce = Callable[[Tensor], None]
-
-
-@frozen(eq=False)
-class Stream:
-    """Activations of which only the live channels are kept.
-
-    Attributes:
-        live: bfloat16 (N, C', H, W) in channels-last memory format.
-        dead: Per channel of all C, whether it is left out; None if none is.
-        constants: float32 (C - C',): the values of the channels left out; None if they are 0.
-    """
-
-    live: Tensor
-    dead: Tensor | None = None
-    constants: Tensor | None = None
-
-    def full(self) -> Tensor:
-        """Return all channels."""
-        if self.dead is None:
-            return self.live
-        count, _, height, width = self.live.shape
-        whole = self.live.new_zeros((count, height, width, len(self.dead))).permute(0, 3, 1, 2)
-        if self.constants is not None:
-            values = self.constants.to(whole.dtype)[:, None, None].expand(-1, height, width)
-            whole = whole.index_add(1, self.dead.nonzero()[:, 0], values.expand(count, -1, -1, -1))
-        return whole.index_add(1, (~self.dead).nonzero()[:, 0], self.live)
-
-
-@define(eq=False)
-class _Statistics:
-    """Running statistics of the live channels of a batch norm."""
-
-    norm: BatchNorm2d
-    dead: Tensor | None
-    all_reduce: Reduce | None
-
-    @property
-    def shift(self) -> Tensor:
-        """What is subtracted before squaring: about the mean."""
-        return self._live(self.norm.running_mean)
-
-    def reduce(self, count: int, *sums: Channels) -> tuple[int, Channels, Channels]:
-        """Sum a count and two vectors over all processes."""
-        if self.all_reduce is None:
-            return count, sums[0], sums[1]
-        buffer = torch.from_numpy(np.concatenate(([float(count)], *sums)))
-        self.all_reduce(buffer)
-        first, second = buffer[1:].numpy().reshape(2, -1)
-        return int(buffer[0]), first, second
-
-    @torch.no_grad()
-    def update(self, mean: Channels, variance: Channels, count: int) -> None:
-        """Move the running statistics towards those of a batch; channels of zeros have mean 0."""
-        norm = self.norm
-        momentum = norm.momentum
-        unbiased = variance * count / max(count - 1, 1)
-        for running, batch in ((norm.running_mean, mean), (norm.running_var, unbiased)):
-            values = torch.from_numpy(batch).float()
-            if self.dead is not None:
-                values = torch.zeros_like(running).masked_scatter(~self.dead, values)
-            running.lerp_(values, momentum)
-        norm.num_batches_tracked.add_(1)
-
-    def _live(self, values: Tensor) -> Tensor:
-        return values if self.dead is None else values[~self.dead]
+from bnas.search.fused.convolution import convolve_stream
+from bnas.search.fused.functions import NormSign, ScaledReLU, channels_last, scaled
+from bnas.search.fused.statistics import Reduce, Statistics
+from bnas.search.fused.streams import Stream, add, expanded, zeros_like
 
 
 class FusedNetwork(nn.Module):
@@ -155,8 +79,13 @@ class FusedNetwork(nn.Module):
     def _run(self, node: nodes.Node, module: nn.Module, inputs: list[Any]) -> Any:
         if node.name in self._fused_into:
             return (module, *inputs)
+        dead = self._dead.get(node.name)
+        if dead is not None and dead.all() and not isinstance(node, nodes.GlobalAvgPool):
+            # Whatever the parameters are: neither convolved nor pooled, and for no gradient.
+            shapes = tuple(stream.shape for stream in inputs)
+            return zeros_like(inputs[0], node.infer(shapes), dead)
         if not isinstance(node, nodes.Conv | nodes.BinaryConv):
-            inputs = [_without_constants(value) for value in inputs]
+            inputs = [expanded(value) for value in inputs]
         match node:
             case nodes.Sign() if isinstance(inputs[0], tuple):
                 return self._normalise(*inputs[0], signed=True)
@@ -174,60 +103,48 @@ class FusedNetwork(nn.Module):
                 return self._real_conv(module, node, inputs[0])
             case nodes.Concat():
                 live = torch.cat([stream.live for stream in inputs if stream.live.shape[1]], dim=1)
-                return Stream(live, self._dead.get(node.name))
+                return Stream(live, dead)
             case nodes.Add():
-                return _add(inputs, self._dead.get(node.name))
+                return add(inputs, dead)
             case nodes.GlobalAvgPool():
                 return inputs[0].full().float().mean(dim=(2, 3))
             case nodes.Linear():
                 return module(inputs[0])
-            case nodes.Zero():
-                shape = node.infer((tuple(inputs[0].live.shape[1:]),))
-                nothing = inputs[0].live.new_empty((len(inputs[0].live), 0, *shape[1:]))
-                return Stream(nothing, self._dead[node.name])
+            case nodes.RPReLU():
+                # It shifts: what is 0 before it is not 0 after it.
+                return Stream(channels_last(module(inputs[0].full())))
         stream = inputs[0]
         return Stream(channels_last(module(stream.live)), stream.dead)
 
     def _normalise(self, norm: BatchNorm2d, stream: Stream, signed: bool) -> Stream:
         weight = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight
         bias = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
+        if not stream.live.shape[1]:
+            stream = Stream(stream.full())  # There are no moments of no channels.
         dead, constants = stream.dead, None
         if dead is not None:
             constants = binarize_activation(bias[dead]) if signed else bias[dead]
             weight, bias = weight[~dead], bias[~dead]
         if not self.training:
             return Stream(_evaluated(norm, stream, signed), dead, constants)
-        statistics = _Statistics(norm, dead, self._all_reduce)
+        statistics = Statistics(norm, dead, self._all_reduce)
         live = NormSign.apply(stream.live, weight, bias, statistics, signed)
         return Stream(live, dead, constants)
 
     def _counts(self, module: Any, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
         """Return counts, scale and offset of a binary convolution, or of its first stage."""
         if module.real_weights:
-            result, constant = _convolve(stream, module.weight, module.node)
+            result, constant = convolve_stream(stream, module.weight, module.node)
             return result, torch.ones_like(constant), constant
         signs, scale = binary_weight(module.weight, official_gradient=module.official_gradient)
-        counts, constant = _convolve(stream, signs, module.node)
+        counts, constant = convolve_stream(stream, signs, module.node)
         return counts, scale, scale * constant
 
     def _real_conv(self, module: nn.Conv2d, node: nodes.Conv, stream: Stream) -> Stream:
-        result, constant = _convolve(stream, module.weight, node)
+        result, constant = convolve_stream(stream, module.weight, node)
         if module.bias is not None:
             constant = constant + module.bias
         return Stream(result + constant.to(result.dtype)[:, None, None])
-
-
-def _without_constants(value: Any) -> Any:
-    """Return a stream in which nothing but zeros is left out; anything else as it is.
-
-    What waits for its reader as (module, stream) is expanded if the module is a batch norm, which
-    would take the constants for zeros. A convolution takes them as they are.
-    """
-    if isinstance(value, tuple) and isinstance(value[0], BatchNorm2d):
-        return (value[0], _without_constants(value[1]))
-    if isinstance(value, Stream) and value.constants is not None:
-        return Stream(value.full())
-    return value
 
 
 @torch.no_grad()
@@ -236,49 +153,6 @@ def _evaluated(norm: BatchNorm2d, stream: Stream, signed: bool) -> Tensor:
     parts = [part if stream.dead is None else part[~stream.dead] for part in norm.folded()]
     multiplier, offset = (part.double().numpy() for part in parts)
     return scaled(channels_last(stream.live), multiplier, offset, signed=signed)
-
-
-def _convolve(stream: Stream, weight: Tensor, node: Any) -> tuple[Tensor, Tensor]:
-    """Return the convolution (N, O, H', W') and what is still to be added to each filter (O,)."""
-    geometry = (node.stride, node.padding, node.dilation, node.groups)
-    constant = weight.new_zeros(len(weight))
-    if stream.dead is None or node.groups > 1:
-        return convolve(channels_last(stream.full()), channels_last(weight), *geometry), constant
-    result = convolve(stream.live, channels_last(weight[:, ~stream.dead]), *geometry)
-    if stream.constants is None:
-        return result, constant
-    left_out = weight[:, stream.dead]
-    if node.padding == 0:
-        return result, (left_out.sum(dim=(2, 3)) * stream.constants).sum(dim=1)
-    one_image = stream.constants[:, None, None].expand(-1, *stream.live.shape[2:])
-    border = functional.conv2d(one_image[None], left_out, None, *geometry)
-    return result + border.to(result.dtype), constant
-
-
-def _add(streams: list[Stream], dead: Tensor | None) -> Stream:
-    """Add streams up; `dead` are the channels that are 0 in all of them."""
-    places = [_place(stream, dead) for stream in streams]
-    count, _, height, width = streams[0].live.shape
-    whole = [stream.live for stream, place in zip(streams, places, strict=True) if place is None]
-    if not whole:
-        assert dead is not None
-        shape = (count, height, width, int((~dead).sum()))
-        whole = [streams[0].live.new_zeros(shape).permute(0, 3, 1, 2)]
-    total = whole[0]
-    for live in whole[1:]:
-        total = total + live
-    for stream, place in zip(streams, places, strict=True):
-        if place is not None and len(place):
-            total = AddChannels.apply(total, stream.live, place)
-    return Stream(total, dead)
-
-
-def _place(stream: Stream, dead: Tensor | None) -> Tensor | None:
-    """Return the indices of a stream's channels among those that are not dead; None for all."""
-    if stream.dead is None or (dead is not None and torch.equal(stream.dead, dead)):
-        return None
-    kept = torch.ones_like(stream.dead) if dead is None else ~dead
-    return (kept.cumsum(0) - 1)[~stream.dead]
 
 
 def _fuses(node: nodes.Node, reader: nodes.Node) -> bool:
