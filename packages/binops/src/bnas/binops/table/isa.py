@@ -1,9 +1,9 @@
 """The instruction sets that the table kernels are generated for.
 
-Numba compiles one Python kernel once for every *type* of its arguments, and caches it by these. So an
-instruction set is a type: the kernels take an empty-handed tuple of it (`Avx512()`, …) as first
-argument, and what is generated inside follows from its class. A global constant would not do: Numba's
-disk cache does not know the values of globals.
+Numba compiles one Python kernel once for every *type* of its arguments, and caches it by these. So
+an instruction set is a type: the kernels take a tuple of it (`Avx512()`, …) as first argument, and
+what is generated inside follows from its class. A global constant would not do: Numba's disk cache
+does not know the values of globals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Vectors with operators, for code that LLVM compiles: the language the table kernels are written in.
+"""Vectors with operators, for code that LLVM compiles: the table kernels are written in it.
 
 A `Lanes` is an LLVM vector under construction; its operators emit instructions. Numba inlines what
 an `intrinsic` emits into the kernel that calls it, and the same emitters build modules for other

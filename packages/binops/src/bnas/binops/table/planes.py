@@ -1,7 +1,7 @@
 """How the bits of an image lie for the table kernels: planes of pixels, one for every tap column.
 
-A byte holds the sign bits of four channels of one pixel (bit *i* = channel 4*g + i of group *g*), or
-0x80 where a tap falls on padding. There is a plane for every group *g* of four channels and for
+A byte holds the sign bits of four channels of one pixel (bit *i* = channel 4*g + i of group *g*),
+or 0x80 where a tap falls on padding. There is a plane for every group *g* of four channels and for
 every *horizontal* position of a tap: the plane of position r holds, at row y and column x, the
 pixel (y, x * stride + r). Its rows are as long as the output's, so a vector of output pixels reads
 every tap from one address, without gaps between rows; what is left of the kernel is a choice of

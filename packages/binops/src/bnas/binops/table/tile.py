@@ -1,8 +1,8 @@
 """The micro-kernel: mismatches of a tile of output channels and pixels, by table look-ups.
 
 A byte of a plane holds the sign bits of four channels of one pixel, or 0x80 for padding. A byte
-shuffle looks up, for every pixel at once, ``popcount(bits ^ weights)`` of *two* output channels: one
-in the low half of a table entry, one in the high half. Padding selects 0, so it never counts.
+shuffle looks up, for every pixel at once, ``popcount(bits ^ weights)`` of *two* output channels:
+one in the low half of a table entry, one in the high half. Padding selects 0, so it never counts.
 
 Three results are added before they are split (halves hold at most 12), and byte sums are moved to
 16 bits after at most 21 such triples (252). The high half is summed apart; the low sums follow from

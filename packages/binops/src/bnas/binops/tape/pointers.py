@@ -1,8 +1,9 @@
 """Addresses on a tape: where a base lies, and how far behind it.
 
-A tape is written before the memory that it will run on exists, and every thread runs it on an arena
-of its own. So a pointer is a *space* and an offset: space 0 is fixed memory (weights, thresholds),
-space 1 the thread's arena, and the others are *ports*, arrays that the caller hands over at each run.
+A tape is written before the memory that it will run on exists, and every thread runs it on an
+arena of its own. So a pointer is a *space* and an offset: space 0 is fixed memory (weights,
+thresholds), space 1 the thread's arena, and the others are *ports*, arrays that the caller hands
+over at each run.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """REAL_CONV: a convolution with real weights, as a blocked product.
 
 What the taps show to some rows of outputs is gathered into panels: a panel holds a few vectors of
-pixels, one row a tap. Then every block of output channels, whose weights stay in the cache, runs over
-all panels, its sums in registers for the whole depth.
+pixels, one row a tap. Then every block of output channels, whose weights stay in the cache, runs
+over all panels, its sums in registers for the whole depth.
 
-Measured on one core of a Zen 5 with AVX-512: weights that are read again for every panel, and pixels
-gathered one by one, gave 22 to 26 multiply-adds a cycle for the 2x2 skips of BNAS-Mini.
+Measured on one core of a Zen 5 with AVX-512, multiply-adds a cycle for the two 2x2 skips of
+BNAS-Mini, of 32 at most: 25 and 27 as it is; 22 and 26 with weights that are read again for every
+panel, and pixels gathered one by one.
 """
 
 from __future__ import annotations
