@@ -23,6 +23,7 @@ _ARGUMENTS = {
     "stage": 9,
     "copy": 3,
     "halve": 5,
+    "pool": 5,
     "product": 6,
 }
 KERNELS = tuple(_ARGUMENTS)
@@ -35,7 +36,7 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
         return ProductEmitter(isa, 8 if wide else 4, 3).emit
-    module = rows if kernel in ("copy", "halve") else emitters
+    module = rows if kernel in ("copy", "halve", "pool") else emitters
     emit = getattr(module, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 

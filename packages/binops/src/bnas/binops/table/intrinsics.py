@@ -98,6 +98,12 @@ def halve_row(typing, tag, source, even, odd, count, size):
     return _generated(tag, rows.emit_halve, 5)
 
 
+@intrinsic
+def pool_row(typing, tag, upper, middle, lower, target, count):
+    """Pool a row of 3x3 windows, perhaps a few more: see `emit_pool`."""
+    return _generated(tag, rows.emit_pool, 5)
+
+
 @intrinsic(prefer_literal=True)
 def product(typing, tag, height, vectors, weights, panel, depth, bias, out, row_bytes):
     """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from bnas.binops.table.isa import Isa
-from bnas.binops.table.lanes import I8, I64, address_at, load_lanes, loop, store
+from bnas.binops.table.lanes import F32, I8, I64, Lanes, address_at, load_lanes, loop, store
 
 #: Bytes that a copy moves at a time.
 STEP = 16
@@ -57,3 +57,43 @@ def _emit_halving(builder, source, targets, count, element) -> None:
 
 def _parts(builder: ir.IRBuilder, count: ir.Value) -> ir.Value:
     return builder.udiv(builder.add(count, I64(STEP - 1)), I64(STEP))
+
+
+def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit a row of max pooling, 3x3 with stride 2 and padding 1.
+
+    A maximum does not change if a value is seen twice, so a row outside the image is replaced by
+    the middle one, and the column to the left of the image by the first.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: addresses of the upper, the middle and the lower row, float32; of the
+            result, float32; values of it.
+    """
+    *rows, target, count = arguments
+    width = isa.lanes // 4
+    parts = builder.udiv(builder.add(count, I64(width - 1)), I64(width))
+    with loop(builder, I64(0), parts) as part:
+        first = builder.mul(part, I64(2 * width))
+        here = _highest(builder, [address_at(builder, row, first, 4) for row in rows], 2 * width)
+        before = builder.sub(first, I64(1))
+        shifted = _highest(builder, [address_at(builder, row, before, 4) for row in rows], 2 * width)
+        even, odd = (here.pick(range(start, 2 * width, 2)) for start in (0, 1))
+        left = shifted.pick(range(0, 2 * width, 2))
+        is_edge = builder.icmp_signed("==", part, I64(0))
+        edge = builder.insert_element(
+            left.value, builder.extract_element(even.value, I64(0)), I64(0)
+        )
+        left = Lanes(builder, builder.select(is_edge, edge, left.value))
+        highest = _maximum(_maximum(left, even), odd)
+        store(builder, highest, address_at(builder, target, builder.mul(part, I64(width)), 4), 4)
+
+
+def _highest(builder, addresses, count) -> Lanes:
+    values = [load_lanes(builder, address, F32, count, 4) for address in addresses]
+    return _maximum(_maximum(values[0], values[1]), values[2])
+
+
+def _maximum(a: Lanes, b: Lanes) -> Lanes:
+    return a.float_above(b).choose(a, b)

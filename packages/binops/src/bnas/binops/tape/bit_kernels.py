@@ -7,6 +7,7 @@ import numpy as np
 from bnas.binops.portable.jit import kernel
 from bnas.binops.table.intrinsics import copy_row, halve_row
 from bnas.binops.table.planes import PADDING
+from bnas.binops.table.rows import STEP
 from bnas.binops.tape.pack_kernel import spread_quad
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import bytes_at, floats_at, longs_at
@@ -88,6 +89,9 @@ def _restage_halves(tag, record, place, group, columns, target, halves):
             start = plane * record.plane_bytes + record.start + turn * record.width
             skip, is_odd = divmod(columns[index], 2)
             copy_row(tag, (odd if is_odd else even) + skip, target + start, record.width)
+            if row + record.stride_height >= record.height:
+                # What the copy of a last row wrote too much is padding, not the next row's.
+                bytes_at(target + start + record.width, STEP)[:] = np.uint8(PADDING)
 
 
 @kernel()

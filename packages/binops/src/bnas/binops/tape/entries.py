@@ -127,7 +127,7 @@ def _float(tag, lut, tables, bases, index, images, block, blocks, bits):
 def _pool(tag, lut, tables, bases, index, images, block, blocks, bits):
     found = _place(tables, 1 + Kind.POOL)
     record = carray(_to_pool(found[0]), (found[1],))[index]
-    run_pool(longs_at(bases, SPACES), record, images)
+    run_pool(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
+from bnas.binops.table.intrinsics import pool_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -137,23 +138,41 @@ def _pool_row(record, source, y, line, target):
 
 
 @kernel()
-def run_pool(bases, record, images):
+def _pool_halving_row(tag, record, source, y, line, target):
+    """Pool one row of outputs of the window that halves an image: 3x3, stride 2, padding 1."""
+    middle = source + 8 * y * record.width
+    upper = middle - 4 * record.width if y > 0 else middle
+    lower = middle + 4 * record.width if 2 * y + 1 < record.height else middle
+    pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+    target[:] = line[: record.out_width]
+
+
+@kernel()
+def run_pool(tag, bases, record, images):
     """Take the maximum or the mean of the taps inside the image.
 
     Args:
+        tag: The instruction set.
         bases: int64 (spaces,).
         record: `bnas.binops.tape.records.POOL`.
         images: Number of images.
     """
     line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
+    halves = record.is_max and record.width % 2 == 0
+    halves = halves and (record.kernel, record.stride, record.padding) == (3, 2, 1)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
         for channel in range(record.channels):
-            plane = floats_at(source + channel * record.source_row, record.height * record.width)
+            plane = source + channel * record.source_row
             for y in range(record.out_height):
                 place = target + channel * record.target_row + 4 * y * record.out_width
-                _pool_row(record, plane, y, line, floats_at(place, record.out_width))
+                out = floats_at(place, record.out_width)
+                if halves:
+                    _pool_halving_row(tag, record, plane, y, line, out)
+                else:
+                    whole = floats_at(plane, record.height * record.width)
+                    _pool_row(record, whole, y, line, out)
 
 
 @kernel()

@@ -269,7 +269,7 @@ def add_pool(
         kernel=kernel,
         stride=stride,
         padding=padding,
-        line_at=builder.reserve(4 * (width + 2 * padding), shared=True),
+        line_at=builder.reserve(4 * (width + 2 * padding) + 128, shared=True),
     )
 
 
