@@ -71,7 +71,7 @@ class _RoundedNetwork(nn.Module):
             if isinstance(node, kept) and not before_sign:
                 value = _rounded(value)
             values[node.name] = network.drop_path(node.name, value)
-        return values[network.graph.output]
+        return values[network.graph.output].flatten(1)
 
 
 def _rounded(value: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ from typing import Any, get_args
 from bnas.cells.draw.errors import MissingExtraError
 from bnas.cells.genotype import EDGES_PER_NODE, NUM_CELL_INPUTS, Edge, Genotype
 from bnas.cells.primitives import PRIMITIVES
-from bnas.cells.spec import Activation, NetworkSpec, ReductionSkip, Skip, TemplateName
+from bnas.cells.resnet import ACTIVATIONS, Block, ResNetSpec
+from bnas.cells.spec import Activation, NetworkSpec, ReductionSkip, Skip
+from bnas.cells.templates import TemplateName
 
 try:
     from hypothesis import strategies as st
@@ -97,4 +99,39 @@ def network_specs(
         reduction_skip=draw(st.sampled_from(reduction_skips)),
         activation=draw(st.sampled_from(activations)),
         real_weight_tail=draw(st.integers(0, 3)),
+    )
+
+
+@st.composite
+def resnet_specs(
+    draw: Callable[..., Any],
+    *,
+    blocks: Sequence[Block] = get_args(Block),
+    templates: Sequence[TemplateName] = get_args(TemplateName),
+    max_stages: int = 3,
+    max_blocks: int = 2,
+    max_width: int = 8,
+) -> ResNetSpec:
+    """Specifications of residual networks.
+
+    Args:
+        draw: Given by Hypothesis.
+        blocks: Orders of the layers to draw from.
+        templates: Templates to draw from.
+        max_stages: Largest number of stages, 8 or fewer.
+        max_blocks: Largest number of blocks of a stage.
+        max_width: Largest number of channels of the first stage.
+
+    Returns:
+        A valid specification.
+    """
+    block = draw(st.sampled_from(blocks))
+    counts = st.lists(st.integers(1, max_blocks), min_size=1, max_size=max_stages)
+    return ResNetSpec(
+        block=block,
+        blocks=draw(counts),
+        width=draw(st.integers(1, max_width)),
+        num_classes=draw(st.integers(1, 20)),
+        template=draw(st.sampled_from(templates)),
+        activation=draw(st.sampled_from(ACTIVATIONS[block])),
     )

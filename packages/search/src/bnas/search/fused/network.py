@@ -9,50 +9,18 @@ import attrs
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from attrs import define, frozen
+from attrs import define
 from torch import Tensor, nn
 
 from bnas.cells import GraphError, nodes
 from bnas.cells.nn import Network, binarize_activation, binary_weight, convolve
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d
 from bnas.cells.prune import zero_channels
-from bnas.search.fused.functions import (
-    AddChannels,
-    Channels,
-    NormSign,
-    ScaledReLU,
-    channels_last,
-    scaled,
-)
+from bnas.search.fused.functions import Channels, NormSign, ScaledReLU, channels_last, scaled
+from bnas.search.fused.stream import Stream, add, in_half_precision, without_constants
 
 #: Sums a float64 vector over all processes, in place.
 Reduce = Callable[[Tensor], None]
-
-
-@frozen(eq=False)
-class Stream:
-    """Activations of which only the live channels are kept.
-
-    Attributes:
-        live: bfloat16 (N, C', H, W) in channels-last memory format.
-        dead: Per channel of all C, whether it is left out; None if none is.
-        constants: float32 (C - C',): the values of the channels left out; None if they are 0.
-    """
-
-    live: Tensor
-    dead: Tensor | None = None
-    constants: Tensor | None = None
-
-    def full(self) -> Tensor:
-        """Return all channels."""
-        if self.dead is None:
-            return self.live
-        count, _, height, width = self.live.shape
-        whole = self.live.new_zeros((count, height, width, len(self.dead))).permute(0, 3, 1, 2)
-        if self.constants is not None:
-            values = self.constants.to(whole.dtype)[:, None, None].expand(-1, height, width)
-            whole = whole.index_add(1, self.dead.nonzero()[:, 0], values.expand(count, -1, -1, -1))
-        return whole.index_add(1, (~self.dead).nonzero()[:, 0], self.live)
 
 
 @define(eq=False)
@@ -149,14 +117,16 @@ class FusedNetwork(nn.Module):
             values[node.name] = value
             for name in last_reads:
                 del values[name]
-        logits: Tensor = values[graph.output]
+        logits: Tensor = values[graph.output].full().float().flatten(1)
         return logits
 
     def _run(self, node: nodes.Node, module: nn.Module, inputs: list[Any]) -> Any:
         if node.name in self._fused_into:
             return (module, *inputs)
+        if not isinstance(node, nodes.Linear):
+            inputs = [in_half_precision(value) for value in inputs]
         if not isinstance(node, nodes.Conv | nodes.BinaryConv):
-            inputs = [_without_constants(value) for value in inputs]
+            inputs = [without_constants(value) for value in inputs]
         match node:
             case nodes.Sign() if isinstance(inputs[0], tuple):
                 return self._normalise(*inputs[0], signed=True)
@@ -176,11 +146,13 @@ class FusedNetwork(nn.Module):
                 live = torch.cat([stream.live for stream in inputs if stream.live.shape[1]], dim=1)
                 return Stream(live, self._dead.get(node.name))
             case nodes.Add():
-                return _add(inputs, self._dead.get(node.name))
+                return add(inputs, self._dead.get(node.name))
             case nodes.GlobalAvgPool():
-                return inputs[0].full().float().mean(dim=(2, 3))
+                return Stream(inputs[0].full().float().mean(dim=(2, 3), keepdim=True))
             case nodes.Linear():
-                return module(inputs[0])
+                return Stream(module(inputs[0].full().float()))
+            case nodes.RPReLU():
+                return Stream(channels_last(module(inputs[0].full())))
             case nodes.Zero():
                 shape = node.infer((tuple(inputs[0].live.shape[1:]),))
                 nothing = inputs[0].live.new_empty((len(inputs[0].live), 0, *shape[1:]))
@@ -217,19 +189,6 @@ class FusedNetwork(nn.Module):
         return Stream(result + constant.to(result.dtype)[:, None, None])
 
 
-def _without_constants(value: Any) -> Any:
-    """Return a stream in which nothing but zeros is left out; anything else as it is.
-
-    What waits for its reader as (module, stream) is expanded if the module is a batch norm, which
-    would take the constants for zeros. A convolution takes them as they are.
-    """
-    if isinstance(value, tuple) and isinstance(value[0], BatchNorm2d):
-        return (value[0], _without_constants(value[1]))
-    if isinstance(value, Stream) and value.constants is not None:
-        return Stream(value.full())
-    return value
-
-
 @torch.no_grad()
 def _evaluated(norm: BatchNorm2d, stream: Stream, signed: bool) -> Tensor:
     """Return what `norm`, and the sign after it, make of live channels in evaluation."""
@@ -253,32 +212,6 @@ def _convolve(stream: Stream, weight: Tensor, node: Any) -> tuple[Tensor, Tensor
     one_image = stream.constants[:, None, None].expand(-1, *stream.live.shape[2:])
     border = functional.conv2d(one_image[None], left_out, None, *geometry)
     return result + border.to(result.dtype), constant
-
-
-def _add(streams: list[Stream], dead: Tensor | None) -> Stream:
-    """Add streams up; `dead` are the channels that are 0 in all of them."""
-    places = [_place(stream, dead) for stream in streams]
-    count, _, height, width = streams[0].live.shape
-    whole = [stream.live for stream, place in zip(streams, places, strict=True) if place is None]
-    if not whole:
-        assert dead is not None
-        shape = (count, height, width, int((~dead).sum()))
-        whole = [streams[0].live.new_zeros(shape).permute(0, 3, 1, 2)]
-    total = whole[0]
-    for live in whole[1:]:
-        total = total + live
-    for stream, place in zip(streams, places, strict=True):
-        if place is not None and len(place):
-            total = AddChannels.apply(total, stream.live, place)
-    return Stream(total, dead)
-
-
-def _place(stream: Stream, dead: Tensor | None) -> Tensor | None:
-    """Return the indices of a stream's channels among those that are not dead; None for all."""
-    if stream.dead is None or (dead is not None and torch.equal(stream.dead, dead)):
-        return None
-    kept = torch.ones_like(stream.dead) if dead is None else ~dead
-    return (kept.cumsum(0) - 1)[~stream.dead]
 
 
 def _fuses(node: nodes.Node, reader: nodes.Node) -> bool:
