@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import torch
 
-from bnas.cells import NetworkSpec
+from bnas.cells import Spec
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
 from bnas.search.engine import choose_device, memory_guard
@@ -36,7 +36,7 @@ _MEASURED_EPOCHS = 1000
 
 
 def fit_to_budget(
-    spec: NetworkSpec,
+    spec: Spec,
     recipe: Recipe,
     data: TrainingData,
     out_dir: str | Path,
@@ -90,7 +90,7 @@ def _shown(seconds: float) -> str:
 
 
 def _seconds_per_epoch(
-    spec: NetworkSpec,
+    spec: Spec,
     recipe: Recipe,
     data: TrainingData,
     options: RunOptions,
