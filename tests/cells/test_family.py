@@ -50,5 +50,5 @@ def test_one_reader_reads_all_kinds(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["null", "3", "[]", '"vgg"'])
 def test_other_kinds_are_refused(kind: str) -> None:
-    with pytest.raises(SpecError, match=r"must be one of \('bnas', 'resnet', 'float'"):
+    with pytest.raises(SpecError, match=r"must be one of \('bnas', 'resnet', 'graph', 'float'"):
         cells.spec_from_json(f'{{"kind": {kind}}}')

@@ -8,16 +8,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bnas import cells, zoo
-from bnas.cells.nn import Network
-from bnas.cells.testing import network_specs, resnet_specs
+from bnas.cells import nodes
+from bnas.cells.builder import Builder, Window
+from bnas.cells.nn import Network, RPReLU
+from bnas.cells.testing import graph_specs, network_specs, resnet_specs
 from bnas.zoo.testing import compare_with_module
 
 Enliven = Callable[[Network, int], Network]
 NAMES = [*cells.list_baselines(), "Bi-Real-18.float", "BNAS-Mini.float"]
+
+
+def _signs_read_by_all() -> cells.GraphSpec:
+    """Signs that are tapped, pooled, normalised, signed again, and read by a real convolution."""
+    build = Builder(role="op")
+    conv = build.conv(nodes.Conv, "conv", build.images(), 4, Window(3, padding=1))
+    sign = build.sign("sign", conv)
+    build.taps["sign"] = sign.name
+    pooled = build.pool(nodes.MaxPool, "pooled", sign, Window(3, padding=1))
+    parts = [
+        build.conv(nodes.BinaryConv, "a", build.sign("pooled.sign", pooled), 4, Window(1)),
+        build.conv(nodes.BinaryConv, "b", build.sign("again", sign), 4, Window(1)),
+        build.conv(nodes.Conv, "c", sign, 4, Window(1)),
+        build.sign("bn.sign", build.batch_norm("bn", sign)),
+    ]
+    total = build.add_up("sum", *parts, sign)
+    graph = build.finish(build.classify("pool", "fc", total, 3))
+    return cells.GraphSpec(graph=graph, template="cifar")
+
+
+SIGNS_READ_BY_ALL = _signs_read_by_all()
 
 
 def narrow(name: str) -> cells.Spec:
@@ -56,7 +79,7 @@ def test_named_networks(enliven_network: Enliven, name: str, tmp_path: Path) -> 
 
 
 @settings(
-    max_examples=50,
+    max_examples=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -68,6 +91,25 @@ def test_random_networks(enliven_network: Enliven, spec: cells.Spec, twin: bool,
     size = 16 if spec.template == "cifar" else 64
     images = np.random.default_rng(seed).standard_normal((2, 3, size, size)).astype(np.float32)
     check(enliven_network, cells.FloatTwin(spec) if twin else spec, seed, images)
+
+
+@settings(
+    max_examples=80,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@example(spec=SIGNS_READ_BY_ALL, twin=False, seed=0)
+@given(spec=graph_specs(), twin=st.booleans(), seed=st.integers(0, 2**31))
+def test_any_graph(enliven_network: Enliven, spec: cells.GraphSpec, twin: bool, seed: int) -> None:
+    def enliven(module: Network, seed: int) -> Network:
+        generator = torch.Generator().manual_seed(seed)
+        for part in module.modules():
+            if isinstance(part, RPReLU):
+                for value in part.parameters():
+                    value.data.normal_(generator=generator)
+        return enliven_network(module, seed)
+
+    images = np.random.default_rng(seed).standard_normal((2, 3, 16, 16)).astype(np.float32)
+    check(enliven, cells.FloatTwin(spec) if twin else spec, seed, images)
 
 
 def test_a_checkpoint_of_any_kind_is_packed() -> None:

@@ -8,6 +8,7 @@ from bnas.cells.errors import CellsError, GenotypeError, GraphError, SpecError, 
 from bnas.cells.family import changed, list_baselines, list_specs, name_of, spec
 from bnas.cells.genotype import Genotype, genotypes
 from bnas.cells.graph import Graph
+from bnas.cells.graph_spec import GraphSpec
 from bnas.cells.layer_cost import LayerCost
 from bnas.cells.lower import lower
 from bnas.cells.normalization import NORMALIZATIONS, Normalization
@@ -28,6 +29,7 @@ __all__ = [
     "GenotypeError",
     "Graph",
     "GraphError",
+    "GraphSpec",
     "LayerCost",
     "NetworkSpec",
     "Normalization",

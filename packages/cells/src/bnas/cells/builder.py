@@ -1,12 +1,4 @@
-"""`Builder`: collects the nodes of a graph while a specification is lowered.
-
-A network of one's own is built with it too:
-
-    >>> from bnas.cells.builder import Builder, Window
-    >>> build = Builder()
-    >>> conv = build.conv(nodes.Conv, "conv", build.images(), 8, Window(3, padding=1))
-    >>> graph = build.finish(build.classify("pool", "fc", conv, 10))
-"""
+"""`Builder`: collects the nodes of a graph, of a specification or of a network of one's own."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from bnas.cells import resnet, spec, twin
+from bnas.cells import graph_spec, resnet, spec, twin
 from bnas.cells.errors import SpecError
 from bnas.cells.graph import Graph
+from bnas.cells.graph_spec import GraphSpec
 from bnas.cells.json_form import read_object
 from bnas.cells.resnet import ResNetSpec
 from bnas.cells.spec import NetworkSpec
@@ -18,8 +19,8 @@ from bnas.cells.twin import FloatTwin
 class Spec(Protocol):
     """A network as data: immutable, compared by value, one graph.
 
-    `NetworkSpec`, `ResNetSpec` and `FloatTwin` are such. Whoever reads a network reads its graph;
-    the rest here is what the graph does not say.
+    `NetworkSpec`, `ResNetSpec`, `GraphSpec` and `FloatTwin` are such. Whoever reads a network reads
+    its graph; the rest here is what the graph does not say.
     """
 
     @property
@@ -45,9 +46,10 @@ class Spec(Protocol):
         """Return the specification as one JSON object, which `spec_from_json` reads."""
 
 
-_KINDS: dict[str, type[NetworkSpec] | type[ResNetSpec] | type[FloatTwin]] = {
+_KINDS: dict[str, type[NetworkSpec | ResNetSpec | GraphSpec | FloatTwin]] = {
     spec.KIND: NetworkSpec,
     resnet.KIND: ResNetSpec,
+    graph_spec.KIND: GraphSpec,
     twin.KIND: FloatTwin,
 }
 
@@ -61,6 +63,7 @@ def spec_from_json(text: str) -> Spec:
     Raises:
         SpecError: Not JSON, no such kind, unknown or missing keys, or a value outside its range.
         GenotypeError: A genotype in it describes no valid cell.
+        GraphError: Nodes in it do not fit together.
     """
     kind = read_object(text).get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:

@@ -98,7 +98,7 @@ class Network(nn.Module):
         self.drop_path_scales: Tensor | None = None
         # All of them, so that hooks and searches find the layers without parameters too.
         for node, module, _ in self.steps:
-            _attach(self, node.name.split("."), module)
+            _attach(self, node.name, module)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
@@ -178,10 +178,17 @@ def _ends_edge(node: nodes.Node, readers: tuple[nodes.Node, ...]) -> bool:
     return node.role == "op" and isinstance(node, ends)
 
 
-def _attach(root: nn.Module, path: list[str], module: nn.Module) -> None:
+def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     """Register `module` under nested containers, so that parameter names follow node names."""
-    for part in path[:-1]:
-        if part not in root._modules:
-            root.add_module(part, nn.Module())
-        root = root._modules[part]  # type: ignore[assignment]
-    root.add_module(path[-1], module)
+    *path, last = name.split(".")
+    try:
+        for part in path:
+            if part not in root._modules:
+                root.add_module(part, nn.Module())
+            root = root._modules[part]  # type: ignore[assignment]
+        root.add_module(last, module)
+    except KeyError as error:
+        raise GraphError(
+            f"`{name}` cannot name a layer of a torch module ({error.args[0]}); call it otherwise",
+            node=name,
+        ) from error

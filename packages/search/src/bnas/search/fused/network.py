@@ -93,6 +93,7 @@ class FusedNetwork(nn.Module):
             )
         self.network = network
         self._all_reduce = all_reduce
+        self._channels = network.graph.channels
         self._dead = {
             name: torch.tensor(zeros)
             for name, zeros in zero_channels(network.graph).items()
@@ -127,6 +128,9 @@ class FusedNetwork(nn.Module):
             inputs = [in_half_precision(value) for value in inputs]
         if not isinstance(node, nodes.Conv | nodes.BinaryConv):
             inputs = [without_constants(value) for value in inputs]
+        dead = self._dead.get(node.name)
+        if dead is not None and bool(dead.all()):
+            return self._nothing(node, inputs[0].live, dead)
         match node:
             case nodes.Sign() if isinstance(inputs[0], tuple):
                 return self._normalise(*inputs[0], signed=True)
@@ -153,12 +157,14 @@ class FusedNetwork(nn.Module):
                 return Stream(module(inputs[0].full().float()))
             case nodes.RPReLU():
                 return Stream(channels_last(module(inputs[0].full())))
-            case nodes.Zero():
-                shape = node.infer((tuple(inputs[0].live.shape[1:]),))
-                nothing = inputs[0].live.new_empty((len(inputs[0].live), 0, *shape[1:]))
-                return Stream(nothing, self._dead[node.name])
         stream = inputs[0]
         return Stream(channels_last(module(stream.live)), stream.dead)
+
+    def _nothing(self, node: nodes.Node, like: Tensor, dead: Tensor) -> Stream:
+        """Return a stream of zeros: no channel of it is kept."""
+        sizes = tuple(like.shape[2:])
+        shape = node.infer(tuple((self._channels[name], *sizes) for name in node.inputs))
+        return Stream(like.new_empty((len(like), 0, *shape[1:])), dead)
 
     def _normalise(self, norm: BatchNorm2d, stream: Stream, signed: bool) -> Stream:
         weight = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight
@@ -167,11 +173,20 @@ class FusedNetwork(nn.Module):
         if dead is not None:
             constants = binarize_activation(bias[dead]) if signed else bias[dead]
             weight, bias = weight[~dead], bias[~dead]
+        if not stream.live.shape[1]:
+            self._note_zeros(norm, stream)
+            return Stream(stream.live, dead, constants)
         if not self.training:
             return Stream(_evaluated(norm, stream, signed), dead, constants)
         statistics = _Statistics(norm, dead, self._all_reduce)
         live = NormSign.apply(stream.live, weight, bias, statistics, signed)
         return Stream(live, dead, constants)
+
+    def _note_zeros(self, norm: BatchNorm2d, stream: Stream) -> None:
+        """Move the running statistics towards those of zeros."""
+        if self.training:
+            nothing, count = np.zeros(0), len(stream.live) * stream.live.shape[2:].numel()
+            _Statistics(norm, stream.dead, self._all_reduce).update(nothing, nothing, count)
 
     def _counts(self, module: Any, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
         """Return counts, scale and offset of a binary convolution, or of its first stage."""
@@ -201,7 +216,7 @@ def _convolve(stream: Stream, weight: Tensor, node: Any) -> tuple[Tensor, Tensor
     """Return the convolution (N, O, H', W') and what is still to be added to each filter (O,)."""
     geometry = (node.stride, node.padding, node.dilation, node.groups)
     constant = weight.new_zeros(len(weight))
-    if stream.dead is None or node.groups > 1:
+    if stream.dead is None or node.groups > 1 or not stream.live.shape[1]:
         return convolve(channels_last(stream.full()), channels_last(weight), *geometry), constant
     result = convolve(stream.live, channels_last(weight[:, ~stream.dead]), *geometry)
     if stream.constants is None:
