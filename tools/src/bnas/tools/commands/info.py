@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import frozen
 
 from bnas.tools.document import print_document
 from bnas.tools.layers import print_real_layers, real_layers
@@ -37,27 +38,43 @@ def info(model: str, weights: str | None, as_json: bool) -> None:
     is_spec = model.lower().endswith(".json")
     if weights is not None or (is_file_name(model, ".safetensors") and not is_spec):
         network = load_network(model, weights)
-        card, spec, name = network.card, network.spec, name_of(network)
+        known = _Known(network.card, network.spec, name_of(network))
     else:
-        card, spec, name = _of_name(model)
-    report = cells.cost(spec, rule="deployed")
-    sizes = _sizes(report, card, network, weights or model)
+        known = _of_name(model)
+    report = cells.cost(known.spec, rule="deployed")
+    sizes = _sizes(report, known.card, network, weights or model)
     if as_json:
-        known = None if card is None else card.to_dict()
-        print_document({"model": name, "card": known, **sizes, "real_layers": real_layers(report)})
+        card = None if known.card is None else known.card.to_dict()
+        layers = real_layers(report)
+        print_document({"model": known.name, "card": card, **sizes, "real_layers": layers})
         return
-    told = _of_card(card, is_file=network is not None)
-    print_facts(name, [*told, *_of_sizes(sizes), *_of_report(report)])
+    told = _of_card(known.card, is_file=network is not None)
+    print_facts(known.name, [*told, *_of_sizes(sizes), *_of_report(report)])
     print_real_layers(report)
 
 
-def _of_name(model: str) -> tuple[Card | None, Spec, str]:
+@frozen
+class _Known:
+    """What is known of a model.
+
+    Attributes:
+        card: Its card; None without one.
+        spec: Its network.
+        name: That of the card, or of the network.
+    """
+
+    card: Card | None
+    spec: Spec
+    name: str
+
+
+def _of_name(model: str) -> _Known:
     """Return what is known of a name: card and network of the zoo's, or the network alone."""
     from bnas import cells, zoo
 
     if model.lower().endswith(".json"):
         spec = read_spec(model)
-        return None, spec, cells.name_of(spec) or "custom"
+        return _Known(None, spec, cells.name_of(spec) or "custom")
     try:
         card = zoo.card(model)
     except zoo.UnknownModelError as error:
@@ -65,9 +82,9 @@ def _of_name(model: str) -> tuple[Card | None, Spec, str]:
             spec = cells.spec(model)
         except cells.UnknownNameError:
             raise error from None
-        return None, spec, cells.name_of(spec)
+        return _Known(None, spec, cells.name_of(spec))
     spec = cells.spec(card.architecture, num_classes=card.num_classes)
-    return card, spec, card.full_name
+    return _Known(card, spec, card.full_name)
 
 
 def _sizes(
