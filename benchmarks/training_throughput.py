@@ -2,7 +2,9 @@
 
 The plain module is what one writes first: every layer as published, nothing pruned, eager, float32.
 Engines take turns step by step, so that a disturbance of the machine hits all of them; minima and
-medians are over the turns.
+medians are over the turns. All but the plain module have weights and images in the order in which
+`bnas.search` would train them on the device (`engine.memory_format`): channels last on a GPU, but
+not on a CPU, where it would slow the rivals of the fused engine down.
 
     python benchmarks/training_throughput.py --model BNAS-Mini --batch-size 128 --turns 9
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import date
@@ -26,7 +29,7 @@ from torch import Tensor, nn
 
 from bnas import cells
 from bnas.cells.nn import Network
-from bnas.search.engine import autocast, make_runner
+from bnas.search.engine import autocast, make_runner, memory_format
 from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
 
@@ -42,13 +45,13 @@ class Engine:
         name: For the table.
         recipe: Precision and engine.
         pruned: Whether the graph is pruned.
-        channels_last: Whether weights and images are in channels-last memory format.
+        ordered: Whether weights and images are in the order in which `bnas.search` has them.
     """
 
     name: str
     recipe: Recipe
     pruned: bool = True
-    channels_last: bool = False
+    ordered: bool = True
 
 
 def engines(device: torch.device, with_compiled: bool) -> tuple[Engine, ...]:
@@ -56,13 +59,13 @@ def engines(device: torch.device, with_compiled: bool) -> tuple[Engine, ...]:
     eager = Recipe(epochs=1)
     half = Recipe(epochs=1, precision="bfloat16")
     found = [
-        Engine("plain: unpruned, eager, float32", eager, pruned=False),
+        Engine("plain: unpruned, eager, float32", eager, pruned=False, ordered=False),
         Engine("pruned, eager, float32", eager),
-        Engine("pruned, eager, bfloat16, channels last", half, channels_last=True),
+        Engine("pruned, eager, bfloat16", half),
     ]
     if with_compiled:
         compiled = Recipe(epochs=1, precision="bfloat16", engine="compiled")
-        found.append(Engine("pruned, compiled, bfloat16, channels last", compiled, True, True))
+        found.append(Engine("pruned, compiled, bfloat16", compiled))
     if device.type == "cpu":
         fused = Recipe(epochs=1, precision="bfloat16", engine="fused")
         found.append(Engine("pruned, fused, bfloat16", fused))
@@ -76,9 +79,9 @@ def make_step(
     torch.manual_seed(0)
     device = images.device
     network = Network(spec, pruned=engine.pruned).to(device).train()
-    if engine.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-        images = images.contiguous(memory_format=torch.channels_last)
+    if engine.ordered:
+        network = network.to(memory_format=memory_format(device))
+        images = images.contiguous(memory_format=memory_format(device))
     runner: nn.Module = make_runner(network, engine.recipe, Processes())
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
 
@@ -108,6 +111,28 @@ def time_in_turns(steps: dict[str, Callable[[], None]], turns: int) -> dict[str,
             step()
             seconds[name].append(time.perf_counter() - begun)
     return seconds
+
+
+def commit() -> str:
+    """Return the hash of the commit that is measured, "-dirty" where files differ from it."""
+    describe = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        done = subprocess.run(
+            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown: no git checkout"
+    return done.stdout.strip()
+
+
+def processor(device: torch.device) -> str:
+    """Return the model of the CPU, or of the GPU where steps run on one."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 @click.command()
@@ -161,7 +186,10 @@ def main(
     if out is not None:
         record = {
             "date": date.today().isoformat(),
-            "machine": platform.processor() or platform.machine(),
+            "commit": commit(),
+            "processor": processor(place),
+            "device": device,
+            "memory_format": str(memory_format(place)).removeprefix("torch."),
             "torch": torch.__version__,
             "numba": numba.__version__,
             "model": model,

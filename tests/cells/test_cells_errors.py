@@ -18,7 +18,7 @@ from bnas.cells import (
     primitive,
     spec,
 )
-from bnas.cells.errors import nearest_names
+from bnas.cells.errors import near_names, nearest_names
 
 
 def raised_by(action) -> CellsError:
@@ -98,3 +98,16 @@ def test_near_names_keep_their_spelling_and_are_three_at_most():
 def test_long_lists_of_names_are_cut():
     phrase = nearest_names("zzz", [f"node{index}" for index in range(50)])
     assert phrase.endswith("node18, node19 and 30 more")
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("learnin_rate", "did you mean 'learning_rate'?"),  # Not 'engine' too.
+        ("EPOCH", "did you mean 'epochs'?"),
+        ("xyzzy", ""),
+    ],
+)
+def test_near_names_are_near(name, question):
+    known = ("learning_rate", "engine", "epochs", "restart_epochs")
+    assert near_names(name, known) == question

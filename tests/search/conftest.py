@@ -43,3 +43,13 @@ def coloured() -> Callable[[int, int], search.ImageSet]:
 @pytest.fixture(scope="session")
 def data(coloured: Callable[[int, int], search.ImageSet]) -> search.TrainingData:
     return search.TrainingData(train=coloured(50, 1), holdout=coloured(30, 2))
+
+
+@pytest.fixture
+def full_memory() -> Callable[..., None]:
+    """Stand in for a training step that finds the memory of the GPU full."""
+
+    def step(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
+
+    return step

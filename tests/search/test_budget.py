@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,8 @@ def test_memory_that_does_not_suffice_says_which_batch_to_try(
     monkeypatch: pytest.MonkeyPatch,
     tiny_spec: cells.NetworkSpec,
     data: search.TrainingData,
+    full_memory: Callable[..., None],
 ) -> None:
-    def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
-
-    monkeypatch.setattr(budget_module, "train_step", full)
+    monkeypatch.setattr(budget_module, "train_step", full_memory)
     with pytest.raises(search.OutOfMemoryError, match="try `batch_size` = 8"):
         search.fit_to_budget(tiny_spec, RECIPE, data, tmp_path, 60.0)

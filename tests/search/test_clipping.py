@@ -48,11 +48,11 @@ def test_all_gradients_shrink_by_one_factor() -> None:
     before = {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
     parts = [binarised_gradient(network[0]), before["1.weight"], before["1.bias"]]
     norm = float(torch.stack([part.square().sum() for part in parts]).sum().sqrt())
-    assert clip_gradients_(network, 2 * norm) == pytest.approx(norm, rel=1e-5)
+    assert float(clip_gradients_(network, 2 * norm)) == pytest.approx(norm, rel=1e-5)
     for name, parameter in network.named_parameters():
         if name in before:
             assert torch.equal(parameter.grad, before[name])
-    assert clip_gradients_(network, norm / 10) == pytest.approx(norm, rel=1e-5)
+    assert float(clip_gradients_(network, norm / 10)) == pytest.approx(norm, rel=1e-5)
     for name, parameter in network.named_parameters():
         if name in before:
             torch.testing.assert_close(parameter.grad, before[name] / 10, rtol=1e-4, atol=1e-7)
@@ -91,8 +91,8 @@ def test_the_norm_of_a_network_is_that_of_the_weights_it_convolves_with(
     parts += [value.grad for value in network.parameters() if id(value) not in latent]
     expected = float(nn.utils.get_total_norm(parts))
     assert len(passes) > 10
-    assert clip_gradients_(network, 1.0) == pytest.approx(expected, rel=1e-5)
-    assert clip_gradients_(network, 1.0) == pytest.approx(1.0, rel=1e-5)
+    assert float(clip_gradients_(network, 1.0)) == pytest.approx(expected, rel=1e-5)
+    assert float(clip_gradients_(network, 1.0)) == pytest.approx(1.0, rel=1e-5)
 
 
 def test_a_filter_of_zeros_counts_as_nothing() -> None:

@@ -142,7 +142,7 @@ def test_training_data_never_opens_the_test_images(folder: Path, tmp_path: Path)
             picture(root / "train" / name / f"{index}.png", (index, 0, 0))
         (root / "test" / name).mkdir(parents=True)
         (root / "test" / name / "0.png").write_text("broken")
-    data = search.load_training_data(root, holdout=2, seed=3)
+    data = search.load_training_data(root, holdout=2, holdout_seed=3)
     assert (len(data.train), len(data.holdout)) == (4, 2)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bnas import cells, search
+from bnas.search.epoch import train_step
 from bnas.search.image_set import ImageSet
 from bnas.search.parallel import Processes
 from bnas.search.run import Run
@@ -61,6 +62,18 @@ def test_bfloat16_learns(
     assert all(value.device.type == "cpu" for value in state["model"].values())
 
 
+def test_cuda_graphs_change_nothing(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    recipe = attrs.evolve(RECIPE, engine="compiled", drop_path=0.1, gradient_clip=1.0)
+    losses = {}
+    for graphs in (False, True):
+        options = search.RunOptions(device="cuda", cuda_graphs=graphs)
+        result = search.train(tiny_spec, recipe, data, tmp_path / str(graphs), options=options)
+        losses[graphs] = [epoch.loss for epoch in result.history]
+    assert losses[True] == pytest.approx(losses[False], rel=0.02)
+
+
 def test_a_run_goes_on_after_a_time_limit(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:
@@ -77,3 +90,30 @@ def test_images_and_network_lie_on_the_gpu(
     assert run.batches.images.images.is_cuda
     assert run.holdout.labels.is_cuda
     assert all(parameter.is_cuda for parameter in run.network.parameters())
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_step_waits_for_nothing(
+    tmp_path: Path, engine: Any, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    recipe = attrs.evolve(
+        RECIPE,
+        engine=engine,
+        precision="bfloat16",
+        drop_path=0.1,
+        average_decay=0.9,
+        gradient_clip=1.0,
+        mixup_strength=0.2,
+        official_gradient=True,
+    )
+    place = Processes(device=torch.device("cuda"))
+    run = Run.start(tiny_spec, recipe, data, tmp_path, CUDA, place)
+    order = run.batches.order(0)
+    run.runner.train()
+    train_step(run, order)  # Compiles, and chooses algorithms.
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(2):
+            train_step(run, order)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -31,6 +31,7 @@ from bnas.search import RecipeError, RunOptions
         ({"compact": 1}, "`compact` must be true or false (got 1)"),
         ({"event_log": "yes"}, "`event_log`"),
         ({"curves": None}, "`curves`"),
+        ({"cuda_graphs": "default"}, "`cuda_graphs` must be true or false (got 'default')"),
     ],
 )
 def test_options_outside_their_range_are_refused(option: dict[str, Any], message: str) -> None:
@@ -50,4 +51,4 @@ def test_by_default_nothing_is_asked_for() -> None:
     options = RunOptions()
     assert (options.device, options.time_limit_s, options.part_bytes) == (None, None, None)
     assert (options.initial, options.teacher) == (None, None)
-    assert not (options.compact or options.event_log or options.curves)
+    assert not (options.compact or options.event_log or options.curves or options.cuda_graphs)

@@ -15,7 +15,7 @@ import torch
 from torch import distributed
 
 from bnas import cells, search
-from bnas.search.engine import choose_device
+from bnas.search.device import choose_device
 from bnas.search.parallel import Processes, join, own_gpu
 
 _WORKER = """

@@ -41,11 +41,6 @@ def test_the_split_has_a_seed_of_its_own(root: Path) -> None:
     assert held_out(data) == held_out(same) != held_out(other)
 
 
-def test_the_older_name_of_the_seed_gives_the_same_split(root: Path) -> None:
-    older = search.load_training_data(root, holdout=6, seed=1)
-    assert held_out(older) == held_out(search.load_training_data(root, holdout=6, holdout_seed=1))
-
-
 def test_corrupt_images_count_neither_way(root: Path) -> None:
     for index in range(10):
         (root / "train" / "bee" / f"{index:02d}.png").write_text("broken")

@@ -92,7 +92,11 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"color_jitter": [0.4, 0.4, float("nan"), 0.1]}, "`color_jitter`"),
         ({"resolutions": [16, 32]}, "must be pairs"),
         ({"resolutions": 32}, "must be pairs"),
-        ({"learnin_rate": 0.1}, "did you mean 'learning_rate'?"),
+        (
+            {"learnin_rate": 0.1},
+            "no field of a recipe; did you mean 'learning_rate'? its fields: [",
+        ),
+        ({"zzz": 0.1}, "'zzz' is no field of a recipe; its fields: ['epochs', "),
     ],
 )
 def test_values_outside_their_range_are_refused(change: dict[str, Any], message: str) -> None:

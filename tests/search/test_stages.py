@@ -145,32 +145,14 @@ def test_averages_restarts_and_all_the_rest_resume_exactly(
     assert first["holdout_top1"] == second["holdout_top1"]
 
 
-@pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
-def test_a_device_that_is_not_there_is_named(
-    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData, name: str
-) -> None:
-    with pytest.raises(search.RecipeError, match=f"torch can use .got '{name}'"):
-        search.train(tiny_spec, RECIPE, data, tmp_path, options=search.RunOptions(device=name))
-
-
-def test_the_fused_engine_needs_a_cpu(
-    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
-) -> None:
-    recipe = attrs.evolve(RECIPE, engine="fused", precision="bfloat16")
-    with pytest.raises(search.RecipeError, match="needs the device 'cpu'"):
-        search.train(tiny_spec, recipe, data, tmp_path, options=search.RunOptions(device="meta"))
-
-
 def test_memory_that_does_not_suffice_says_which_batch_to_try(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     tiny_spec: cells.NetworkSpec,
     data: search.TrainingData,
+    full_memory: Callable[..., None],
 ) -> None:
-    def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
-
-    monkeypatch.setattr(epoch_module, "train_step", full)
+    monkeypatch.setattr(epoch_module, "train_step", full_memory)
     with pytest.raises(search.OutOfMemoryError, match="try `batch_size` = 8") as caught:
         search.train(tiny_spec, RECIPE, data, tmp_path)
     assert caught.value.batch_size == 16

@@ -115,11 +115,15 @@ def test_fields_of_the_recipe_can_be_set(
     assert (plan["--out"] / "curves.png").is_file()
 
 
-def test_a_budget_chooses_the_epochs(call: Callable[..., Result], plan: dict[str, Path]) -> None:
+def test_a_budget_chooses_the_epochs(
+    call: Callable[..., Result], plan: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnas.search.budget._seconds_per_epoch", lambda *_: 0.6)
     plan["--recipe"].write_text("epochs = 2\nbatch_size = 16\n")  # one step an epoch
     result = call(*arguments(plan), "--budget", "2s")
     first, *lines = result.stderr.splitlines()
     epochs = int(first.removeprefix("epochs that fit into the budget: "))
+    assert epochs == 3
     assert [line.split(":")[0] for line in lines] == [
         f"epoch {each + 1}/{epochs}" for each in range(epochs)
     ]
@@ -161,8 +165,11 @@ def test_errors_name_options_instead_of_parameters(
 ) -> None:
     told = refusal(*arguments(plan), "--holdout", "100000")
     assert "`--holdout`" in told
-    told = refusal(*arguments(plan), "--device", "no-such-device")
-    assert "`--device`" in told
+    told = refusal(*arguments(plan), "--device", "gpu")
+    assert "`--device` must be one of 'cpu'" in told
+    assert "(got 'gpu'" in told
+    told = refusal(*arguments(plan), "--cuda-graphs")
+    assert "`--cuda-graphs` needs" in told
 
 
 def test_stages_teacher_and_small_checkpoints(

@@ -14,7 +14,7 @@ from torch import Tensor
 from bnas.cells.nn import binarize_activation
 from bnas.cells.nn.layers import BatchNorm2d
 from bnas.search.fused.functions import AddChannels, NormSign, ScaledReLU, channels_last
-from bnas.search.fused.network import _Statistics
+from bnas.search.fused.statistics import Statistics
 
 shapes = st.tuples(
     st.integers(1, 5), st.sampled_from([1, 3, 5, 24, 36, 48]), st.integers(1, 6), st.integers(2, 5)
@@ -44,7 +44,7 @@ def near(found: Tensor, expected: Tensor) -> None:
 
 
 def applied(x: Tensor, norm: BatchNorm2d, signed: bool) -> Tensor:
-    statistics = _Statistics(norm, None, None)
+    statistics = Statistics(norm, None, None)
     return NormSign.apply(channels_last(x), norm.weight, norm.bias, statistics, signed)
 
 

@@ -269,7 +269,7 @@ def test_channels_that_are_always_zero_are_not_convolved(monkeypatch: pytest.Mon
         seen.append(x.shape[1])
         return convolve(x, *others)
 
-    monkeypatch.setattr("bnas.search.fused.network.convolve", counting)
+    monkeypatch.setattr("bnas.search.fused.convolution.convolve", counting)
     FusedNetwork(network)(images_of(BASE))
     whole = [
         node.in_channels

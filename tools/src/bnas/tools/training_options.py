@@ -109,6 +109,11 @@ _OPTIONS = (
         is_flag=True,
         help="Small checkpoints: bfloat16 moments, files of 16 MiB. Resuming is no longer exact.",
     ),
+    click.option(
+        "--cuda-graphs",
+        is_flag=True,
+        help="Replay the compiled passes as CUDA graphs, on one GPU. Not measured yet.",
+    ),
     click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
     click.option(
         "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 _MOST_LISTED = 20
+#: Ratio of `difflib` from which a name is proposed. At 0.5, 'engine' would be for 'learnin_rate'
+#: and 'restart_epochs' for 'epoch'; at 0.7, 'BNAS-Mini' would no longer be for 'mini'.
+_LEAST_LIKENESS = 0.6
 
 
 class CellsError(Exception):
@@ -64,9 +67,20 @@ class UnknownNameError(CellsError, KeyError):
 def nearest_names(name: object, known: Iterable[str]) -> str:
     """Return a phrase that proposes the known names closest to `name`, or lists the first ones."""
     known = tuple(known)
-    folded = {item.lower(): item for item in known}
-    close = difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)
-    if close:
-        return "did you mean " + " or ".join(repr(folded[item]) for item in close) + "?"
+    proposed = near_names(name, known)
+    if proposed:
+        return proposed
     more = f" and {len(known) - _MOST_LISTED} more" if len(known) > _MOST_LISTED else ""
     return "known names: " + ", ".join(known[:_MOST_LISTED]) + more
+
+
+def near_names(name: object, known: Iterable[str]) -> str:
+    """Return a question that proposes the known names closest to `name`, "" if none is close.
+
+    Case does not count; three are proposed at most, the closest first.
+    """
+    folded = {item.lower(): item for item in known}
+    close = difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=_LEAST_LIKENESS)
+    if not close:
+        return ""
+    return "did you mean " + " or ".join(repr(folded[item]) for item in close) + "?"

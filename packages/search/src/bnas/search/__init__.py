@@ -1,5 +1,6 @@
 """Training, and in later versions the search, of binary networks."""
 
+from bnas.cells import Normalization
 from bnas.search.budget import fit_to_budget
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.discretize import discretize, mean_entropy
@@ -8,6 +9,7 @@ from bnas.search.errors import (
     CheckpointError,
     DataError,
     DivergenceError,
+    ExplosionError,
     MissingExtraError,
     OutOfMemoryError,
     RecipeError,
@@ -19,7 +21,6 @@ from bnas.search.image_set import (
     CIFAR,
     IMAGENET,
     ImageSet,
-    Normalization,
     TrainingData,
 )
 from bnas.search.options import RunOptions
@@ -37,6 +38,7 @@ __all__ = [
     "DataError",
     "DivergenceError",
     "EpochMetrics",
+    "ExplosionError",
     "ImageSet",
     "MissingExtraError",
     "Normalization",

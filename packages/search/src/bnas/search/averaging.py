@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bnas.cells.nn import Network
+
+#: Of the names of the tensors in a state.
+_PREFIX = "module."
 
 
 class Average:
@@ -17,6 +21,9 @@ class Average:
     Latent weights are averaged, and signs are taken of the average: a weight that flips to and fro
     gets the sign that it had longer. Batch statistics are averaged as parameters are; counters are
     copied. In the first steps the average follows faster, min(decay, (1 + steps) / (10 + steps)).
+
+    torch's `AveragedModel` does the same, and its states are read here; but it copies its counter
+    to the device in every step, for which the step would wait.
     """
 
     def __init__(self, network: Network, decay: float) -> None:
@@ -27,8 +34,8 @@ class Average:
             decay: Share of the average that a step keeps, >= 0 and < 1.
         """
         self._decay = decay
-        self._model = AveragedModel(network, multi_avg_fn=self._move, use_buffers=True)
-        self._model.eval()
+        self._steps = 0
+        self._average = copy.deepcopy(network).eval()
         self._network: Network | None = None
 
     @property
@@ -41,39 +48,46 @@ class Average:
         when it is looked at.
         """
         if self._network is None:
-            network = copy.deepcopy(self._model.module)
-            assert isinstance(network, Network)
+            network = copy.deepcopy(self._average)
             network.project_latents_()
             # On the way from training to evaluation scales are taken anew, of real weights too.
             self._network = network.train().eval()
         return self._network
 
+    @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take a step of `network` into the average."""
+        """Take a step of `network` into the average, without waiting for the device."""
         self._network = None
-        self._model.update_parameters(network)
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        averages, values = [], []
+        for average, value in zip(_tensors(self._average), _tensors(network), strict=True):
+            if self._steps and average.is_floating_point():
+                averages.append(average)
+                values.append(value)
+            else:
+                average.copy_(value)
+        if averages:
+            torch._foreach_lerp_(averages, values, 1 - decay)
+        self._steps += 1
 
     def named_tensors(self) -> dict[str, Tensor]:
         """Return the parameters and statistics of the average by name."""
-        tensors: dict[str, Tensor] = self._model.module.state_dict(prefix="average.")
+        tensors: dict[str, Tensor] = self._average.state_dict(prefix="average.")
         return tensors
 
     def state_dict(self) -> dict[str, Any]:
         """Return the average and the number of steps in it."""
-        return self._model.state_dict()
+        tensors = self._average.state_dict(prefix=_PREFIX)
+        return {"n_averaged": torch.tensor(self._steps), **tensors}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self._network = None
-        self._model.load_state_dict(state)
+        self._steps = int(state["n_averaged"])
+        tensors = {name.removeprefix(_PREFIX): value for name, value in state.items()}
+        del tensors["n_averaged"]
+        self._average.load_state_dict(tensors)
 
-    def _move(self, averages: Any, values: Any, steps: Tensor | int) -> None:
-        """Move tensors of one dtype; called by torch from the second step on."""
-        if not averages[0].is_floating_point():
-            for average, value in zip(averages, values, strict=True):
-                average.copy_(value)
-            return
-        # The counter is on the CPU: `steps` is its copy on the device, for which one would wait.
-        count = int(self._model.n_averaged)
-        decay = min(self._decay, (1 + count) / (10 + count))
-        get_ema_multi_avg_fn(decay)(averages, values, steps)
+
+def _tensors(network: nn.Module) -> chain[Tensor]:
+    return chain(network.parameters(), network.buffers())

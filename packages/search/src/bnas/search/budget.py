@@ -14,7 +14,8 @@ import torch
 from bnas.cells import Spec
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
-from bnas.search.engine import choose_device, memory_guard
+from bnas.search.device import choose_device
+from bnas.search.engine import check_cuda_graphs, memory_guard
 from bnas.search.epoch import CHECKPOINT_INTERVAL_S, measure, train_step
 from bnas.search.errors import RecipeError
 from bnas.search.identity import recipe_of
@@ -69,6 +70,7 @@ def fit_to_budget(
     check_conditions(spec, recipe, data, options)
     processes = join(choose_device(options.device, recipe))
     processes.share(recipe.batch_size)
+    check_cuda_graphs(options.cuda_graphs, recipe, processes)
     checkpoint = Path(out_dir) / CHECKPOINT_NAME
     if checkpoint.exists():
         identity = load_checkpoint(checkpoint).get("identity")

@@ -9,7 +9,7 @@ from bnas.cells.nn import BinaryConv2d
 
 
 @torch.no_grad()
-def clip_gradients_(network: nn.Module, max_norm: float) -> float:
+def clip_gradients_(network: nn.Module, max_norm: float) -> Tensor:
     """Scale all gradients, in place, so that their norm is at most `max_norm`.
 
     The norm is taken over the gradients of the real parameters and of the *binarised* weights, as
@@ -21,7 +21,7 @@ def clip_gradients_(network: nn.Module, max_norm: float) -> float:
         max_norm: Euclidean norm of all gradients together, > 0.
 
     Returns:
-        The norm before clipping.
+        The norm before clipping, a float32 scalar of the device, which nothing here waits for.
     """
     binary = [module for module in network.modules() if isinstance(module, BinaryConv2d)]
     # Real weights, those of a first stage or of a twin, are convolved as they are.
@@ -38,7 +38,7 @@ def clip_gradients_(network: nn.Module, max_norm: float) -> float:
     for parameter in network.parameters():
         if parameter.grad is not None:
             parameter.grad.mul_(factor)
-    return float(norm)
+    return norm
 
 
 @torch.no_grad()

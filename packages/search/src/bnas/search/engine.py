@@ -10,37 +10,8 @@ from torch import nn
 
 from bnas.cells.nn import Network
 from bnas.search.errors import OutOfMemoryError, RecipeError
-from bnas.search.parallel import Processes, own_gpu
+from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
-
-
-def choose_device(name: str | None, recipe: Recipe) -> torch.device:
-    """Return the device to train on.
-
-    Args:
-        name: As torch names it; None for a GPU if there is one and the engine can use it.
-        recipe: Names the engine.
-
-    Raises:
-        RecipeError: No such device, one that the engine cannot use, or one GPU for several
-            processes.
-    """
-    fused = recipe.engine == "fused"
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() and not fused else "cpu"
-    try:
-        # Before anything is put on it: a process that as much as touches the GPU of another has
-        # half a gigabyte of its memory.
-        device = own_gpu(torch.device(name))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(
-            f"`device` must be one that torch can use (got {name!r}: {reason})"
-        ) from error
-    if fused and device.type != "cpu":
-        raise RecipeError(f"`engine` = 'fused' needs the device 'cpu' (got {name!r})")
-    return device
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
@@ -52,13 +23,38 @@ def memory_format(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
-def make_runner(network: Network, recipe: Recipe, processes: Processes) -> nn.Module:
+def check_cuda_graphs(wanted: bool, recipe: Recipe, processes: Processes) -> None:
+    """Refuse CUDA graphs where there can be none.
+
+    Args:
+        wanted: `RunOptions.cuda_graphs`.
+        recipe: Names the engine.
+        processes: Those that train together, on their device.
+
+    Raises:
+        RecipeError: They are wanted for another engine, on a CPU, or by several processes, whose
+            gradients are summed by hooks in the middle of a pass.
+    """
+    kind = processes.device.type
+    fits = recipe.engine == "compiled" and kind == "cuda" and processes.size == 1
+    if wanted and not fits:
+        raise RecipeError(
+            "`cuda_graphs` needs `engine` = 'compiled', a GPU, and one process "
+            f"(got engine={recipe.engine!r}, device {kind!r}, {processes.size} processes)"
+        )
+
+
+def make_runner(
+    network: Network, recipe: Recipe, processes: Processes, cuda_graphs: bool = False
+) -> nn.Module:
     """Return what runs in training, with the parameters of `network`.
 
     Args:
         network: On its device.
         recipe: Names the engine.
         processes: Those that train together.
+        cuda_graphs: Replay CUDA graphs; see `check_cuda_graphs`. What a pass returns is overwritten
+            by the next one: a step must not keep logits.
     """
     if recipe.engine == "fused":
         from bnas.search.fused import FusedNetwork
@@ -67,7 +63,8 @@ def make_runner(network: Network, recipe: Recipe, processes: Processes) -> nn.Mo
         return FusedNetwork(network, processes.sum_ if together else None)
     if recipe.engine == "compiled":
         # Static shapes: a stage of another side compiles anew instead of sharing slower code.
-        compiled: nn.Module = torch.compile(network, dynamic=False)
+        mode = "reduce-overhead" if cuda_graphs else None
+        compiled: nn.Module = torch.compile(network, dynamic=False, mode=mode)
         return compiled
     return network
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -68,7 +69,8 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
         False if the deadline came first.
 
     Raises:
-        DivergenceError: The loss or a parameter is not finite; the last good checkpoint is kept.
+        DivergenceError: The loss or a parameter is not finite, or the loss has exploded; the last
+            good checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     order = run.batches.order(run.epoch)
@@ -99,17 +101,28 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
 
 
 def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, bool]:
-    """Wait for the loss of the step before and check it.
+    """Wait for the loss of the step before and check it, and those since the last look.
 
     Returns:
         What to report; whether to save and to stop; whether to save. All processes get the same
-        two decisions, and the same error: none waits in a sum for one that has stopped.
+        two decisions, and the same error: none waits in a sum for one that has stopped. While there
+        is an alarm about the loss both are no: what is saved then would take the place of the last
+        good checkpoint, and soon it has come back or is an error.
     """
-    value = loss.item()
-    wrong = not bool(run.tally[0].isfinite())
-    wrong, late, due = run.processes.any_of(wrong, clock.late(), clock.save_due())
+    value, total = torch.stack([loss.double(), run.recent_loss]).tolist()
+    run.recent_loss.zero_()
+    steps = run.step - clock.looked_steps
+    mean = total / steps
+    alarming, lost = run.watch.judge(mean, steps)
+    wrong, alarming, lost, late, due = run.processes.any_of(
+        not math.isfinite(total), alarming, lost, clock.late(), clock.save_due()
+    )
     if wrong:
         raise run.divergence("the loss", clock.looked_steps)
+    began = (run.epoch, clock.looked_steps)
+    run.watch.look(mean, steps, began, alarming=alarming, lost=lost)
+    if run.watch.exploded:
+        raise run.explosion()
     now = time.monotonic()
     images_per_s = clock.images / max(now - clock.looked, 1e-9)
     clock.looked, clock.looked_steps, clock.images = now, run.step, 0
@@ -121,7 +134,7 @@ def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, boo
         loss=value,
         images_per_s=images_per_s,
     )
-    return metrics, late, due
+    return metrics, late and run.watch.calm, due and run.watch.calm
 
 
 def train_step(run: Run, order: Tensor) -> Tensor:
@@ -135,6 +148,8 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     network.project_latents_()
     if recipe.drop_path:
         _draw_drop_path(run, position / total_steps)
+    if run.options.cuda_graphs:
+        torch.compiler.cudagraph_mark_step_begin()  # What the last step computed may go.
     with autocast(recipe, run.device):
         logits = run.runner(inputs)
     loss = objective(
@@ -158,6 +173,7 @@ def train_step(run: Run, order: Tensor) -> Tensor:
         run.tally += torch.stack(
             [loss.double() * count, hits.double(), torch.full_like(hits, count)]
         )
+        run.recent_loss += loss
     return loss.detach()
 
 
@@ -184,6 +200,8 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
 
     A kill between the two makes the next process report the epoch again: its events take the place
     of the older ones, which is harmless. The other way round, the events would be missing for good.
+    While there is an alarm about the loss no checkpoint is written, but for that of the last epoch:
+    no later step could say whether it comes back.
     """
     run.check_finite()
     record = _record(run, images_per_s, seconds)
@@ -194,7 +212,8 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
         progress(record)
     finally:
         # Whatever `progress` raises, Ctrl-C for instance, costs no epoch.
-        run.write(0.0)
+        if run.watch.calm or run.epoch == run.recipe.epochs:
+            run.write(0.0)
         if run.processes.leads:
             write_text(run.directory / METRICS_NAME, to_csv(run.history))
 

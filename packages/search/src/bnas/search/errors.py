@@ -57,7 +57,7 @@ class CheckpointError(SearchError, ValueError):
 
 
 class DivergenceError(SearchError, ArithmeticError):
-    """Training that produced a number that is not finite.
+    """Training that produced a number that is not finite, or exploded.
 
     Attributes:
         epoch: Epoch of the step at fault, from 0.
@@ -73,8 +73,11 @@ class DivergenceError(SearchError, ArithmeticError):
         step: int,
         checkpoint: Path | None,
         first_step: int | None = None,
+        *,
+        fault: str = "is not finite",
+        remedy: str = "Lower `learning_rate`, or train in float32",
     ) -> None:
-        """Say what is not finite, where, and from where to go on; no `first_step` is `step`."""
+        """Say what is wrong, where, and from where to go on; no `first_step` is `step`."""
         self.epoch = epoch
         self.step = step
         self.first_step = step if first_step is None else first_step
@@ -86,8 +89,36 @@ class DivergenceError(SearchError, ArithmeticError):
             where = (
                 f"since one of the steps {self.first_step} to {step} of epoch {epoch} (all from 0)"
             )
+        super().__init__(f"{what} {fault} {where}; {kept}. {remedy}")
+
+
+class ExplosionError(DivergenceError):
+    """Training whose loss, finite as it is, was far above that of guessing and does not come back.
+
+    Attributes:
+        epoch: Epoch of the first step of too high a loss, from 0; likewise `step`, `first_step`.
+        steps: How many there were since, that one included.
+        loss: Their mean.
+        limit: The loss above which the first of them was.
+        checkpoint: The last one of before the first of those steps, or None if there is none.
+    """
+
+    def __init__(
+        self, loss: float, limit: float, since: tuple[int, int], steps: int, checkpoint: Path | None
+    ) -> None:
+        """Say how bad it is, since when, from where to go on, and what to try."""
+        self.steps = steps
+        self.loss = loss
+        self.limit = limit
         super().__init__(
-            f"{what} is not finite {where}; {kept}. Lower `learning_rate`, or train in float32"
+            "the loss",
+            *since,
+            checkpoint,
+            fault=(
+                f"has exploded: it rose above {limit:.3g} and did not come back; it was {loss:.3g} "
+                f"on average in the {steps} steps that began"
+            ),
+            remedy="Lower `learning_rate` or set `gradient_clip`, in a directory of its own",
         )
 
 

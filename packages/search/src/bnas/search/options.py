@@ -59,6 +59,9 @@ class RunOptions:
         part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
         event_log: Write TensorBoard events beside the checkpoints.
         curves: Draw ``curves.png`` whenever the run stops.
+        cuda_graphs: Replay each pass as a CUDA graph, which spares small networks the time that the
+            launch of every single kernel takes; for `engine` = "compiled", on one GPU. Not measured
+            yet, and not tried on a GPU but by the tests marked so.
 
     Raises:
         RecipeError: An option has the wrong type or is outside its range.
@@ -72,3 +75,4 @@ class RunOptions:
     part_bytes: int | None = field(default=None, validator=_size)
     event_log: bool = field(default=False, validator=flag)
     curves: bool = field(default=False, validator=flag)
+    cuda_graphs: bool = field(default=False, validator=flag)

@@ -50,7 +50,8 @@ def read_images(
     if len(folder.classes) < 2:
         raise DataError(f"{root} must hold at least two classes (got {folder.classes})", root)
     images: Tensor | None = None
-    kept, skipped = [], []
+    kept: list[int] = []
+    skipped: list[Path] = []
     for index, decoded in enumerate(_decode_all(folder, progress)):
         path = Path(folder.samples[index][0])
         if isinstance(decoded, DataError):
@@ -79,7 +80,6 @@ def load_training_data(
     normalization: Normalization = CIFAR,
     skip_corrupt: bool = False,
     progress: ReadProgress | None = None,
-    seed: int | None = None,
 ) -> TrainingData:
     """Read ``root/train`` and hold out some of it; ``root/test`` is not touched.
 
@@ -93,14 +93,12 @@ def load_training_data(
         skip_corrupt: Leave images out that cannot be decoded; `ImageSet.skipped` of the training
             images names them all.
         progress: Called now and then while reading.
-        seed: The older name of `holdout_seed`, for which it stands if it is given.
 
     Raises:
         DataError: See `read_images` and `split_holdout`.
     """
     images = read_images(Path(root) / "train", skip_corrupt=skip_corrupt, progress=progress)
-    split_seed = holdout_seed if seed is None else seed
-    train, held_out = split_holdout(images, holdout, split_seed)
+    train, held_out = split_holdout(images, holdout, holdout_seed)
     return TrainingData(attrs.evolve(train, skipped=images.skipped), held_out, normalization)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import attrs
 from attrs import field, frozen
 
+from bnas.cells.errors import near_names
 from bnas.search.augmentation import Augmentation
 from bnas.search.errors import RecipeError
 from bnas.search.recipe_fields import (
@@ -209,9 +209,8 @@ class Recipe:
         """
         allowed = [item.name for item in attrs.fields(cls)]
         for name in sorted(set(data) - set(allowed)):
-            raise RecipeError(
-                f"{name!r} is no field of a recipe{_meant(name, allowed)}; its fields: {allowed}"
-            )
+            proposed = f"{near_names(name, allowed)} its fields: {allowed}".lstrip()
+            raise RecipeError(f"{name!r} is no field of a recipe; {proposed}")
         if "epochs" not in data:
             raise RecipeError("a recipe must say its number of `epochs` (got none)")
         return cls(**data)
@@ -246,10 +245,9 @@ def _read(source: str | Path) -> bytes:
             return Path(source).read_bytes()
     except OSError as error:
         raise RecipeError(f"the recipe {source} cannot be read ({error.strerror})") from error
-    raise RecipeError(
-        f"a recipe must be a TOML file or one of {names} (got {str(source)!r}"
-        f"{_meant(str(source), names)})"
-    )
+    refused = f"a recipe must be a TOML file or one of {names} (got {str(source)!r})"
+    proposed = near_names(source, names)
+    raise RecipeError(f"{refused}; {proposed}" if proposed else refused)
 
 
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
@@ -282,8 +280,3 @@ def list_recipes() -> tuple[str, ...]:
 
 def _shipped() -> Any:
     return resources.files("bnas.search") / "recipes"
-
-
-def _meant(name: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -16,10 +16,11 @@ from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
 from bnas.search.conditions import sides_of
 from bnas.search.engine import make_runner, memory_format
-from bnas.search.errors import CheckpointError, DivergenceError
+from bnas.search.errors import CheckpointError, DivergenceError, ExplosionError
 from bnas.search.history import EpochMetrics
 from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import ImageSet, TrainingData
+from bnas.search.loss_watch import LossWatch, watch_of
 from bnas.search.optimizer import make_optimizer
 from bnas.search.options import RunOptions
 from bnas.search.origin import copy_weights, fresh_network, load_teacher
@@ -30,6 +31,7 @@ from bnas.search.saved_state import (
     check_position,
     check_sums,
     check_tensors,
+    find_not_finite,
     read_history,
     read_moments,
 )
@@ -61,6 +63,10 @@ class Run:
         tally: Loss, hits and images of the epoch so far, of this process: float64 (3,) on the
             device, so that adding to it waits for nothing.
         seconds: Spent in the epoch so far, before this process started.
+        recent_loss: Sum of the losses of the steps since the last look at them, of this process:
+            float64 scalar on the device. No difference of tallies, in which what is small would be
+            lost after something huge.
+        watch: Over the loss; no checkpoint holds it, since none is written while it is not calm.
         sound_steps: Steps of the epoch after which every number is known to have been finite.
     """
 
@@ -77,6 +83,8 @@ class Run:
     average: Average | None
     teacher: Network | None
     tally: Tensor
+    recent_loss: Tensor
+    watch: LossWatch
     history: list[EpochMetrics] = field(factory=list)
     epoch: int = 0
     step: int = 0
@@ -110,11 +118,13 @@ class Run:
             batches=Batches(data.train.to(device), data.normalization, recipe, processes),
             holdout=data.holdout.to(device),
             network=network,
-            runner=processes.wrap(make_runner(network, recipe, processes)),
+            runner=processes.wrap(make_runner(network, recipe, processes, options.cuda_graphs)),
             optimizer=make_optimizer(network, recipe),
             average=Average(network, recipe.average_decay) if recipe.average_decay else None,
             teacher=teacher,
             tally=torch.zeros(3, dtype=torch.float64, device=device),
+            recent_loss=torch.zeros((), dtype=torch.float64, device=device),
+            watch=watch_of(recipe, len(data.train.classes)),
         )
         if run.checkpoint_path.exists():
             run.load()
@@ -207,11 +217,7 @@ class Run:
         named = dict(self.network.state_dict())
         if self.average is not None:
             named.update(self.average.named_tensors())
-        named = {name: each for name, each in named.items() if each.is_floating_point()}
-        finite = torch.stack([torch.isfinite(each).all() for each in named.values()])
-        wrong = [
-            name for name, is_finite in zip(named, finite.tolist(), strict=True) if not is_finite
-        ]
+        wrong = find_not_finite(named)
         (anywhere,) = self.processes.any_of(bool(wrong))
         if anywhere:
             what = f"`{wrong[0]}`" if wrong else "a parameter of another process"
@@ -226,8 +232,15 @@ class Run:
             first_step: The first step of the epoch that may be at fault; the last is that before
                 `step`.
         """
-        kept = self.checkpoint_path if self.checkpoint_path.exists() else None
-        return DivergenceError(what, self.epoch, self.step - 1, kept, first_step)
+        return DivergenceError(what, self.epoch, self.step - 1, self._kept(), first_step)
+
+    def explosion(self) -> ExplosionError:
+        """Return the error that says since when the loss has been too high."""
+        watch = self.watch
+        return ExplosionError(watch.mean_loss, watch.limit, watch.since, watch.steps, self._kept())
+
+    def _kept(self) -> Path | None:
+        return self.checkpoint_path if self.checkpoint_path.exists() else None
 
     def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
         return {

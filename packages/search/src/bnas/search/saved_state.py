@@ -128,6 +128,17 @@ def find_fault(found: Any, wanted: Mapping[str, Tensor]) -> str | None:
     return None
 
 
+def find_not_finite(named: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the tensors that hold a NaN or an infinity, in order.
+
+    Args:
+        named: At least one tensor of floats, all on one device, which is waited for once.
+    """
+    floats = {name: each for name, each in named.items() if each.is_floating_point()}
+    finite = torch.stack([torch.isfinite(each).all() for each in floats.values()]).tolist()
+    return [name for name, is_finite in zip(floats, finite, strict=True) if not is_finite]
+
+
 def read_moments(path: Path, found: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the state of an optimizer, ready for its `load_state_dict`.
 

@@ -11,7 +11,8 @@ from bnas.cells import Spec
 from bnas.cells.nn import Network
 from bnas.search.checkpoint import save_checkpoint, write_text
 from bnas.search.conditions import check_conditions
-from bnas.search.engine import choose_device
+from bnas.search.device import choose_device
+from bnas.search.engine import check_cuda_graphs
 from bnas.search.epoch import METRICS_NAME, Progress, train_epoch
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
@@ -78,14 +79,15 @@ def train(
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration,
             another run is at work there, it cannot be written to, or `options` names a checkpoint
             that does not serve.
-        DivergenceError: The loss, a parameter or a statistic is not finite; the last good
-            checkpoint is kept.
+        DivergenceError: The loss, a parameter or a statistic is not finite, or the loss has
+            exploded (`ExplosionError`); the last good checkpoint is kept.
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     options = options or RunOptions()
     check_conditions(spec, recipe, data, options)
     processes = join(choose_device(options.device, recipe))
     processes.share(recipe.batch_size)
+    check_cuda_graphs(options.cuda_graphs, recipe, processes)
     directory = Path(out_dir)
     with occupied(directory, processes):
         return _train(Run.start(spec, recipe, data, directory, options, processes), progress)

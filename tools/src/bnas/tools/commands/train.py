@@ -117,6 +117,7 @@ def _run_options(asked: dict[str, Any]) -> RunOptions:
         part_bytes=2**24 if compact else None,
         event_log=asked["events"],
         curves=True,
+        cuda_graphs=asked["cuda_graphs"],
     )
 
 

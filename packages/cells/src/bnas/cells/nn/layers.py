@@ -129,7 +129,9 @@ class BatchNorm2d(nn.BatchNorm2d):
     def _normalise_together(self, x: Tensor, all_reduce: Callable[[Tensor], Tensor]) -> Tensor:
         """Normalise by the images of all processes; two sums, so that no digits cancel."""
         values = x.float()
-        local = torch.cat([values.sum(dim=(0, 2, 3)), values.new_tensor([x[:, 0].numel()])])
+        # Filled on the device: a number that is copied there is waited for.
+        count = values.new_full((1,), x[:, 0].numel())
+        local = torch.cat([values.sum(dim=(0, 2, 3)), count])
         total = all_reduce(local)
         mean, count = total[:-1] / total[-1], total[-1].detach()
         centred = values - mean[:, None, None]

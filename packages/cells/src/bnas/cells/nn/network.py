@@ -134,7 +134,8 @@ class Network(nn.Module):
             raise GraphError(f"`probability` must be >= 0 and < 1 (got {probability})")
         kept = torch.rand((len(self.drop_path_edges), batch), generator=source) >= probability
         device = next(self.parameters()).device
-        self.drop_path_scales = (kept / (1 - probability)).to(device)
+        # A copy that the device is not waited for; the tensor on the CPU is staged at once.
+        self.drop_path_scales = (kept / (1 - probability)).to(device, non_blocking=True)
 
     def clear_drop_path_(self) -> None:
         """Drop nothing any more."""

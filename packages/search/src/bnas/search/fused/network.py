@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
-import numpy as np
 import torch
-import torch.nn.functional as functional
-from attrs import define
 from torch import Tensor, nn
 
 from bnas.cells import GraphError, nodes
-from bnas.cells.nn import Network, binarize_activation, binary_weight, convolve
+from bnas.cells.nn import Network, binarize_activation, binary_weight
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d
 from bnas.cells.prune import zero_channels
-from bnas.search.fused.functions import Channels, NormSign, ScaledReLU, channels_last, scaled
-from bnas.search.fused.stream import Stream, add, in_half_precision, without_constants
-
-#: Sums a float64 vector over all processes, in place.
-Reduce = Callable[[Tensor], None]
-
-
-@define(eq=False)
-class _Statistics:
-    """Running statistics of the live channels of a batch norm."""
-
-    norm: BatchNorm2d
-    dead: Tensor | None
-    all_reduce: Reduce | None
-
-    @property
-    def shift(self) -> Tensor:
-        """What is subtracted before squaring: about the mean."""
-        return self._live(self.norm.running_mean)
-
-    def reduce(self, count: int, *sums: Channels) -> tuple[int, Channels, Channels]:
-        """Sum a count and two vectors over all processes."""
-        if self.all_reduce is None:
-            return count, sums[0], sums[1]
-        buffer = torch.from_numpy(np.concatenate(([float(count)], *sums)))
-        self.all_reduce(buffer)
-        first, second = buffer[1:].numpy().reshape(2, -1)
-        return int(buffer[0]), first, second
-
-    @torch.no_grad()
-    def update(self, mean: Channels, variance: Channels, count: int) -> None:
-        """Move the running statistics towards those of a batch; channels of zeros have mean 0."""
-        norm = self.norm
-        momentum = norm.momentum
-        unbiased = variance * count / max(count - 1, 1)
-        for running, batch in ((norm.running_mean, mean), (norm.running_var, unbiased)):
-            values = torch.from_numpy(batch).float()
-            if self.dead is not None:
-                values = torch.zeros_like(running).masked_scatter(~self.dead, values)
-            running.lerp_(values, momentum)
-        norm.num_batches_tracked.add_(1)
-
-    def _live(self, values: Tensor) -> Tensor:
-        return values if self.dead is None else values[~self.dead]
+from bnas.search.fused.convolution import convolve_stream
+from bnas.search.fused.functions import NormSign, ScaledReLU, channels_last, scaled
+from bnas.search.fused.statistics import Reduce, Statistics
+from bnas.search.fused.streams import Stream, add, expanded, in_half_precision, zeros_like
 
 
 class FusedNetwork(nn.Module):
@@ -93,7 +49,6 @@ class FusedNetwork(nn.Module):
             )
         self.network = network
         self._all_reduce = all_reduce
-        self._channels = network.graph.channels
         self._dead = {
             name: torch.tensor(zeros)
             for name, zeros in zero_channels(network.graph).items()
@@ -126,11 +81,13 @@ class FusedNetwork(nn.Module):
             return (module, *inputs)
         if not isinstance(node, nodes.Linear):
             inputs = [in_half_precision(value) for value in inputs]
-        if not isinstance(node, nodes.Conv | nodes.BinaryConv):
-            inputs = [without_constants(value) for value in inputs]
         dead = self._dead.get(node.name)
-        if dead is not None and bool(dead.all()):
-            return self._nothing(node, inputs[0].live, dead)
+        if dead is not None and dead.all() and not isinstance(node, nodes.GlobalAvgPool):
+            # Whatever the parameters are: neither convolved nor pooled, and for no gradient.
+            shapes = tuple(stream.shape for stream in inputs)
+            return zeros_like(inputs[0], node.infer(shapes), dead)
+        if not isinstance(node, nodes.Conv | nodes.BinaryConv):
+            inputs = [expanded(value) for value in inputs]
         match node:
             case nodes.Sign() if isinstance(inputs[0], tuple):
                 return self._normalise(*inputs[0], signed=True)
@@ -148,57 +105,45 @@ class FusedNetwork(nn.Module):
                 return self._real_conv(module, node, inputs[0])
             case nodes.Concat():
                 live = torch.cat([stream.live for stream in inputs if stream.live.shape[1]], dim=1)
-                return Stream(live, self._dead.get(node.name))
+                return Stream(live, dead)
             case nodes.Add():
-                return add(inputs, self._dead.get(node.name))
+                return add(inputs, dead)
             case nodes.GlobalAvgPool():
                 return Stream(inputs[0].full().float().mean(dim=(2, 3), keepdim=True))
             case nodes.Linear():
                 return Stream(module(inputs[0].full().float()))
             case nodes.RPReLU():
+                # It shifts: what is 0 before it is not 0 after it.
                 return Stream(channels_last(module(inputs[0].full())))
         stream = inputs[0]
         return Stream(channels_last(module(stream.live)), stream.dead)
 
-    def _nothing(self, node: nodes.Node, like: Tensor, dead: Tensor) -> Stream:
-        """Return a stream of zeros: no channel of it is kept."""
-        sizes = tuple(like.shape[2:])
-        shape = node.infer(tuple((self._channels[name], *sizes) for name in node.inputs))
-        return Stream(like.new_empty((len(like), 0, *shape[1:])), dead)
-
     def _normalise(self, norm: BatchNorm2d, stream: Stream, signed: bool) -> Stream:
         weight = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight
         bias = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
+        if not stream.live.shape[1]:
+            stream = Stream(stream.full())  # There are no moments of no channels.
         dead, constants = stream.dead, None
         if dead is not None:
             constants = binarize_activation(bias[dead]) if signed else bias[dead]
             weight, bias = weight[~dead], bias[~dead]
-        if not stream.live.shape[1]:
-            self._note_zeros(norm, stream)
-            return Stream(stream.live, dead, constants)
         if not self.training:
             return Stream(_evaluated(norm, stream, signed), dead, constants)
-        statistics = _Statistics(norm, dead, self._all_reduce)
+        statistics = Statistics(norm, dead, self._all_reduce)
         live = NormSign.apply(stream.live, weight, bias, statistics, signed)
         return Stream(live, dead, constants)
-
-    def _note_zeros(self, norm: BatchNorm2d, stream: Stream) -> None:
-        """Move the running statistics towards those of zeros."""
-        if self.training:
-            nothing, count = np.zeros(0), len(stream.live) * stream.live.shape[2:].numel()
-            _Statistics(norm, stream.dead, self._all_reduce).update(nothing, nothing, count)
 
     def _counts(self, module: Any, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
         """Return counts, scale and offset of a binary convolution, or of its first stage."""
         if module.real_weights:
-            result, constant = _convolve(stream, module.weight, module.node)
+            result, constant = convolve_stream(stream, module.weight, module.node)
             return result, torch.ones_like(constant), constant
         signs, scale = binary_weight(module.weight, official_gradient=module.official_gradient)
-        counts, constant = _convolve(stream, signs, module.node)
+        counts, constant = convolve_stream(stream, signs, module.node)
         return counts, scale, scale * constant
 
     def _real_conv(self, module: nn.Conv2d, node: nodes.Conv, stream: Stream) -> Stream:
-        result, constant = _convolve(stream, module.weight, node)
+        result, constant = convolve_stream(stream, module.weight, node)
         if module.bias is not None:
             constant = constant + module.bias
         return Stream(result + constant.to(result.dtype)[:, None, None])
@@ -210,23 +155,6 @@ def _evaluated(norm: BatchNorm2d, stream: Stream, signed: bool) -> Tensor:
     parts = [part if stream.dead is None else part[~stream.dead] for part in norm.folded()]
     multiplier, offset = (part.double().numpy() for part in parts)
     return scaled(channels_last(stream.live), multiplier, offset, signed=signed)
-
-
-def _convolve(stream: Stream, weight: Tensor, node: Any) -> tuple[Tensor, Tensor]:
-    """Return the convolution (N, O, H', W') and what is still to be added to each filter (O,)."""
-    geometry = (node.stride, node.padding, node.dilation, node.groups)
-    constant = weight.new_zeros(len(weight))
-    if stream.dead is None or node.groups > 1 or not stream.live.shape[1]:
-        return convolve(channels_last(stream.full()), channels_last(weight), *geometry), constant
-    result = convolve(stream.live, channels_last(weight[:, ~stream.dead]), *geometry)
-    if stream.constants is None:
-        return result, constant
-    left_out = weight[:, stream.dead]
-    if node.padding == 0:
-        return result, (left_out.sum(dim=(2, 3)) * stream.constants).sum(dim=1)
-    one_image = stream.constants[:, None, None].expand(-1, *stream.live.shape[2:])
-    border = functional.conv2d(one_image[None], left_out, None, *geometry)
-    return result + border.to(result.dtype), constant
 
 
 def _fuses(node: nodes.Node, reader: nodes.Node) -> bool:

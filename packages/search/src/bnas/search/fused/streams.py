@@ -1,7 +1,8 @@
-"""`Stream`: activations of the fused network, channels that are known left out."""
+"""`Stream`: activations without the channels that are constant by construction."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -28,6 +29,12 @@ class Stream:
     dead: Tensor | None = None
     constants: Tensor | None = None
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of an image with all its channels, (C, H, W)."""
+        channels, height, width = self.live.shape[1:]
+        return (channels if self.dead is None else len(self.dead), height, width)
+
     def full(self) -> Tensor:
         """Return all channels."""
         if self.dead is None:
@@ -40,6 +47,18 @@ class Stream:
         return whole.index_add(1, (~self.dead).nonzero()[:, 0], self.live)
 
 
+def zeros_like(stream: Stream, shape: Sequence[int], dead: Tensor) -> Stream:
+    """Return a stream of zeros, none of whose channels is kept.
+
+    Args:
+        stream: Of as many images.
+        shape: Of an image, (C, H, W).
+        dead: True for each of the C channels.
+    """
+    height, width = shape[1:]
+    return Stream(stream.live.new_empty((len(stream.live), 0, height, width)), dead)
+
+
 def in_half_precision(value: Any) -> Any:
     """Return a stream in bfloat16; averages and logits are float32 as long as nothing else reads.
 
@@ -50,27 +69,32 @@ def in_half_precision(value: Any) -> Any:
     return value
 
 
-def without_constants(value: Any) -> Any:
+def expanded(value: Any) -> Any:
     """Return a stream in which nothing but zeros is left out; anything else as it is.
 
     What waits for its reader as (module, stream) is expanded if the module is a batch norm, which
     would take the constants for zeros. A convolution takes them as they are.
     """
     if isinstance(value, tuple) and isinstance(value[0], BatchNorm2d):
-        return (value[0], without_constants(value[1]))
+        return (value[0], expanded(value[1]))
     if isinstance(value, Stream) and value.constants is not None:
         return Stream(value.full())
     return value
 
 
 def add(streams: list[Stream], dead: Tensor | None) -> Stream:
-    """Add streams up; `dead` are the channels that are 0 in all of them."""
+    """Add streams up, in which nothing but zeros is left out.
+
+    Args:
+        streams: Of one shape.
+        dead: The channels that are left out of all of them; None for none.
+    """
     places = [_place(stream, dead) for stream in streams]
-    count, _, height, width = streams[0].live.shape
     whole = [stream.live for stream, place in zip(streams, places, strict=True) if place is None]
     if not whole:
-        assert dead is not None
-        shape = (count, height, width, int((~dead).sum()))
+        channels, height, width = streams[0].shape
+        kept = channels if dead is None else int((~dead).sum())
+        shape = (len(streams[0].live), height, width, kept)
         whole = [streams[0].live.new_zeros(shape).permute(0, 3, 1, 2)]
     total = whole[0]
     for live in whole[1:]:
