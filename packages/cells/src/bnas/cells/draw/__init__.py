@@ -160,7 +160,7 @@ def _network(value: object) -> NetworkSpec:
     if isinstance(value, NetworkSpec):
         return value
     raise DrawError(
-        "a drawing shows the two cells of a Genotype, or of a NetworkSpec, which has one; a "
+        "a drawing shows the two cells of a Genotype or of a NetworkSpec, which has one; a "
         f"network without cells has no such picture (got {type(value).__name__})",
         value,
     )
