@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bnas.cells import PRIMITIVES, NetworkSpec, cost, list_specs, nodes, spec
+from bnas.cells import PRIMITIVES, NetworkSpec, cost, list_baselines, list_specs, nodes, spec
 from bnas.cells.spec import ReductionSkip, Skip, TemplateName
 
 README = Path(__file__).parents[2] / "packages" / "cells" / "README.md"
@@ -55,7 +55,7 @@ def test_the_fields_and_choices_are_all_listed(text):
 
 def test_the_keys_of_a_report_are_all_listed(text):
     report = cost(spec("BNAS-Mini")).to_dict()
-    assert [key for key in report if f"`{key}`" not in text] == ["model", "rule", "input_size"]
+    assert [key for key in report if f"`{key}`" not in text] == ["model", "rule"]
 
 
 def test_the_published_networks_are_named(text):
@@ -68,3 +68,10 @@ def test_the_files_it_names_exist(text):
     named = re.findall(r"`((?:tests|docs)/[\w./-]+)`", text)
     assert len(named) == 2
     assert [path for path in named if not (root / path).is_file()] == []
+
+
+def test_the_baselines_are_listed_with_their_parameters(text):
+    for name in list_baselines():
+        assert f"`{name}`" in text
+        report = cost(spec(name))
+        assert f"{report.params:,} ({report.binary_params:,})" in text

@@ -6,16 +6,18 @@ import importlib
 import sys
 
 import pytest
-from hypothesis import find, given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from bnas.cells.errors import CellsError
 from bnas.cells.genotype import Genotype
+from bnas.cells.graph_spec import NODE_TYPES, GraphSpec
 from bnas.cells.lower import lower
+from bnas.cells.nodes import Conv
 from bnas.cells.primitives import PRIMITIVES
 from bnas.cells.prune import prune
 from bnas.cells.spec import NetworkSpec
-from bnas.cells.testing import genotypes, network_specs
+from bnas.cells.testing import genotypes, graph_specs, network_specs, resnet_specs
 
 
 @given(genotypes())
@@ -86,3 +88,32 @@ def test_without_hypothesis_the_error_names_the_extra(monkeypatch: pytest.Monkey
         importlib.import_module("bnas.cells.testing")
     assert isinstance(caught.value, CellsError)
     assert caught.value.extra == "testing"
+
+
+@given(st.data(), st.integers(1, 3), st.integers(1, 4))
+def test_residual_networks_keep_their_bounds(data: st.DataObject, stages: int, width: int) -> None:
+    drawn = resnet_specs(blocks=["bn_sign_conv"], max_stages=stages, max_blocks=1, max_width=width)
+    spec = data.draw(drawn)
+    assert spec.block == "bn_sign_conv"
+    assert spec.num_cells == len(spec.blocks) <= stages
+    assert spec.width <= width
+    assert spec.lower().shapes(spec.input_size)
+
+
+def test_graphs_have_nodes_of_every_kind() -> None:
+    seen: set[str] = set()
+
+    @settings(max_examples=100, phases=[Phase.generate])
+    @given(graph_specs())
+    def collect(spec: GraphSpec) -> None:
+        seen.update(type(node).__name__ for node in spec.lower())
+
+    collect()
+    assert seen == set(NODE_TYPES)
+
+
+@given(graph_specs(max_nodes=3, max_channels=2))
+def test_graphs_keep_their_bounds(spec: GraphSpec) -> None:
+    convs = [node for node in spec.lower() if isinstance(node, Conv)]
+    assert len(convs) <= 3
+    assert all(conv.out_channels <= 2 for conv in convs)

@@ -13,6 +13,7 @@ from bnas.cells import (
     SpecError,
     UnknownNameError,
     genotypes,
+    list_baselines,
     list_specs,
     spec,
 )
@@ -62,7 +63,7 @@ def test_spec_proposes_the_nearest_name():
     with pytest.raises(UnknownNameError, match="did you mean.*'BNAS-A'") as caught:
         spec("BNAS-AA")
     assert (caught.value.kind, caught.value.name) == ("model", "BNAS-AA")
-    assert caught.value.known == list_specs()
+    assert caught.value.known == (*list_specs(), *list_baselines())
 
 
 @pytest.mark.parametrize("name", [None, 3, ""])

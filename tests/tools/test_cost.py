@@ -97,3 +97,10 @@ def test_channels_of_zero_are_refused(refusal: Callable[..., str], tmp_path: Pat
 @pytest.mark.parametrize("wrong", [("--rule", "mine"), ("--input-size", "0"), ("BNAS-B",)])
 def test_wrong_call_is_a_usage_error(refusal: Callable[..., str], wrong: tuple[str, ...]) -> None:
     assert "bnas-tools cost --help" in refusal("cost", "BNAS-A", *wrong, code=2)
+
+
+@pytest.mark.parametrize("name", ["Bi-Real-18", "ResNet-18", "BNAS-D.float"])
+def test_baselines_and_twins_are_counted(document: Callable[..., Any], name: str) -> None:
+    for rule in ("paper", "deployed"):
+        found = document("cost", name, "--rule", rule)
+        assert found == cells.cost(cells.spec(name), rule=rule).to_dict()

@@ -98,3 +98,12 @@ def test_unknown_names_list_networks_and_genotypes(
 ) -> None:
     message = refusal("draw", "bnas-cifar", "-o", tmp_path / "x.svg")
     assert "'bnas-cifar10'" in message
+
+
+def test_a_network_without_cells_has_no_picture_of_them(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    for name in ("Bi-Real-18", "BNAS-A.float"):
+        told = refusal("draw", name, "-o", tmp_path / "cell.svg")
+        assert "a network without cells has no such picture" in told
+    assert not list(tmp_path.iterdir())

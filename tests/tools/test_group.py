@@ -137,7 +137,9 @@ def test_every_command_explains_itself(call: Callable[..., Result], name: str) -
     [
         ([], "ev", ["evaluate"]),
         (["cost"], "bnas-m", ["BNAS-Mini"]),
-        (["cost"], "", list(cells.list_specs())),
+        (["cost"], "", [*cells.list_specs(), *cells.list_baselines()]),
+        (["train", "--model"], "bi-", ["Bi-Real-18", "Bi-Real-34"]),
+        (["draw"], "", list(cells.list_specs())),
         (["predict", "--model"], "BNAS-B", ["BNAS-B"]),
     ],
 )

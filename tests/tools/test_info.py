@@ -69,3 +69,20 @@ def test_an_architecture_without_a_card_is_named(changes: dict[str, int]) -> Non
     network = SimpleNamespace(card=None, spec=cells.spec("BNAS-Mini", **changes))
     assert name_of(network) == "BNAS-Mini"
     assert name_of(SimpleNamespace(card=None, spec=cells.spec("BNAS-A", channels=8))) == "custom"
+
+
+@pytest.mark.parametrize("name", ["Bi-Real-18", "XNOR-ResNet-18", "BNAS-A.float"])
+def test_a_network_without_weights_in_the_zoo_is_described(
+    document: Callable[..., Any], call: Callable[..., Result], name: str
+) -> None:
+    found = document("info", name.lower())
+    report = cells.cost(cells.spec(name))
+    assert (found["model"], found["card"], found["size_bytes"]) == (name, None, None)
+    assert found["float_bytes"] == 4 * report.params
+    assert len(found["real_layers"]) == len(report.real_layers)
+    assert "the zoo has no weights of this network" in call("info", name).stdout
+
+
+def test_a_specification_s_file_is_described(document: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "net.json").write_text(cells.spec("Bi-Real-34", width=8).to_json())
+    assert document("info", tmp_path / "net.json")["model"] == "custom"

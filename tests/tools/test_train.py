@@ -230,3 +230,31 @@ def test_times_that_are_none_are_refused(
 )
 def test_times_have_units(text: str, seconds: float) -> None:
     assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        cells.ResNetSpec(blocks=(1, 1), width=4, template="cifar"),
+        cells.ResNetSpec(block="bn_sign_conv", blocks=(1, 1), width=4, template="cifar"),
+        cells.FloatTwin(cells.ResNetSpec(blocks=(1, 1), width=4, template="cifar")),
+    ],
+)
+def test_networks_without_cells_are_trained_and_packed(
+    document: Callable[..., Any], plan: dict[str, Path], tmp_path: Path, spec: cells.Spec
+) -> None:
+    plan["--model"].write_text(spec.to_json())
+    found = document(*arguments(plan), "--set", "epochs=1")
+    out = tmp_path / "packed.safetensors"
+    document("pack", found["checkpoint"], "-o", out)
+    assert document("evaluate", out, "--data", plan["--data"] / "train")["images"] == 24
+
+
+def test_options_of_cells_are_refused_for_other_networks(
+    refusal: Callable[..., str], plan: dict[str, Path]
+) -> None:
+    words = arguments({**plan, "--model": Path("Bi-Real-18")})
+    assert "unknown field 'reduction_skip'" in refusal(*words, "--reduction-skip", "pool")
+    assert "`--activation` must be one of ('none', 'rprelu')" in refusal(
+        *words, "--activation", "relu"
+    )

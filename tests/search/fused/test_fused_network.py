@@ -10,11 +10,13 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from attrs import frozen
+from hypothesis import given, settings
 from torch import Tensor, nn
 
 from bnas import cells
 from bnas.cells import nodes
 from bnas.cells.nn import BinaryConv2d, Network, convolve
+from bnas.cells.testing import graph_specs
 from bnas.search.fused import FusedNetwork
 
 BASE = cells.NetworkSpec(
@@ -71,7 +73,7 @@ class _RoundedNetwork(nn.Module):
             if isinstance(node, kept) and not before_sign:
                 value = _rounded(value)
             values[node.name] = network.drop_path(node.name, value)
-        return values[network.graph.output]
+        return values[network.graph.output].flatten(1)
 
 
 def _rounded(value: Tensor) -> Tensor:
@@ -211,6 +213,52 @@ class _OddSpec:
             ),
             output="logits",
         )
+
+
+@settings(max_examples=60, deadline=None)
+@given(spec=graph_specs())
+def test_random_graphs_have_the_module_s_parameters_learn(spec: cells.GraphSpec) -> None:
+    torch.manual_seed(0)
+    network = Network(spec).train()
+    source = torch.Generator().manual_seed(1)
+    logits = FusedNetwork(network)(torch.randn((4, 3, 16, 16), generator=source))
+    assert (logits.shape, logits.dtype) == ((4, spec.num_classes), torch.float32)
+    logits.square().sum().backward()
+    for name, value in network.named_parameters():
+        assert value.grad is None or bool(value.grad.isfinite().all()), name
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        cells.ResNetSpec(blocks=(1, 1), width=8, num_classes=3, template="cifar"),
+        cells.ResNetSpec(
+            blocks=(1, 1), width=8, num_classes=3, template="cifar", activation="rprelu"
+        ),
+        cells.ResNetSpec(
+            block="bn_sign_conv", blocks=(1, 1), width=8, num_classes=3, template="cifar"
+        ),
+        cells.ResNetSpec(
+            block="conv_bn_relu", blocks=(1, 1), width=8, num_classes=3, template="cifar"
+        ),
+    ],
+)
+def test_residual_networks_are_trained(spec: cells.ResNetSpec) -> None:
+    network = network_of(spec).train()
+    twin = copy.deepcopy(network)
+    images = images_of(spec)
+    found, grads = loss_and_gradients(FusedNetwork(network), network, images)
+    expected, wanted = loss_and_gradients(_RoundedNetwork(twin), twin, images)
+    assert float((found - expected).abs().max()) < 0.2 * float(expected.abs().max())
+    assert grads.keys() == wanted.keys()
+    ours = torch.cat([grads[key].flatten() for key in wanted])
+    theirs = torch.cat([value.flatten() for value in wanted.values()])
+    print(
+        spec.block,
+        float(functional.cosine_similarity(ours, theirs, dim=0)),
+        float((found - expected).abs().max()) / float(expected.abs().max()),
+    )
+    assert float(functional.cosine_similarity(ours, theirs, dim=0)) > 0.9
 
 
 def test_channels_that_are_always_zero_are_not_convolved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,10 +50,8 @@ def name_of(network: PackedNetwork) -> str:
     The number of classes and of real convolutions at the end, in which the authors' networks differ
     from those trained here, make no other architecture.
     """
-    from bnas.cells import list_specs, spec
+    from bnas import cells
 
     if network.card is not None:
         return network.card.full_name
-    mine = network.spec
-    free = {"num_classes": mine.num_classes, "real_weight_tail": mine.real_weight_tail}
-    return next((name for name in list_specs() if spec(name, **free) == mine), "custom")
+    return cells.name_of(network.spec) or "custom"

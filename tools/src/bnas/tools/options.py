@@ -12,18 +12,29 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
-    """Name of a network, or a file instead of it; the shell completes both."""
+    """Name of a network, or a file instead of it; the shell completes both.
+
+    Attributes:
+        baselines: Whether the networks that the zoo has no weights of are named too.
+    """
 
     name = "model"
+
+    def __init__(self, *, baselines: bool = False) -> None:
+        """Complete the zoo's names, and those of the baselines if asked to."""
+        self.baselines = baselines
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Propose the names that begin so; files, if there are none."""
-        from bnas.cells import list_specs
+        from bnas.cells import list_baselines, list_specs
 
-        names = [name for name in list_specs() if name.lower().startswith(incomplete.lower())]
-        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+        names = [*list_specs(), *list_baselines()] if self.baselines else list_specs()
+        fitting = [name for name in names if name.lower().startswith(incomplete.lower())]
+        return [CompletionItem(name) for name in fitting] or [
+            CompletionItem(incomplete, type="file")
+        ]
 
 
 class FilePath(click.ParamType):  # type: ignore[type-arg]

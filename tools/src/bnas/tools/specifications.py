@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bnas.cells import Genotype, NetworkSpec
+    from bnas.cells import Genotype, Spec
 
 #: A larger file is no specification; it is refused before it fills the memory.
 _LIMIT_BYTES = 10_000_000
@@ -28,21 +28,21 @@ def is_file_name(text: str, suffix: str) -> bool:
     return is_path or Path(text).is_file()
 
 
-def read_spec(name_or_file: str) -> NetworkSpec:
-    """Return the network of a name such as ``"BNAS-A"``, or of a JSON file.
+def read_spec(name_or_file: str) -> Spec:
+    """Return the network of a name such as ``"BNAS-A"`` or ``"Bi-Real-18"``, or of a JSON file.
 
     Raises:
         CellsError: No such name.
         click.ClickException: A file that is no valid specification; it is named.
         OSError: The file cannot be read.
     """
-    from bnas.cells import CellsError, NetworkSpec, spec
+    from bnas.cells import CellsError, spec, spec_from_json
 
     if not is_file_name(name_or_file, ".json"):
         return spec(name_or_file)
     text = _read_text(name_or_file)
     try:
-        return NetworkSpec.from_json(text)
+        return spec_from_json(text)
     except (CellsError, RecursionError) as error:
         raise _in_file(name_or_file, error) from error
 
@@ -68,7 +68,7 @@ def read_genotype(name_or_file: str) -> Genotype:
         raise _in_file(name_or_file, error) from error
 
 
-def read_spec_or_genotype(name_or_file: str) -> NetworkSpec | Genotype:
+def read_spec_or_genotype(name_or_file: str) -> Spec | Genotype:
     """Return what an argument names: a network or a pair of cells, by name or in a JSON file.
 
     Raises:
@@ -76,7 +76,7 @@ def read_spec_or_genotype(name_or_file: str) -> NetworkSpec | Genotype:
         click.ClickException: A file that is neither; it is named.
         OSError: The file cannot be read.
     """
-    from bnas.cells import UnknownNameError, genotypes, list_specs
+    from bnas.cells import UnknownNameError, genotypes, list_baselines, list_specs
 
     if is_file_name(name_or_file, ".json"):
         is_spec = _has_kind(_read_text(name_or_file))
@@ -86,7 +86,7 @@ def read_spec_or_genotype(name_or_file: str) -> NetworkSpec | Genotype:
     try:
         return read_spec(name_or_file)
     except UnknownNameError as error:
-        known = (*list_specs(), *genotypes)
+        known = (*list_specs(), *list_baselines(), *genotypes)
         raise UnknownNameError("network or genotype", name_or_file, known) from error
 
 

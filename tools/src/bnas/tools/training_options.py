@@ -17,11 +17,12 @@ from bnas.tools.options import FilePath, ModelName
 _OPTIONS = (
     click.option(
         "--model",
-        type=ModelName(),
+        type=ModelName(baselines=True),
         metavar="NAME",
         default="BNAS-Mini",
         show_default=True,
-        help="The network: a name, or a specification's JSON file.",
+        help="The network: a name such as BNAS-A, Bi-Real-18 or BNAS-A.float (its float twin), or "
+        "a specification's JSON file.",
     ),
     click.option(
         "--genotype",
@@ -36,7 +37,7 @@ _OPTIONS = (
     ),
     click.option(
         "--activation",
-        type=click.Choice(["relu", "rprelu"]),
+        type=click.Choice(["none", "relu", "rprelu"]),
         help="What follows a binary convolution, instead of the network's own.",
     ),
     click.option(

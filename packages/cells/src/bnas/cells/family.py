@@ -1,16 +1,21 @@
-"""The nine published networks, BNAS-Mini and BNAS-A to H.
+"""Networks by name: the nine of BNAS, those they are compared with, and the float twin of each.
 
 References:
-    Supplement of ECCV 2020 BNAS, Table 1.
+    Supplement of ECCV 2020 BNAS, Table 1; of the others, see `ResNetSpec`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import attrs
 
 from bnas.cells.errors import UnknownNameError
 from bnas.cells.genotype import genotypes
+from bnas.cells.resnet import ResNetSpec
 from bnas.cells.spec import NetworkSpec
+from bnas.cells.specification import Spec
+from bnas.cells.twin import FloatTwin
 
 # name: (genotype, template, cells, channels, classes)
 _TABLE_1 = {
@@ -36,29 +41,91 @@ SPECS: dict[str, NetworkSpec] = {
 }
 
 
+#: The networks that others published, to compare with.
+BASELINES: dict[str, ResNetSpec] = {
+    "Bi-Real-18": ResNetSpec(block="sign_conv_bn", blocks=(2, 2, 2, 2)),
+    "Bi-Real-34": ResNetSpec(block="sign_conv_bn", blocks=(3, 4, 6, 3)),
+    "XNOR-ResNet-18": ResNetSpec(block="bn_sign_conv", blocks=(2, 2, 2, 2)),
+    "ResNet-18": ResNetSpec(block="conv_bn_relu", blocks=(2, 2, 2, 2)),
+    "ResNet-34": ResNetSpec(block="conv_bn_relu", blocks=(3, 4, 6, 3)),
+}
+#: What the name of a float twin ends in.
+_TWIN = ".float"
+_NAMED: dict[str, NetworkSpec | ResNetSpec] = {**SPECS, **BASELINES}
+
+
 def list_specs() -> tuple[str, ...]:
-    """Return the names that `spec` knows."""
+    """Return the names of the nine published BNAS networks."""
     return tuple(SPECS)
 
 
-def spec(name: str, **changes: object) -> NetworkSpec:
+def list_baselines() -> tuple[str, ...]:
+    """Return the names of the networks that others published."""
+    return tuple(BASELINES)
+
+
+def spec(name: str, **changes: object) -> Any:
     """Return the specification of a published network.
 
     Args:
-        name: One of `list_specs()`, such as ``"BNAS-A"``; upper or lower case.
-        changes: Fields of `NetworkSpec` to replace, such as ``num_classes=200``.
+        name: One of `list_specs()` or `list_baselines()`, such as ``"BNAS-A"``; upper or lower
+            case. With ``.float`` after it, the network's float twin.
+        changes: Fields to replace, such as ``num_classes=200``.
+
+    Returns:
+        A `NetworkSpec` or a `ResNetSpec`; a `FloatTwin` of one.
 
     Raises:
         UnknownNameError: No network has this name, or no field; the nearest names are listed.
         SpecError: A changed field is outside its range.
     """
-    by_folded_name = {known.lower(): known for known in SPECS}
-    known = by_folded_name.get(str(name).lower())
+    folded = str(name).lower()
+    by_folded_name = {known.lower(): known for known in _NAMED}
+    known = by_folded_name.get(folded.removesuffix(_TWIN))
     if known is None:
-        raise UnknownNameError("model", name, SPECS)
-    unknown = sorted(set(changes) - {item.name for item in attrs.fields(NetworkSpec)})
+        raise UnknownNameError("model", name, _NAMED)
+    found = changed(_NAMED[known], **changes)
+    return FloatTwin(found) if folded.endswith(_TWIN) else found
+
+
+def changed(spec: Spec, **changes: object) -> Any:
+    """Return a specification with other fields.
+
+    Args:
+        spec: The network; of a float twin, the fields are those of its network.
+        changes: Fields to replace.
+
+    Returns:
+        A specification of the same class.
+
+    Raises:
+        UnknownNameError: The specification has no such field; the nearest names are listed.
+        SpecError: A changed field is outside its range.
+    """
+    if isinstance(spec, FloatTwin):
+        return FloatTwin(changed(spec.spec, **changes))
+    fields = [item.name for item in attrs.fields(type(spec))]  # type: ignore[arg-type]
+    unknown = sorted(set(changes) - set(fields))
     if unknown:
-        raise UnknownNameError(
-            "field", unknown[0], [item.name for item in attrs.fields(NetworkSpec)]
-        )
-    return attrs.evolve(SPECS[known], **changes)  # type: ignore[arg-type]
+        raise UnknownNameError("field", unknown[0], fields)
+    return attrs.evolve(spec, **changes)  # type: ignore[misc]
+
+
+def name_of(spec: Spec, *, exactly: bool = False) -> str:
+    """Return the name under which a network was published, or an empty string.
+
+    Args:
+        spec: The network.
+        exactly: Whether the number of classes, and of convolutions at the end that keep real
+            weights, must be the published ones too.
+    """
+    if isinstance(spec, FloatTwin):
+        name = name_of(spec.spec, exactly=exactly)
+        return name + _TWIN if name else ""
+    free = () if exactly else ("num_classes", "real_weight_tail")
+    for name, known in _NAMED.items():
+        if type(known) is type(spec):
+            same = {part: getattr(spec, part) for part in free if hasattr(known, part)}
+            if attrs.evolve(known, **same) == spec:
+                return name
+    return ""

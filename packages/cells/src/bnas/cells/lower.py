@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from attrs import define, field, frozen
 
 from bnas.cells import nodes
+from bnas.cells.builder import Builder, Value, Window
 from bnas.cells.genotype import EDGES_PER_NODE
 from bnas.cells.graph import Graph
 from bnas.cells.primitives import Primitive, primitive
@@ -23,81 +23,15 @@ if TYPE_CHECKING:
     from bnas.cells.spec import NetworkSpec
 
 
-@frozen
-class Value:
-    """A value during lowering: its node, its channels, and how often its size was halved."""
-
-    name: str
-    channels: int
-    halvings: int
-
-
-@define
-class Builder:
-    """Collects nodes; `cell` and `role` are stamped on what is added.
-
-    Attributes:
-        activation: What ends a binary block, as in `NetworkSpec`.
-    """
-
-    activation: str
-    nodes: list[nodes.Node] = field(factory=list)
-    taps: dict[str, str] = field(factory=dict)
-    cell: str = ""
-    role: nodes.Role = "stem"
-
-    def add(self, kind: type[nodes.Node], name: str, *inputs: str, **fields: object) -> str:
-        """Append a node and return its name."""
-        self.nodes.append(
-            kind(name=name, inputs=inputs, cell=self.cell, role=self.role, **fields)  # type: ignore[arg-type]
-        )
-        return name
-
-    def batch_norm(self, name: str, value: Value, affine: bool = True) -> str:
-        """Append batch normalisation of `value`."""
-        return self.add(nodes.BatchNorm, name, value.name, channels=value.channels, affine=affine)
-
-    def binary_block(
-        self, name: str, value: Value, channels: int, window: Window, affine: bool = True
-    ) -> Value:
-        """Append batch norm, sign, binary convolution and ReLU or RPReLU."""
-        normalised = self.batch_norm(f"{name}.bn", value, affine)
-        sign = self.add(nodes.Sign, f"{name}.sign", normalised)
-        conv = self.add(
-            nodes.BinaryConv,
-            f"{name}.conv",
-            sign,
-            in_channels=value.channels,
-            out_channels=channels,
-            **attrs.asdict(window),
-        )
-        if self.activation == "rprelu":
-            end = self.add(nodes.RPReLU, f"{name}.rprelu", conv, channels=channels)
-        else:
-            end = self.add(nodes.ReLU, f"{name}.relu", conv)
-        return Value(end, channels, value.halvings + window.stride - 1)
-
-
-@frozen
-class Window:
-    """Geometry of a square convolution or pooling window, in pixels."""
-
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-
-
 def lower(spec: NetworkSpec) -> Graph:
     """Return the graph of `spec`.
 
     Args:
         spec: The network; its logits are the graph's output of shape (num_classes, 1, 1).
     """
-    build = Builder(spec.activation)
-    build.add(nodes.Input, "input", channels=3)
+    build = Builder()
     stem = _cifar_stem if spec.template == "cifar" else _imagenet_stem
-    before, last = stem(build, spec.channels)
+    before, last = stem(build, build.images(), spec.channels)
     channels = spec.channels
     for index in range(spec.num_cells):
         reduction = index in spec.reductions
@@ -106,57 +40,31 @@ def lower(spec: NetworkSpec) -> Graph:
         output = _cell(build, spec, index, channels, (before, last))
         build.taps[build.cell] = output.name
         before, last = last, output
-    build.cell, build.role = "classifier", "classifier"
-    pooled = build.add(nodes.GlobalAvgPool, "pool", last.name)
-    logits = build.add(
-        nodes.Linear,
-        "classifier",
-        pooled,
-        in_features=last.channels,
-        out_features=spec.num_classes,
-    )
-    built = _keep_real_tail(build.nodes, spec.real_weight_tail)
-    return Graph(nodes=built, output=logits, taps=build.taps)
+    logits = build.classify("pool", "classifier", last, spec.num_classes)
+    build.nodes = _keep_real_tail(build.nodes, spec.real_weight_tail)
+    return build.finish(logits)
 
 
-def _cifar_stem(build: Builder, channels: int) -> tuple[Value, Value]:
+def _cifar_stem(build: Builder, images: Value, channels: int) -> tuple[Value, Value]:
     build.cell = "stem"
-    normalised = build.batch_norm("stem.bn", Value("input", 3, 0))
-    conv = build.add(
-        nodes.Conv,
-        "stem.conv",
-        normalised,
-        in_channels=3,
-        out_channels=3 * channels,
-        kernel=3,
-        padding=1,
-    )
-    relu = build.add(nodes.ReLU, "stem.relu", conv)
-    build.taps["stem"] = relu
-    stem = Value(relu, 3 * channels, 0)
+    normalised = build.batch_norm("stem.bn", images)
+    conv = build.conv(nodes.Conv, "stem.conv", normalised, 3 * channels, Window(3, padding=1))
+    stem = build.activate("stem.relu", conv, "relu")
+    build.taps["stem"] = stem.name
     return stem, stem
 
 
-def _imagenet_stem(build: Builder, channels: int) -> tuple[Value, Value]:
+def _imagenet_stem(build: Builder, images: Value, channels: int) -> tuple[Value, Value]:
     def halve(name: str, value: Value, out_channels: int) -> Value:
-        conv = build.add(
-            nodes.Conv,
-            f"{name}.conv",
-            value.name,
-            in_channels=value.channels,
-            out_channels=out_channels,
-            kernel=3,
-            stride=2,
-            padding=1,
-        )
-        output = Value(conv, out_channels, value.halvings + 1)
-        return attrs.evolve(output, name=build.batch_norm(f"{name}.bn", output))
+        window = Window(3, stride=2, padding=1)
+        conv = build.conv(nodes.Conv, f"{name}.conv", value, out_channels, window)
+        return build.batch_norm(f"{name}.bn", conv)
 
     def relu(name: str, value: Value) -> Value:
-        return attrs.evolve(value, name=build.add(nodes.ReLU, f"{name}.relu", value.name))
+        return build.activate(f"{name}.relu", value, "relu")
 
     build.cell = "stem0"
-    first = relu("stem0.0", halve("stem0.0", Value("input", 3, 0), channels // 2))
+    first = relu("stem0.0", halve("stem0.0", images, channels // 2))
     before = halve("stem0.1", first, channels)
     build.taps["stem0"] = before.name
     build.cell = "stem1"
@@ -183,7 +91,7 @@ def _cell(
         for offset, (op, source) in enumerate(own_edges):
             name = f"{prefix}.ops.{node * EDGES_PER_NODE + offset}"
             stride = 2 if reduction and source < len(inputs) else 1
-            summands.append(_edge(build, name, primitive(op), states[source], stride))
+            summands.append(_edge(build, spec, name, primitive(op), states[source], stride))
         total = build.add(nodes.Add, f"{prefix}.node.{node}", *(value.name for value in summands))
         states.append(attrs.evolve(summands[0], name=total))
     build.role = "join"
@@ -204,15 +112,33 @@ def _preprocess(
     else:
         window, affine = Window(3, stride=2, padding=1), spec.template == "imagenet"
     return [
-        build.binary_block(f"{prefix}.preprocess0", before, channels, window, affine),
-        build.binary_block(f"{prefix}.preprocess1", last, channels, Window(1)),
+        _binary_block(build, spec, f"{prefix}.preprocess0", before, channels, window, affine),
+        _binary_block(build, spec, f"{prefix}.preprocess1", last, channels, Window(1)),
     ]
 
 
-def _edge(build: Builder, name: str, op: Primitive, value: Value, stride: int) -> Value:
+def _binary_block(
+    build: Builder,
+    spec: NetworkSpec,
+    name: str,
+    value: Value,
+    channels: int,
+    window: Window,
+    affine: bool = True,
+) -> Value:
+    """Append batch norm, sign, binary convolution and ReLU or RPReLU."""
+    normalised = build.batch_norm(f"{name}.bn", value, affine)
+    sign = build.sign(f"{name}.sign", normalised)
+    conv = build.conv(nodes.BinaryConv, f"{name}.conv", sign, channels, window)
+    return build.activate(f"{name}.{spec.activation}", conv, spec.activation)
+
+
+def _edge(
+    build: Builder, spec: NetworkSpec, name: str, op: Primitive, value: Value, stride: int
+) -> Value:
     window = Window(op.kernel, stride, op.padding, op.dilation)
     if op.kind == "binary_conv":
-        return build.binary_block(name, value, value.channels, window)
+        return _binary_block(build, spec, name, value, value.channels, window)
     if op.kind == "zero":
         output = build.add(nodes.Zero, name, value.name, channels=value.channels, stride=stride)
     else:
@@ -249,15 +175,10 @@ def _reduction_skip(
         )
     carried = build.batch_norm(f"{name}.bn", value)
     window = Window(2, stride=2)
-    channels = {"in_channels": value.channels, "out_channels": output.channels}
     if spec.reduction_skip == "real":
-        conv = build.add(
-            nodes.Conv, f"{name}.conv", carried, bias=True, **channels, **attrs.asdict(window)
-        )
-    else:
-        sign = build.add(nodes.Sign, f"{name}.sign", carried)
-        conv = build.add(nodes.BinaryConv, f"{name}.conv", sign, **channels, **attrs.asdict(window))
-    return attrs.evolve(output, name=conv)
+        return build.conv(nodes.Conv, f"{name}.conv", carried, output.channels, window, bias=True)
+    sign = build.sign(f"{name}.sign", carried)
+    return build.conv(nodes.BinaryConv, f"{name}.conv", sign, output.channels, window)
 
 
 def _keep_real_tail(built: list[nodes.Node], count: int) -> list[nodes.Node]:
@@ -270,5 +191,7 @@ def _keep_real_tail(built: list[nodes.Node], count: int) -> list[nodes.Node]:
         if isinstance(node, nodes.BinaryConv) and node.role in ("preprocess", "op")
     ]
     for index in cell_convs[-count:]:
-        built[index] = nodes.Conv(**attrs.asdict(built[index], recurse=False))
+        conv = built[index]
+        assert isinstance(conv, nodes.BinaryConv)
+        built[index] = conv.as_real()
     return built

@@ -14,8 +14,10 @@ from attrs import frozen
 from bnas.cells.errors import GraphError
 
 Shape = tuple[int, int, int]
-#: Which part of a network a node belongs to; counting rules tell parts apart.
-Role = Literal["stem", "preprocess", "op", "skip", "join", "classifier"]
+#: Which part of a network a node belongs to; counting rules tell parts apart. Cells have the roles
+#: "preprocess" and "op" (an edge), residual blocks the role "block"; "skip" is what goes around
+#: them, "join" where it comes together.
+Role = Literal["stem", "preprocess", "op", "block", "skip", "join", "classifier"]
 
 
 @frozen(kw_only=True)
@@ -140,6 +142,10 @@ class BinaryConv(Conv):
 
     A padded tap contributes 0. The input is the output of a `Sign`.
     """
+
+    def as_real(self) -> Conv:
+        """Return the same convolution with real weights."""
+        return Conv(**attrs.asdict(self, recurse=False))
 
 
 @frozen(kw_only=True)

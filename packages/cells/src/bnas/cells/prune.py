@@ -100,10 +100,9 @@ class _Pruner:
         """Append `node`, or find the equal one that is already there."""
         inputs = tuple(self._materialise(value) for value in values)
         kept = node.renamed(inputs)
+        function: object = (type(kept), attrs.evolve(kept, name="", cell="", role="op"))
         if node.has_parameters or isinstance(node, nodes.Input):
-            self.kept.append(kept)
-            return kept.name
-        function = (type(kept), attrs.evolve(kept, name="", cell="", role="op"))
+            function = kept.name  # equal to itself only, which several readers may ask for
         if function not in self.merged:
             self.kept.append(kept)
             self.merged[function] = kept.name

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal
 
-import attrs
-import cattrs
 from attrs import field, frozen
-from cattrs.preconf.json import make_converter
 
 from bnas.cells.errors import SpecError
+from bnas.cells.fields import MAX_BLOCKS, MAX_CHANNELS, MAX_CLASSES, between, choice
 from bnas.cells.genotype import Genotype
 from bnas.cells.graph import Graph
+from bnas.cells.json_form import read_fields, write_fields
+from bnas.cells.templates import DEFAULT_INPUT_SIZES, TemplateName
 
-TemplateName = Literal["cifar", "imagenet"]
 Skip = Literal["none", "previous", "both"]
 ReductionSkip = Literal["real", "binary", "pool"]
 Activation = Literal["relu", "rprelu"]
 
-#: Side of the square images, in pixels, for which each template was published.
-DEFAULT_INPUT_SIZES: dict[str, int] = {"cifar": 32, "imagenet": 224}
-
-# A damaged or hostile specification must not fill the memory with layers; far above any real one.
-MAX_CELLS = 1_000
-MAX_CHANNELS = 65_536
-MAX_CLASSES = 10_000_000
-
-
-def _choice(literal: Any) -> Any:
-    allowed = get_args(literal)
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in allowed:
-            raise SpecError(
-                f"`{attribute.name}` must be one of {allowed} (got {value!r})",
-                field=attribute.name,
-                value=value,
-            )
-
-    return check
-
-
-def _between(minimum: int, maximum: int) -> Any:
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        if not is_integer or not minimum <= value <= maximum:
-            raise SpecError(
-                f"`{attribute.name}` must be an integer from {minimum} to {maximum} "
-                f"(got {value!r})",
-                field=attribute.name,
-                value=value,
-            )
-
-    return check
+#: What the `kind` of the JSON form says.
+KIND = "bnas"
 
 
 def _genotype(_: object, __: object, value: object) -> None:
@@ -93,14 +58,14 @@ class NetworkSpec:
     """
 
     genotype: Genotype = field(validator=_genotype)
-    template: TemplateName = field(default="cifar", validator=_choice(TemplateName))
-    num_cells: int = field(default=10, validator=_between(1, MAX_CELLS))
-    channels: int = field(default=24, validator=_between(1, MAX_CHANNELS))
-    num_classes: int = field(default=10, validator=_between(1, MAX_CLASSES))
-    skip: Skip = field(default="previous", validator=_choice(Skip))
-    reduction_skip: ReductionSkip = field(default="real", validator=_choice(ReductionSkip))
-    real_weight_tail: int = field(default=0, validator=_between(0, MAX_CELLS))
-    activation: Activation = field(default="relu", validator=_choice(Activation))
+    template: TemplateName = field(default="cifar", validator=choice(TemplateName))
+    num_cells: int = field(default=10, validator=between(1, MAX_BLOCKS))
+    channels: int = field(default=24, validator=between(1, MAX_CHANNELS))
+    num_classes: int = field(default=10, validator=between(1, MAX_CLASSES))
+    skip: Skip = field(default="previous", validator=choice(Skip))
+    reduction_skip: ReductionSkip = field(default="real", validator=choice(ReductionSkip))
+    real_weight_tail: int = field(default=0, validator=between(0, MAX_BLOCKS))
+    activation: Activation = field(default="relu", validator=choice(Activation))
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""
@@ -130,11 +95,9 @@ class NetworkSpec:
 
     def to_json(self) -> str:
         """Return the specification as one JSON object; a ReLU goes without saying."""
-        data = _CONVERTER.unstructure(self)
-        if self.activation == "relu":
-            # As before there was a choice, so that the text, and digests of it, stay what they are.
-            del data["activation"]
-        return json.dumps({"kind": "bnas", **data})
+        # As before there was a choice, so that the text, and digests of it, stay what they are.
+        unsaid = ("activation",) if self.activation == "relu" else ()
+        return write_fields(self, KIND, unsaid=unsaid)
 
     @classmethod
     def from_json(cls, text: str) -> NetworkSpec:
@@ -144,41 +107,4 @@ class NetworkSpec:
             SpecError: Not JSON, unknown or missing keys, or a value outside its range.
             GenotypeError: The genotype describes no valid cell.
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise SpecError(f"a network specification must be JSON text ({error})") from error
-        if not isinstance(data, dict):
-            raise SpecError(
-                f"a network specification must be a JSON object (got {type(data).__name__})"
-            )
-        kind = data.pop("kind", None)
-        if kind != "bnas":
-            raise SpecError(
-                f'a network specification must be of `kind` "bnas" (got {kind!r})',
-                field="kind",
-                value=kind,
-            )
-        if "genotype" not in data:
-            raise SpecError(
-                "a network specification must have a `genotype` (got none)", field="genotype"
-            )
-        try:
-            return _CONVERTER.structure(data, cls)
-        except cattrs.ForbiddenExtraKeysError as error:
-            unknown = sorted(error.extra_fields)
-            allowed = [item.name for item in attrs.fields(cls)]
-            raise SpecError(
-                f"unknown fields {unknown} in a network specification; allowed: {allowed}",
-                field=unknown[0],
-            ) from error
-
-
-# Values pass unchanged (no "5" -> 5): the validators above are the only judges of them.
-_CONVERTER = make_converter(forbid_extra_keys=True, detailed_validation=False)
-_CONVERTER.register_unstructure_hook(Genotype, lambda value: value.to_dict())
-_CONVERTER.register_structure_hook(Genotype, lambda value, _: Genotype.from_dict(value))
-_CONVERTER.register_structure_hook(int, lambda value, _: value)
-_CONVERTER.register_structure_hook_func(
-    lambda kind: get_origin(kind) is Literal, lambda value, _: value
-)
+        return read_fields(cls, text, KIND, required=("genotype",))

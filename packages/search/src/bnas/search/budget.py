@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import torch
 
-from bnas.cells import NetworkSpec
+from bnas.cells import Spec
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
 from bnas.search.device import choose_device
@@ -37,7 +37,7 @@ _MEASURED_EPOCHS = 1000
 
 
 def fit_to_budget(
-    spec: NetworkSpec,
+    spec: Spec,
     recipe: Recipe,
     data: TrainingData,
     out_dir: str | Path,
@@ -92,7 +92,7 @@ def _shown(seconds: float) -> str:
 
 
 def _seconds_per_epoch(
-    spec: NetworkSpec,
+    spec: Spec,
     recipe: Recipe,
     data: TrainingData,
     options: RunOptions,

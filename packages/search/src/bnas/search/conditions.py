@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnas.cells import GraphError, NetworkSpec
+from bnas.cells import GraphError, Spec
 from bnas.search.errors import DataError, RecipeError
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
@@ -12,9 +12,7 @@ from bnas.search.recipe import Recipe
 Side = int | tuple[int, int]
 
 
-def check_conditions(
-    spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
-) -> None:
+def check_conditions(spec: Spec, recipe: Recipe, data: TrainingData, options: RunOptions) -> None:
     """Refuse what cannot be trained, before anything is written or computed.
 
     Args:
@@ -40,7 +38,7 @@ def sides_of(recipe: Recipe, data: TrainingData) -> list[Side]:
     return [side for _, side in recipe.resolutions] or [(int(height), int(width))]
 
 
-def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
+def _check_data(spec: Spec, recipe: Recipe, data: TrainingData) -> None:
     if len(data.train) < recipe.batch_size:
         raise DataError(
             f"`batch_size` must be at most the number of training images "
@@ -54,7 +52,7 @@ def _check_data(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
             )
 
 
-def _check_sides(spec: NetworkSpec, recipe: Recipe, data: TrainingData) -> None:
+def _check_sides(spec: Spec, recipe: Recipe, data: TrainingData) -> None:
     sizes = [tuple(images.images.shape[-2:]) for images in (data.train, data.holdout)]
     if sizes[0] != sizes[1]:
         raise DataError(

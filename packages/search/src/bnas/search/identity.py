@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bnas.cells import NetworkSpec
+from bnas.cells import Spec
 from bnas.search.errors import CheckpointError, RecipeError
 from bnas.search.image_set import TrainingData
 from bnas.search.options import RunOptions
@@ -15,7 +15,7 @@ from bnas.search.recipe import Recipe
 
 
 def identity_of(
-    spec: NetworkSpec, recipe: Recipe, data: TrainingData, options: RunOptions
+    spec: Spec, recipe: Recipe, data: TrainingData, options: RunOptions
 ) -> dict[str, Any]:
     """Return network, recipe and digests of data and origins, ready for a checkpoint."""
     colours = data.normalization

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from bnas.cells import GraphError, NetworkSpec
+from bnas.cells import GraphError, Spec, spec_from_json
 from bnas.cells.errors import CellsError
 from bnas.cells.nn import Network
 from bnas.search.checkpoint import load_checkpoint
@@ -20,7 +20,7 @@ from bnas.search.recipe import Recipe
 from bnas.search.saved_state import find_fault
 
 
-def fresh_network(spec: NetworkSpec, recipe: Recipe) -> Network:
+def fresh_network(spec: Spec, recipe: Recipe) -> Network:
     """Return a network as the recipe wants it, with weights drawn by the recipe's seed.
 
     The global generator of random numbers is left as it is.
@@ -127,9 +127,7 @@ def _load_final(path: Path) -> dict[str, Any]:
 
 def _network(path: Path, state: dict[str, Any]) -> Network:
     try:
-        network = fresh_network(
-            NetworkSpec.from_json(state["spec"]), Recipe.from_dict(state["recipe"])
-        )
+        network = fresh_network(spec_from_json(state["spec"]), Recipe.from_dict(state["recipe"]))
     except (CellsError, SearchError, AttributeError, LookupError, TypeError, ValueError) as error:
         # The two readers expect dicts of the right keys, and raise anything where there are none.
         raise CheckpointError(f"{path} holds no network ({error})", path) from error

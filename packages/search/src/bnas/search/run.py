@@ -9,7 +9,7 @@ import torch
 from attrs import define, field
 from torch import Tensor, nn
 
-from bnas.cells import NetworkSpec
+from bnas.cells import Spec
 from bnas.cells.nn import Network
 from bnas.search.averaging import Average
 from bnas.search.batches import Batches
@@ -94,7 +94,7 @@ class Run:
     @classmethod
     def start(
         cls,
-        spec: NetworkSpec,
+        spec: Spec,
         recipe: Recipe,
         data: TrainingData,
         directory: Path,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bnas.cells import NetworkSpec
+from bnas.cells import Spec
 from bnas.cells.nn import Network
 from bnas.search.checkpoint import save_checkpoint, write_text
 from bnas.search.conditions import check_conditions
@@ -49,7 +49,7 @@ class TrainResult:
 
 
 def train(
-    spec: NetworkSpec,
+    spec: Spec,
     recipe: Recipe,
     data: TrainingData,
     out_dir: str | Path,

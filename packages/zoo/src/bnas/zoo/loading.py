@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-
-import attrs
 
 from bnas.cells import CellsError, prune, spec
 from bnas.zoo.cache import resolve
@@ -15,6 +14,8 @@ from bnas.zoo.weights_file import read_weights
 
 #: What `load` and the command line take where no model is named.
 DEFAULT_MODEL = "BNAS-Mini"
+# Weights of one architecture may differ in these fields of its specification.
+_FREE = {"num_classes": None, "real_weight_tail": None}
 
 
 def load(
@@ -74,17 +75,11 @@ def _check_architecture(
     network: PackedNetwork, architecture: str, path: str | os.PathLike[str]
 ) -> None:
     """Refuse weights of another network; the number of classes and the tail may differ."""
-    wanted = attrs.evolve(
-        spec(architecture),
-        num_classes=network.spec.num_classes,
-        real_weight_tail=network.spec.real_weight_tail,
+    wanted, found = (
+        {**json.loads(each.to_json()), **_FREE} for each in (spec(architecture), network.spec)
     )
-    if network.spec != wanted:
-        differing = [
-            item.name
-            for item in attrs.fields(type(wanted))
-            if getattr(network.spec, item.name) != getattr(wanted, item.name)
-        ]
+    differing = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+    if differing:
         raise WeightsFileError(
             f"{os.fspath(path)!r} holds weights of another architecture than {architecture} "
             f"(different: {', '.join(differing)})",

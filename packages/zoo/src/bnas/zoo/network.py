@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
-from bnas.cells import NORMALIZATIONS, GraphError, NetworkSpec, cost
+from bnas.cells import NORMALIZATIONS, GraphError, Spec, cost
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import ImagesError
 from bnas.zoo.images import ImageSource, prepare_batch
@@ -49,7 +49,7 @@ class PackedNetwork:
         card: Where the weights come from, if known.
     """
 
-    def __init__(self, spec: NetworkSpec, parameters: Parameters, card: Card | None = None) -> None:
+    def __init__(self, spec: Spec, parameters: Parameters, card: Card | None = None) -> None:
         self.spec = spec
         self.parameters = parameters
         self.card = card
@@ -195,7 +195,7 @@ class PackedNetwork:
         return self._programs[size]
 
 
-def default_preprocessing(spec: NetworkSpec) -> Preprocessing:
+def default_preprocessing(spec: Spec) -> Preprocessing:
     """Return how photos are prepared where no card says it: as the template's were."""
     colours = NORMALIZATIONS[spec.template]
     size = spec.input_size

@@ -74,7 +74,8 @@ def import_official(
     network = spec(model) if isinstance(model, str) else model
     if not isinstance(network, NetworkSpec):
         raise OfficialImportError(
-            f"`model` must be a name or a NetworkSpec (got {type(model).__name__})"
+            "`model` must be a network of the authors' kind, a NetworkSpec or the name of one "
+            f"(got {model if isinstance(model, str) else type(model).__name__})"
         )
     state = _renamed(_read(path_or_state_dict))
     classes = state.get("classifier.bias")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from bnas.cells import NetworkSpec, prune
+from bnas.cells import Spec, prune, spec_from_json
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import ParametersError
 from bnas.zoo.network import PackedNetwork, default_preprocessing
@@ -54,7 +54,7 @@ def pack(
     return PackedNetwork(spec, parameters, card)
 
 
-def _opened(checkpoint: Mapping[str, Any]) -> tuple[NetworkSpec, Mapping[str, Any]]:
+def _opened(checkpoint: Mapping[str, Any]) -> tuple[Spec, Mapping[str, Any]]:
     """Return specification and state of a checkpoint of `bnas.search`."""
     missing = [key for key in ("spec", "model") if key not in checkpoint]
     if missing and "identity" in checkpoint:
@@ -69,10 +69,10 @@ def _opened(checkpoint: Mapping[str, Any]) -> tuple[NetworkSpec, Mapping[str, An
         )
     recipe = checkpoint.get("recipe")
     check_is_binary(recipe.get("binarize", "all") if isinstance(recipe, Mapping) else "all")
-    return NetworkSpec.from_json(checkpoint["spec"]), checkpoint["model"]
+    return spec_from_json(checkpoint["spec"]), checkpoint["model"]
 
 
-def _card_of(checkpoint: Mapping[str, Any], spec: NetworkSpec) -> Card | None:
+def _card_of(checkpoint: Mapping[str, Any], spec: Spec) -> Card | None:
     """Return a card with the labels and the normalisation that a training states, if it does."""
     classes, colours = checkpoint.get("classes"), checkpoint.get("normalization")
     if not isinstance(colours, Mapping) or not isinstance(classes, list | tuple):

@@ -186,5 +186,6 @@ def check_is_binary(binarize: object) -> None:
     if binarize != "all":
         raise ParametersError(
             f"the network must be binary throughout to be packed (got binarize={binarize!r}); "
-            "train a second stage that begins with it, or one that it teaches"
+            "train a second stage that begins with it, or one that it teaches; a float network "
+            "that is to be packed is a `cells.FloatTwin`"
         )

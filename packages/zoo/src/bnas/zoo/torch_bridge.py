@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from bnas import binops
-from bnas.cells import NetworkSpec, nodes, prune
+from bnas.cells import Spec, nodes, prune
 from bnas.cells.nn import BinaryConv2d, Network
 from bnas.zoo.checksum import check_is_file
 from bnas.zoo.errors import ParametersError
 from bnas.zoo.parameters import Parameters, check_is_binary, from_state
 
 
-def to_module(spec: NetworkSpec, parameters: Parameters) -> Network:
+def to_module(spec: Spec, parameters: Parameters) -> Network:
     """Return the torch module of a packed network, in evaluation mode."""
     module = Network(spec).eval()
     state = module.state_dict()
@@ -35,7 +35,7 @@ def to_module(spec: NetworkSpec, parameters: Parameters) -> Network:
     return module
 
 
-def from_module(module: Any) -> tuple[NetworkSpec, Parameters]:
+def from_module(module: Any) -> tuple[Spec, Parameters]:
     """Binarise and pack a `bnas.cells.nn.Network`.
 
     Raises:

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bnas.cells.errors import CellsError
-from bnas.cells.spec import NetworkSpec
+from bnas.cells.specification import Spec, spec_from_json
 from bnas.zoo.atomic_file import write_atomically
 from bnas.zoo.cards import Card
 from bnas.zoo.checksum import check_is_file, check_sha256
@@ -48,7 +48,7 @@ class WeightsHeader:
         creator: Program and version that wrote the file.
     """
 
-    spec: NetworkSpec
+    spec: Spec
     card: Card | None = None
     creator: str = field(default="bnas-zoo")
 
@@ -153,7 +153,7 @@ def _parsed_header(metadata: Mapping[str, str], path: Path) -> WeightsHeader:
     if "spec" not in metadata:
         raise _wrong(path, "its header has no `spec`, the specification of its network")
     try:
-        spec = NetworkSpec.from_json(metadata["spec"])
+        spec = spec_from_json(metadata["spec"])
     except (CellsError, RecursionError) as error:
         raise _wrong(path, f"its `spec` cannot be used ({error})") from error
     try:

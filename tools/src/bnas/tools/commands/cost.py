@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Count parameters, MACs, FLOPs and bytes of a network.")
-@click.argument("network", type=ModelName(), metavar="NAME_OR_SPEC.JSON")
+@click.argument("network", type=ModelName(baselines=True), metavar="NAME_OR_SPEC.JSON")
 @click.option(
     "--rule",
     type=click.Choice(["paper", "deployed"]),

@@ -12,7 +12,7 @@ from bnas.tools.options import ModelName, json_option, out_option
 from bnas.tools.specifications import read_spec_or_genotype
 
 if TYPE_CHECKING:
-    from bnas.cells import Genotype, NetworkSpec
+    from bnas.cells import Genotype, Spec
 
 
 @click.command(short_help="Draw the cells of a network as SVG or PNG.")
@@ -41,13 +41,13 @@ def draw(cells: str, out: str, which: str | None, pruned: bool, as_json: bool) -
         click.echo(f"{click.format_filename(out)} written")
 
 
-def _draw_one(wiring: NetworkSpec | Genotype, out: str, pruned: bool, *, reduction: bool) -> None:
+def _draw_one(wiring: Spec | Genotype, out: str, pruned: bool, *, reduction: bool) -> None:
     from bnas.cells.draw import draw_cell
 
     draw_cell(wiring, out, reduction=reduction, pruned=pruned)
 
 
-def _draw_both(wiring: NetworkSpec | Genotype, out: str, pruned: bool, *, label: str) -> None:
+def _draw_both(wiring: Spec | Genotype, out: str, pruned: bool, *, label: str) -> None:
     from bnas.cells import Genotype, spec
     from bnas.cells.draw import draw_spec
 

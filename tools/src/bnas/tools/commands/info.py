@@ -6,47 +6,85 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import frozen
 
 from bnas.tools.document import print_document
 from bnas.tools.layers import print_real_layers, real_layers
 from bnas.tools.networks import load_network, name_of
 from bnas.tools.options import ModelName, json_option, weights_option
-from bnas.tools.specifications import is_file_name
+from bnas.tools.specifications import is_file_name, read_spec
 from bnas.tools.tables import print_facts
 from bnas.tools.units import count, megabytes, percent, times
 
 if TYPE_CHECKING:
-    from bnas.cells import CostReport
+    from bnas.cells import CostReport, Spec
     from bnas.zoo import Card, PackedNetwork
 
 
 @click.command(short_help="Show a model's card, sizes, and layers that are not 1 bit.")
-@click.argument("model", type=ModelName(), metavar="MODEL")
+@click.argument("model", type=ModelName(baselines=True), metavar="MODEL")
 @weights_option
 @json_option
 def info(model: str, weights: str | None, as_json: bool) -> None:
     """Tell all that is known about a model: its card, its sizes, and what of it is not 1 bit.
 
-    MODEL is a name of the zoo's or a weights file. With --weights the sizes are those of that file,
-    which must hold this architecture.
+    MODEL is a name or a weights file; of networks that the zoo has no weights of, such as
+    Bi-Real-18 or those of a specification's JSON file, the sizes alone are known. With --weights
+    the sizes are those of that file, which must hold this architecture.
     """
-    from bnas import cells, zoo
+    from bnas import cells
 
     network = None
-    if weights is not None or is_file_name(model, ".safetensors"):
+    is_spec = model.lower().endswith(".json")
+    if weights is not None or (is_file_name(model, ".safetensors") and not is_spec):
         network = load_network(model, weights)
-        card, spec, name = network.card, network.spec, name_of(network)
+        known = _Known(network.card, network.spec, name_of(network))
     else:
-        card = zoo.card(model)
-        spec, name = cells.spec(card.architecture, num_classes=card.num_classes), card.full_name
-    report = cells.cost(spec, rule="deployed")
-    sizes = _sizes(report, card, network, weights or model)
+        known = _of_name(model)
+    report = cells.cost(known.spec, rule="deployed")
+    sizes = _sizes(report, known.card, network, weights or model)
     if as_json:
-        known = None if card is None else card.to_dict()
-        print_document({"model": name, "card": known, **sizes, "real_layers": real_layers(report)})
+        card = None if known.card is None else known.card.to_dict()
+        layers = real_layers(report)
+        print_document({"model": known.name, "card": card, **sizes, "real_layers": layers})
         return
-    print_facts(name, [*_of_card(card), *_of_sizes(sizes), *_of_report(report)])
+    told = _of_card(known.card, is_file=network is not None)
+    print_facts(known.name, [*told, *_of_sizes(sizes), *_of_report(report)])
     print_real_layers(report)
+
+
+@frozen
+class _Known:
+    """What is known of a model.
+
+    Attributes:
+        card: Its card; None without one.
+        spec: Its network.
+        name: That of the card, or of the network.
+    """
+
+    card: Card | None
+    spec: Spec
+    name: str
+
+
+def _of_name(model: str) -> _Known:
+    """Return what is known of a name: card and network of the zoo's, or the network alone."""
+    from bnas import cells, zoo
+
+    if model.lower().endswith(".json"):
+        spec = read_spec(model)
+        return _Known(None, spec, cells.name_of(spec) or "custom")
+    try:
+        card = zoo.card(model)
+    except zoo.UnknownModelError as error:
+        try:
+            spec = cells.spec(model)
+        except cells.UnknownNameError:
+            raise error from None
+        return _Known(None, spec, cells.name_of(spec))
+    spec = cells.spec(card.architecture, num_classes=card.num_classes)
+    return _Known(card, spec, card.full_name)
 
 
 def _sizes(
@@ -62,9 +100,11 @@ def _sizes(
     }
 
 
-def _of_card(card: Card | None) -> list[tuple[str, str]]:
-    if card is None:
+def _of_card(card: Card | None, *, is_file: bool) -> list[tuple[str, str]]:
+    if card is None and is_file:
         return [("card", "none: the file does not say where its weights come from")]
+    if card is None:
+        return [("card", "none: the zoo has no weights of this network; it can be trained")]
     facts = [
         ("weights", (card.tag or "trained") if card.trained else "not trained: there are none yet"),
         ("dataset", f"{card.dataset or 'unknown'}, {card.num_classes} classes"),

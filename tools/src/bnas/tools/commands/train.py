@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
 from bnas.tools.document import print_document
@@ -19,7 +18,7 @@ from bnas.tools.training_options import training_options
 from bnas.tools.units import NONE, percent
 
 if TYPE_CHECKING:
-    from bnas.cells import NetworkSpec
+    from bnas.cells import Spec
     from bnas.search import RunOptions, TrainingData, TrainResult
 
 
@@ -87,17 +86,16 @@ def _tell(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _read_images(asked: dict[str, Any], spec: NetworkSpec) -> TrainingData:
+def _read_images(asked: dict[str, Any], spec: Spec) -> TrainingData:
     """Read and split the photos; a bar shows how far it is, and a line names what is left out."""
-    from bnas import search
+    from bnas import cells, search
 
-    colours = search.CIFAR if spec.template == "cifar" else search.IMAGENET
     with progress_bar() as bar:
         task = bar.add_task("reading photos", total=None)
         images = search.load_training_data(
             asked["data"],
             holdout=asked["holdout"],
-            normalization=colours,
+            normalization=cells.NORMALIZATIONS[spec.template],
             skip_corrupt=asked["skip_corrupt"],
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -123,14 +121,17 @@ def _run_options(asked: dict[str, Any]) -> RunOptions:
     )
 
 
-def _changed_spec(spec: NetworkSpec, asked: dict[str, Any], num_classes: int) -> NetworkSpec:
+def _changed_spec(spec: Spec, asked: dict[str, Any], num_classes: int) -> Spec:
     """Return the network with what the options ask for and a logit for each class."""
+    from bnas import cells
+
     fields: dict[str, Any] = {
         name: asked[name] for name in ("reduction_skip", "activation") if asked[name]
     }
     if asked["genotype"] is not None:
         fields["genotype"] = read_genotype(asked["genotype"])
-    return attrs.evolve(spec, num_classes=num_classes, **fields)
+    changed: Spec = cells.changed(spec, num_classes=num_classes, **fields)
+    return changed
 
 
 def _to_dict(result: TrainResult) -> dict[str, object]:

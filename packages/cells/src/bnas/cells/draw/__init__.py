@@ -17,8 +17,9 @@ import attrs
 
 from bnas.cells.draw.errors import DrawError, MissingExtraError
 from bnas.cells.draw.output import format_of, write_whole
-from bnas.cells.draw.page import cell_page, genotype_name, network_name, spec_page
+from bnas.cells.draw.page import cell_page, genotype_name, spec_page
 from bnas.cells.draw.records import Box, Drawing, Label, Line
+from bnas.cells.family import name_of
 from bnas.cells.genotype import Genotype
 from bnas.cells.spec import NetworkSpec, ReductionSkip, Skip
 
@@ -133,7 +134,7 @@ def layout(
         owner = genotype_name(spec)
     else:
         spec = _network(spec_or_genotype)
-        owner = network_name(spec)
+        owner = name_of(spec)
     if skip is not None:
         spec = attrs.evolve(spec, skip=skip)
     if reduction_skip is not None:
@@ -159,8 +160,8 @@ def _network(value: object) -> NetworkSpec:
     if isinstance(value, NetworkSpec):
         return value
     raise DrawError(
-        "a drawing is made of a Genotype or of a NetworkSpec, which has one "
-        f"(got {type(value).__name__})",
+        "a drawing shows the two cells of a Genotype or of a NetworkSpec, which has one; a "
+        f"network without cells has no such picture (got {type(value).__name__})",
         value,
     )
 

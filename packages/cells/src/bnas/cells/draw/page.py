@@ -12,7 +12,7 @@ from bnas.cells.draw.legend import legend
 from bnas.cells.draw.records import Drawing, Label
 from bnas.cells.draw.structure import cell_structure
 from bnas.cells.draw.text import text_width
-from bnas.cells.family import SPECS
+from bnas.cells.family import name_of
 from bnas.cells.genotype import genotypes
 from bnas.cells.spec import NetworkSpec
 
@@ -67,26 +67,11 @@ def spec_page(spec: NetworkSpec, *, pruned: bool, title: str | None) -> Drawing:
         labels=normal.labels + beside.labels,
         description=f"Normal cell: {normal.description}. Reduction cell: {reduction.description}",
     )
-    name = network_name(spec) or "Network"
+    name = name_of(spec) or "Network"
     headings = [(name if title is None else _one_line(title), style.HEADING_SIZE)]
     headings.append((_facts(spec), style.LABEL_SIZE))
     headings += [(_PRUNED, style.LABEL_SIZE)] if pruned else []
     return _page(both, cells, headings)
-
-
-def network_name(spec: NetworkSpec) -> str:
-    """Return the name under which a network was published, or an empty string.
-
-    Args:
-        spec: A network; the number of its classes and its real-weight tail do not matter.
-    """
-    for name, known in SPECS.items():
-        same = attrs.evolve(
-            known, num_classes=spec.num_classes, real_weight_tail=spec.real_weight_tail
-        )
-        if same == spec:
-            return name
-    return ""
 
 
 def genotype_name(spec: NetworkSpec) -> str:

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
-from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
+from bnas.cells.nn.layers import BinaryConv2d
+from bnas.cells.nn.modules import module_of
 from bnas.cells.prune import prune
-from bnas.cells.spec import NetworkSpec
+from bnas.cells.specification import Spec
+from bnas.cells.twin import float_twin
 
 #: What is binarised: weights and activations; activations only, the first of two stages; nothing,
-#: the float twin of the same shape and parameters.
+#: the function of the float twin (`bnas.cells.FloatTwin`) with the state of the binary network.
 Binarize = Literal["all", "activations", "none"]
 
 
@@ -27,12 +28,13 @@ class Network(nn.Module):
     weights of edge 1 of cell 3. `project_latents_` is to be called before every training step.
 
     Drop-path (Larsson et al., "FractalNet", ICLR 2017; as in DARTS) drops an edge's output for a
-    whole image. Deviates: equal edges that pruning merged, such as the poolings of the published
-    reduction cells, are dropped together.
+    whole image; in a residual block, what it adds to its input (Huang et al., "Deep Networks with
+    Stochastic Depth", ECCV 2016). Deviates: equal edges that pruning merged, such as the poolings
+    of the published reduction cells, are dropped together.
 
     Attributes:
         binarize: What is binarised. Networks that differ only in this load each other's states.
-        drop_path_edges: Nodes that end an edge of a cell, in order.
+        drop_path_edges: Nodes that end an edge of a cell or a residual block, in order.
         drop_path_scales: What their outputs are multiplied by in training, float32 (edges, N) of 0
             and 1 / (1 - probability); None for no drop-path.
         spec: The specification.
@@ -43,7 +45,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        spec: NetworkSpec,
+        spec: Spec,
         *,
         pruned: bool = True,
         binarize: Binarize = "all",
@@ -69,32 +71,44 @@ class Network(nn.Module):
             raise GraphError(f"`binarize` must be one of {get_args(Binarize)} (got {binarize!r})")
         self.spec = spec
         self.binarize = binarize
-        self.graph = prune(spec.lower()) if pruned else spec.lower()
+        graph = prune(spec.lower()) if pruned else spec.lower()
+        # The modules of these keep latent weights and scales: states go from stage to stage.
+        binary = {node.name: node for node in graph if isinstance(node, nodes.BinaryConv)}
+        self.graph = float_twin(graph) if binarize == "none" else graph
+        readers = self.graph.consumers()
         self.steps: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
         readable = set()
         for node in reversed(self.graph.nodes[1:]):
             last_reads = tuple(name for name in dict.fromkeys(node.inputs) if name not in readable)
             readable.update(last_reads)
-            module = _module(node, binarize, official_sign, official_gradient)
+            origin = binary.get(node.name, node)
+            module = module_of(
+                origin,
+                real_weights=binarize != "all",
+                official_sign=official_sign,
+                official_gradient=official_gradient,
+            )
             self.steps.append((node, module, last_reads))
         self.steps.reverse()
-        self.drop_path_edges = tuple(node.name for node, _, _ in self.steps if _ends_edge(node))
+        self.drop_path_edges = tuple(
+            node.name for node, _, _ in self.steps if _ends_edge(node, readers[node.name])
+        )
         self._edge_of = {name: edge for edge, name in enumerate(self.drop_path_edges)}
         # No buffer: it is of one step, and moving averages go over all buffers.
         self.drop_path_scales: Tensor | None = None
         # All of them, so that hooks and searches find the layers without parameters too.
         for node, module, _ in self.steps:
-            _attach(self, node.name.split("."), module)
+            _attach(self, node.name, module)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
-        return self.evaluate(images)[self.graph.output]
+        return self.evaluate(images)[self.graph.output].flatten(1)
 
     def trace(self, images: Tensor) -> dict[str, Tensor]:
         """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``."""
         values = self.evaluate(images, self.graph.taps.values())
         traced = {label: values[name] for label, name in self.graph.taps.items()}
-        return {**traced, "logits": values[self.graph.output]}
+        return {**traced, "logits": values[self.graph.output].flatten(1)}
 
     def project_latents_(self) -> None:
         """Centre and clamp all latent weights in place, as before every training step."""
@@ -157,120 +171,25 @@ class Network(nn.Module):
         return {name: value for name, value in values.items() if name in kept}
 
 
-class _Add(nn.Module):
-    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
-        for other in others:
-            first = first + other
-        return first
-
-
-class _Concat(nn.Module):
-    def forward(self, *values: Tensor) -> Tensor:
-        return torch.cat(values, dim=1)
-
-
-class _Zero(nn.Module):
-    def __init__(self, node: nodes.Zero) -> None:
-        super().__init__()
-        self.node = node
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.new_zeros(x.shape[0], *self.node.infer((tuple(x.shape[1:]),)))
-
-
-class _MaxPool(nn.Module):
-    def __init__(self, node: nodes.MaxPool) -> None:
-        super().__init__()
-        self.node = node
-
-    def forward(self, x: Tensor) -> Tensor:
-        node = self.node
-        return functional.max_pool2d(x, node.kernel, node.stride, node.padding, node.dilation)
-
-
-class _AvgPool(nn.Module):
-    def __init__(self, node: nodes.AvgPool) -> None:
-        super().__init__()
-        if node.dilation != 1:
-            raise GraphError(f"`{node.name}`: average pools have no dilation (got {node.dilation})")
-        self.node = node
-
-    def forward(self, x: Tensor) -> Tensor:
-        node = self.node
-        return functional.avg_pool2d(
-            x, node.kernel, node.stride, node.padding, count_include_pad=False
-        )
-
-
-class _GlobalAvgPool(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean(dim=(2, 3))
-
-
-def _conv(node: nodes.Conv) -> nn.Conv2d:
-    return nn.Conv2d(
-        node.in_channels,
-        node.out_channels,
-        node.kernel,
-        node.stride,
-        node.padding,
-        node.dilation,
-        node.groups,
-        node.bias,
-    )
-
-
-def _ends_edge(node: nodes.Node) -> bool:
+def _ends_edge(node: nodes.Node, readers: tuple[nodes.Node, ...]) -> bool:
+    """Return whether a node ends an edge of a cell, or what a residual block adds to its input."""
+    if node.role == "block":
+        return any(reader.role == "join" for reader in readers)
     ends = nodes.ReLU | nodes.RPReLU | nodes.MaxPool | nodes.AvgPool
     return node.role == "op" and isinstance(node, ends)
 
 
-def _module(
-    node: nodes.Node, binarize: Binarize, official_sign: bool, official_gradient: bool
-) -> nn.Module:
-    match node:
-        case nodes.BinaryConv():
-            return BinaryConv2d(
-                node,
-                real_weights=binarize != "all",
-                official_sign=official_sign,
-                official_gradient=official_gradient,
-            )
-        case nodes.Conv():
-            return _conv(node)
-        case nodes.BatchNorm():
-            return BatchNorm2d(node.channels, node.affine)
-        case nodes.Sign() if binarize == "none":
-            return nn.Identity()
-        case nodes.Sign():
-            return Sign(official_sign=official_sign)
-        case nodes.ReLU():
-            return nn.ReLU()
-        case nodes.RPReLU():
-            return RPReLU(node.channels)
-        case nodes.MaxPool():
-            return _MaxPool(node)
-        case nodes.AvgPool():
-            return _AvgPool(node)
-        case nodes.Add():
-            return _Add()
-        case nodes.Concat():
-            return _Concat()
-        case nodes.Zero():
-            return _Zero(node)
-        case nodes.Identity():
-            return nn.Identity()
-        case nodes.GlobalAvgPool():
-            return _GlobalAvgPool()
-        case nodes.Linear():
-            return nn.Linear(node.in_features, node.out_features)
-    raise GraphError(f"`{node.name}`: no torch module for {type(node).__name__}")
-
-
-def _attach(root: nn.Module, path: list[str], module: nn.Module) -> None:
+def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     """Register `module` under nested containers, so that parameter names follow node names."""
-    for part in path[:-1]:
-        if part not in root._modules:
-            root.add_module(part, nn.Module())
-        root = root._modules[part]  # type: ignore[assignment]
-    root.add_module(path[-1], module)
+    *path, last = name.split(".")
+    try:
+        for part in path:
+            if part not in root._modules:
+                root.add_module(part, nn.Module())
+            root = root._modules[part]  # type: ignore[assignment]
+        root.add_module(last, module)
+    except KeyError as error:
+        raise GraphError(
+            f"`{name}` cannot name a layer of a torch module ({error.args[0]}); call it otherwise",
+            node=name,
+        ) from error

@@ -15,7 +15,7 @@ from bnas.cells.prune import zero_channels
 from bnas.search.fused.convolution import convolve_stream
 from bnas.search.fused.functions import NormSign, ScaledReLU, channels_last, scaled
 from bnas.search.fused.statistics import Reduce, Statistics
-from bnas.search.fused.streams import Stream, add, expanded, zeros_like
+from bnas.search.fused.streams import Stream, add, expanded, in_half_precision, zeros_like
 
 
 class FusedNetwork(nn.Module):
@@ -73,12 +73,14 @@ class FusedNetwork(nn.Module):
             values[node.name] = value
             for name in last_reads:
                 del values[name]
-        logits: Tensor = values[graph.output]
+        logits: Tensor = values[graph.output].full().float().flatten(1)
         return logits
 
     def _run(self, node: nodes.Node, module: nn.Module, inputs: list[Any]) -> Any:
         if node.name in self._fused_into:
             return (module, *inputs)
+        if not isinstance(node, nodes.Linear):
+            inputs = [in_half_precision(value) for value in inputs]
         dead = self._dead.get(node.name)
         if dead is not None and dead.all() and not isinstance(node, nodes.GlobalAvgPool):
             # Whatever the parameters are: neither convolved nor pooled, and for no gradient.
@@ -107,9 +109,9 @@ class FusedNetwork(nn.Module):
             case nodes.Add():
                 return add(inputs, dead)
             case nodes.GlobalAvgPool():
-                return inputs[0].full().float().mean(dim=(2, 3))
+                return Stream(inputs[0].full().float().mean(dim=(2, 3), keepdim=True))
             case nodes.Linear():
-                return module(inputs[0])
+                return Stream(module(inputs[0].full().float()))
             case nodes.RPReLU():
                 # It shifts: what is 0 before it is not 0 after it.
                 return Stream(channels_last(module(inputs[0].full())))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import torch
 from attrs import frozen
 from torch import Tensor
 
 from bnas.cells.nn.layers import BatchNorm2d
-from bnas.search.fused.functions import AddChannels
+from bnas.search.fused.functions import AddChannels, channels_last
 
 
 @frozen(eq=False)
@@ -18,7 +19,8 @@ class Stream:
     """Activations of which only the live channels are kept.
 
     Attributes:
-        live: bfloat16 (N, C', H, W) in channels-last memory format.
+        live: bfloat16 (N, C', H, W) in channels-last memory format; float32 out of a global average
+            or a linear layer.
         dead: Per channel of all C, whether it is left out; None if none is.
         constants: float32 (C - C',): the values of the channels left out; None if they are 0.
     """
@@ -55,6 +57,16 @@ def zeros_like(stream: Stream, shape: Sequence[int], dead: Tensor) -> Stream:
     """
     height, width = shape[1:]
     return Stream(stream.live.new_empty((len(stream.live), 0, height, width)), dead)
+
+
+def in_half_precision(value: Any) -> Any:
+    """Return a stream in bfloat16; averages and logits are float32 as long as nothing else reads.
+
+    What waits for its reader as (module, stream) is in bfloat16 already.
+    """
+    if isinstance(value, Stream) and value.live.dtype != torch.bfloat16:
+        return attrs.evolve(value, live=channels_last(value.live))
+    return value
 
 
 def expanded(value: Any) -> Any:

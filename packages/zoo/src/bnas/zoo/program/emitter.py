@@ -67,7 +67,10 @@ class _Emitter:
             elif not self.demands[node.name].is_any:
                 continue
             elif isinstance(node, nodes.Sign):
-                if self.demands[node.name].is_float:
+                # Its own bits are there by now; others may be wanted of its values, ±1.
+                if self.demands[node.name].is_float or set(self.demands[node.name].bits) - {
+                    node.name
+                }:
                     self._unpack(node)
             elif not self._is_from_counts(node) and node.name not in self.folded:
                 self._float_value(node)
@@ -196,7 +199,7 @@ class _Emitter:
     def _unpack(self, node: nodes.Sign) -> None:
         place = self.layout.fresh(node.name)
         self.layout.steps.append(steps.Unpack(source=node.name, writes=(place,)))
-        self.layout.places[node.name] = place
+        self._complete(node, place)
 
     # Everything else
 
@@ -237,6 +240,8 @@ class _Emitter:
         self.layout.places[node.name] = place
         if with_bits:
             for name, affine in self.demands[node.name].bits.items():
+                if name == node.name:
+                    continue  # a sign, whose bits were packed from what it reads
                 self.layout.steps.append(
                     steps.Pack(source=place, target=name, cut=float_cut(affine))
                 )
