@@ -76,9 +76,8 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     parts = builder.udiv(builder.add(count, I64(width - 1)), I64(width))
     with loop(builder, I64(0), parts) as part:
         first = builder.mul(part, I64(2 * width))
-        here = _highest(builder, [address_at(builder, row, first, 4) for row in rows], 2 * width)
-        before = builder.sub(first, I64(1))
-        shifted = _highest(builder, [address_at(builder, row, before, 4) for row in rows], 2 * width)
+        here = _highest(builder, rows, first, 2 * width)
+        shifted = _highest(builder, rows, builder.sub(first, I64(1)), 2 * width)
         even, odd = (here.pick(range(start, 2 * width, 2)) for start in (0, 1))
         left = shifted.pick(range(0, 2 * width, 2))
         is_edge = builder.icmp_signed("==", part, I64(0))
@@ -90,8 +89,9 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
         store(builder, highest, address_at(builder, target, builder.mul(part, I64(width)), 4), 4)
 
 
-def _highest(builder, addresses, count) -> Lanes:
-    values = [load_lanes(builder, address, F32, count, 4) for address in addresses]
+def _highest(builder, rows, first, count) -> Lanes:
+    places = [address_at(builder, row, first, 4) for row in rows]
+    values = [load_lanes(builder, place, F32, count, 4) for place in places]
     return _maximum(_maximum(values[0], values[1]), values[2])
 
 
