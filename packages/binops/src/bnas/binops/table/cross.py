@@ -22,9 +22,12 @@ _ARGUMENTS = {
     "spread": 9,
     "stage": 9,
     "copy": 3,
-    "halve": 5,
+    "copy_floats": 3,
+    "halve": 4,
+    "halve_floats": 4,
+    "dot": 4,
     "pool": 5,
-    "product": 6,
+    "product": 7,
 }
 KERNELS = tuple(_ARGUMENTS)
 
@@ -36,8 +39,7 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
         return ProductEmitter(isa, 8 if wide else 4, 3).emit
-    module = rows if kernel in ("copy", "halve", "pool") else emitters
-    emit = getattr(module, f"emit_{kernel}")
+    emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 
 

@@ -21,7 +21,7 @@ from bnas.binops.table.lanes import (
 
 
 class ProductEmitter:
-    """Emits ``out[r, :] = bias[r] + sum over k of weights[k, r] * panel[k, :]``.
+    """Emits ``out[r, :] = max(floor, bias[r] + sum over k of weights[k, r] * panel[k, :])``.
 
     Args:
         isa: The instruction set.
@@ -42,9 +42,9 @@ class ProductEmitter:
             builder: Where.
             arguments: int64 each: address of the weights, float32 (depth, rows); of the panel,
                 float32 (depth, vectors * width); depth; address of the biases, float32 (rows,); of
-                the result, float32; bytes between its rows.
+                the least result, one float32; of the result, float32; bytes between its rows.
         """
-        weights, panel, depth, bias, out, row_bytes = arguments
+        weights, panel, depth, bias, floor, out, row_bytes = arguments
         sums = [
             [Variable(builder, F32, self.width) for _ in range(self.vectors)]
             for _ in range(self.rows)
@@ -66,10 +66,13 @@ class ProductEmitter:
                 weight = self._splat(builder, address_at(builder, line, row, 4))
                 for total, value in zip(sums[row], values, strict=True):
                     total.set(self._add_product(builder, weight, value, total.get()))
+        least = self._splat(builder, floor)
         for row in range(self.rows):
             line = builder.add(out, builder.mul(row_bytes, I64(row)))
             for v, total in enumerate(sums[row]):
-                store(builder, total.get(), address_at(builder, line, v * self.width, 4), 4)
+                value = total.get()
+                value = least.float_above(value).choose(least, value)
+                store(builder, value, address_at(builder, line, v * self.width, 4), 4)
 
     def _add_product(self, builder: ir.IRBuilder, a: Lanes, b: Lanes, total: Lanes) -> Lanes:
         """Return ``a * b + total``; LLVM would call a function where no instruction does it."""

@@ -93,9 +93,27 @@ def copy_row(typing, tag, source, target, count):
 
 
 @intrinsic
-def halve_row(typing, tag, source, even, odd, count, size):
-    """Deal elements out in turn: see `emit_halve`."""
-    return _generated(tag, rows.emit_halve, 5)
+def copy_floats(typing, tag, source, target, count):
+    """Copy bytes of float32 values, perhaps a vector more: see `emit_copy_floats`."""
+    return _generated(tag, rows.emit_copy_floats, 3)
+
+
+@intrinsic
+def halve_row(typing, tag, source, even, odd, count):
+    """Deal bytes out in turn: see `emit_halve`."""
+    return _generated(tag, rows.emit_halve, 4)
+
+
+@intrinsic
+def halve_floats(typing, tag, source, even, odd, count):
+    """Deal float32 values out in turn: see `emit_halve_floats`."""
+    return _generated(tag, rows.emit_halve_floats, 4)
+
+
+@intrinsic
+def dot(typing, tag, first, second, count, out):
+    """Dot product of padded float32 vectors: see `emit_dot`."""
+    return _generated(tag, rows.emit_dot, 4)
 
 
 @intrinsic
@@ -105,7 +123,7 @@ def pool_row(typing, tag, upper, middle, lower, target, count):
 
 
 @intrinsic(prefer_literal=True)
-def product(typing, tag, height, vectors, weights, panel, depth, bias, out, row_bytes):
+def product(typing, tag, height, vectors, weights, panel, depth, bias, floor, out, row_bytes):
     """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""
     emitter = ProductEmitter(
         isa_of(tag.instance_class), height.literal_value, vectors.literal_value
@@ -115,4 +133,4 @@ def product(typing, tag, height, vectors, weights, panel, depth, bias, out, row_
         emitter.emit(builder, list(arguments[3:]))
         return context.get_dummy_value()
 
-    return types.void(tag, height, vectors, *[_INT] * 6), generate
+    return types.void(tag, height, vectors, *[_INT] * 7), generate

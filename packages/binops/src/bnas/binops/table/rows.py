@@ -9,54 +9,106 @@ from __future__ import annotations
 from llvmlite import ir
 
 from bnas.binops.table.isa import Isa
-from bnas.binops.table.lanes import F32, I8, I64, Lanes, address_at, load_lanes, loop, store
+from bnas.binops.table.lanes import (
+    F32,
+    I8,
+    I64,
+    Lanes,
+    Variable,
+    address_at,
+    load_lanes,
+    loop,
+    store,
+    zeros,
+)
 
-#: Bytes that a copy moves at a time.
+#: Bytes that a copy of bytes moves at a time: rows of planes are often this short.
 STEP = 16
 
 
 def emit_copy(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the copy of bytes.
+    """Emit the copy of bytes, `STEP` at a time.
 
     Args:
         builder: Where.
         isa: The instruction set.
         arguments: int64 each: address of the source, of the target, number of bytes.
     """
+    _emit_copy(builder, STEP, arguments)
+
+
+def emit_copy_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the copy of float32 values, a vector at a time; arguments as for `emit_copy`."""
+    _emit_copy(builder, isa.lanes, arguments)
+
+
+def _emit_copy(builder, step, arguments) -> None:
     source, target, count = arguments
-    with loop(builder, I64(0), _parts(builder, count)) as part:
-        offset = builder.mul(part, I64(STEP))
-        values = load_lanes(builder, builder.add(source, offset), I8, STEP)
+    with loop(builder, I64(0), _parts(builder, count, step)) as part:
+        offset = builder.mul(part, I64(step))
+        values = load_lanes(builder, builder.add(source, offset), I8, step)
         store(builder, values, builder.add(target, offset))
 
 
 def emit_halve(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the dealing out of elements in turn: even ones to one row, odd ones to another.
+    """Emit the dealing out of bytes in turn: even ones to one row, odd ones to another.
 
     Args:
         builder: Where.
         isa: The instruction set.
         arguments: int64 each: address of the source, of the even elements, of the odd ones, number
-            of bytes of each, bytes of an element (1 or 4).
+            of bytes of each.
     """
-    source, even, odd, count, size = arguments
-    for element in (1, 4):
-        with builder.if_then(builder.icmp_signed("==", size, I64(element))):
-            _emit_halving(builder, source, (even, odd), count, element)
+    _emit_halve(builder, I8, STEP, arguments)
 
 
-def _emit_halving(builder, source, targets, count, element) -> None:
-    kind = ir.IntType(8 * element)
-    lanes = STEP // element
-    with loop(builder, I64(0), _parts(builder, count)) as part:
-        offset = builder.mul(part, I64(STEP))
+def emit_halve_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the dealing out of float32 values in turn; arguments as for `emit_halve`."""
+    _emit_halve(builder, F32, isa.lanes, arguments)
+
+
+def _emit_halve(builder, kind, step, arguments) -> None:
+    source, *targets, count = arguments
+    lanes = step // 4 if kind == F32 else step
+    with loop(builder, I64(0), _parts(builder, count, step)) as part:
+        offset = builder.mul(part, I64(step))
         both = load_lanes(builder, address_at(builder, source, offset, 2), kind, 2 * lanes)
         for first, target in enumerate(targets):
             store(builder, both.pick(range(first, 2 * lanes, 2)), builder.add(target, offset))
 
 
-def _parts(builder: ir.IRBuilder, count: ir.Value) -> ir.Value:
-    return builder.udiv(builder.add(count, I64(STEP - 1)), I64(STEP))
+def _parts(builder: ir.IRBuilder, count: ir.Value, step: int) -> ir.Value:
+    return builder.udiv(builder.add(count, I64(step - 1)), I64(step))
+
+
+def emit_dot(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit a dot product of float32 vectors, in four sums that are added in the end.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: addresses of the two vectors; number of quadruples of machine
+            vectors, so that both must be padded with zeros; address of the result.
+    """
+    first, second, count, out = arguments
+    width = isa.lanes // 4
+    sums = [Variable(builder, F32, width) for _ in range(4)]
+    for total in sums:
+        total.set(zeros(builder, F32, width))
+    with loop(builder, I64(0), count) as part:
+        place = builder.mul(part, I64(4 * isa.lanes))
+        for index, total in enumerate(sums):
+            offset = builder.add(place, I64(index * isa.lanes))
+            a, b = (
+                load_lanes(builder, builder.add(vector, offset), F32, width, 4)
+                for vector in (first, second)
+            )
+            total.set(total.get() + a * b)
+    whole = (sums[0].get() + sums[1].get()) + (sums[2].get() + sums[3].get())
+    while whole.count > 1:
+        half = whole.count // 2
+        whole = whole.pick(range(half)) + whole.pick(range(half, 2 * half))
+    store(builder, builder.extract_element(whole.value, I64(0)), out, 4)
 
 
 def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:

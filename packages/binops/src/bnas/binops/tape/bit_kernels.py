@@ -81,7 +81,7 @@ def _restage_halves(tag, record, place, group, columns, target, halves):
     width = (record.in_width + 1) // 2
     for row in range(record.height):
         turn, phase = divmod(row, record.stride_height)
-        halve_row(tag, place + row * record.in_width, even, odd, width, 1)
+        halve_row(tag, place + row * record.in_width, even, odd, width)
         halves[_FRAME + width : half] = np.uint8(PADDING)
         halves[half + _FRAME + record.in_width // 2 :] = np.uint8(PADDING)
         for index in range(record.columns):

@@ -134,7 +134,7 @@ def _pool(tag, lut, tables, bases, index, images, block, blocks, bits):
 def _linear(tag, lut, tables, bases, index, images, block, blocks, bits):
     found = _place(tables, 1 + Kind.LINEAR)
     record = carray(_to_linear(found[0]), (found[1],))[index]
-    run_linear(longs_at(bases, SPACES), record, images)
+    run_linear(tag, longs_at(bases, SPACES), record, images)
 
 
 #: In the order of `Kind`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
-from bnas.binops.table.intrinsics import pool_row
+from bnas.binops.table.intrinsics import dot, pool_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -176,23 +176,25 @@ def run_pool(tag, bases, record, images):
 
 
 @kernel()
-def run_linear(bases, record, images):
+def run_linear(tag, bases, record, images):
     """Multiply with a matrix.
 
     Args:
+        tag: The instruction set.
         bases: int64 (spaces,).
         record: `bnas.binops.tape.records.LINEAR`.
         images: Number of images.
     """
-    weights = floats_at(resolve(bases, record.weights_at), record.outputs * record.inputs)
+    weights = resolve(bases, record.weights_at)
     bias = floats_at(resolve(bases, record.bias_at), record.outputs)
+    features = floats_at(resolve(bases, record.features_at), record.inputs)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
+        for k in range(record.inputs):
+            features[k] = floats_at(source + k * record.source_row, 1)[0]
         for output in range(record.outputs):
-            total = 0.0
-            for k in range(record.inputs):
-                value = floats_at(source + k * record.source_row, 1)[0]
-                total += weights[output * record.inputs + k] * value
-            place = floats_at(target + output * record.target_row, 1)
-            place[0] = np.float32(total) + bias[output]
+            row = weights + output * record.quads * 4 * tag.lanes
+            place = target + output * record.target_row
+            dot(tag, features.ctypes.data, row, record.quads, place)
+            floats_at(place, 1)[0] += bias[output]

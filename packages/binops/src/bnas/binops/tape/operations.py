@@ -277,13 +277,19 @@ def add_linear(
     builder: TapeBuilder, source: Rows, target: Rows, weight: np.ndarray, bias: np.ndarray
 ) -> None:
     """Write a fully connected layer of rows of one value: float32 (O, I) and (O,)."""
+    outputs, inputs = weight.shape
+    quads = -(-inputs // builder.isa.lanes)
+    padded = np.zeros((outputs, quads * builder.isa.lanes), np.float32)
+    padded[:, :inputs] = weight
     builder.op(
         Kind.LINEAR,
         "linears",
         **source.fields("source"),
         **target.fields("target"),
-        weights_at=builder.constant(weight.astype(np.float32)),
+        weights_at=builder.constant(padded),
         bias_at=builder.constant(bias.astype(np.float32)),
-        inputs=weight.shape[1],
-        outputs=weight.shape[0],
+        inputs=inputs,
+        outputs=outputs,
+        quads=quads,
+        features_at=builder.reserve(padded[0].nbytes, shared=True, fill=0),
     )

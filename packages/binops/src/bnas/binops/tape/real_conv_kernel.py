@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.portable.jit import kernel
-from bnas.binops.table.intrinsics import copy_row, halve_row, product
+from bnas.binops.table.intrinsics import copy_floats, halve_floats, product
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import floats_at
 
@@ -53,9 +53,9 @@ def _take_tap(tag, record, source, frame_width, tap, rows, line):
         place = source + 4 * (row * frame_width + kx * record.dilation)
         target = line + 4 * (y - rows[0]) * width
         if record.stride == 1:
-            copy_row(tag, place, target, 4 * width)
+            copy_floats(tag, place, target, 4 * width)
         elif record.stride == 2:
-            halve_row(tag, place, target, odd, 4 * width, 4)
+            halve_floats(tag, place, target, odd, 4 * width)
         else:
             pixels = floats_at(place, (width - 1) * record.stride + 1)
             values = floats_at(target, width)
@@ -81,27 +81,27 @@ def _fill_panels(tag, record, source, channel_floats, frame_width, group, rows, 
                 for block in range(blocks):
                     taken = -(-(vectors - vector) // (blocks - block))
                     place = panels + 4 * step * (vector * record.depth + k * taken)
-                    copy_row(tag, line + 4 * step * vector, place, 4 * step * taken)
+                    copy_floats(tag, line + 4 * step * vector, place, 4 * step * taken)
                     vector += taken
                 k += 1
 
 
 @kernel()
-def _product_rows(tag, vectors, weights, panel, depth, bias, out, row):
+def _product_rows(tag, vectors, weights, panel, depth, bias, floor, out, row):
     """Multiply one block of output channels with one panel."""
     if tag.lanes == 64:
         if vectors == 1:
-            product(tag, 8, 1, weights, panel, depth, bias, out, row)
+            product(tag, 8, 1, weights, panel, depth, bias, floor, out, row)
         elif vectors == 2:
-            product(tag, 8, 2, weights, panel, depth, bias, out, row)
+            product(tag, 8, 2, weights, panel, depth, bias, floor, out, row)
         else:
-            product(tag, 8, 3, weights, panel, depth, bias, out, row)
+            product(tag, 8, 3, weights, panel, depth, bias, floor, out, row)
     elif vectors == 1:
-        product(tag, 4, 1, weights, panel, depth, bias, out, row)
+        product(tag, 4, 1, weights, panel, depth, bias, floor, out, row)
     elif vectors == 2:
-        product(tag, 4, 2, weights, panel, depth, bias, out, row)
+        product(tag, 4, 2, weights, panel, depth, bias, floor, out, row)
     else:
-        product(tag, 4, 3, weights, panel, depth, bias, out, row)
+        product(tag, 4, 3, weights, panel, depth, bias, floor, out, row)
 
 
 @kernel()
@@ -112,7 +112,7 @@ def _multiply(tag, bases, record, group, count, panels, target):
     height = rows_of(tag)
     outputs = record.out_channels // record.groups
     blocks = -(-outputs // height)
-    tile = resolve(bases, record.tile_at)
+    tile, floor = resolve(bases, record.tile_at), resolve(bases, record.floor_at)
     for block in range(blocks):
         index = group * blocks + block
         weights = resolve(bases, record.weights_at) + 4 * index * height * record.depth
@@ -128,10 +128,10 @@ def _multiply(tag, bases, record, group, count, panels, target):
             whole = used == height and (vector + taken) * step <= count
             if whole:
                 row = record.target_row
-                _product_rows(tag, taken, weights, panel, record.depth, bias, place, row)
+                _product_rows(tag, taken, weights, panel, record.depth, bias, floor, place, row)
             else:
                 row = 4 * step * taken
-                _product_rows(tag, taken, weights, panel, record.depth, bias, tile, row)
+                _product_rows(tag, taken, weights, panel, record.depth, bias, floor, tile, row)
                 length = min(step * taken, count - step * vector)
                 for k in range(used):
                     values = floats_at(place + k * record.target_row, length)

@@ -28,6 +28,8 @@ def add_real_conv(
     stride: int,
     padding: int,
     dilation: int,
+    *,
+    relu: bool = False,
 ) -> None:
     """Write a convolution.
 
@@ -42,6 +44,7 @@ def add_real_conv(
         stride: Steps between outputs, pixels.
         padding: Zeros on every side, pixels.
         dilation: Steps between taps, pixels.
+        relu: Set what is not positive to 0.
     """
     (height, width), (out_height, out_width) = sizes
     groups, outputs, depth = weight.shape
@@ -64,6 +67,7 @@ def add_real_conv(
         **target.fields("target"),
         weights_at=builder.constant(by_block),
         bias_at=builder.constant(offsets),
+        floor_at=builder.constant(np.array([0 if relu else -np.inf], np.float32)),
         groups=groups,
         in_channels=source.channels,
         out_channels=groups * outputs,

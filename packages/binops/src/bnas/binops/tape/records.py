@@ -191,6 +191,7 @@ REAL_CONV = _record(
     "target_row",
     "weights_at",
     "bias_at",
+    "floor_at",
     "groups",
     "in_channels",
     "out_channels",
@@ -246,7 +247,7 @@ POOL = _record(
     "line_at",
 )
 
-#: weights: float32 (O, I), bias: float32 (O,); rows of one value.
+#: weights: float32 (O, quads * 4 vectors), bias: float32 (O,); rows of one value.
 LINEAR = _record(
     "source_at",
     "source_step",
@@ -258,6 +259,8 @@ LINEAR = _record(
     "bias_at",
     "inputs",
     "outputs",
+    "quads",
+    "features_at",
 )
 
 

@@ -9,6 +9,7 @@ from bnas.binops import tape
 from bnas.cells import Graph, GraphError, nodes
 from bnas.zoo.parameters import Parameters
 from bnas.zoo.program import steps
+from bnas.zoo.program.absorption import absorb
 from bnas.zoo.program.constants import skip_zeros
 from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
 from bnas.zoo.program.fusion import fuse_packs
@@ -74,8 +75,10 @@ class _Emitter:
                     self._unpack(node)
             elif not self._is_from_counts(node) and node.name not in self.folded:
                 self._float_value(node)
-        fused, reached = fuse_packs(skip_zeros(self.layout.steps))
-        taps = {label: (place, reached[count]) for label, (place, count) in self.taps.items()}
+        observed = {place.buffer for place, _ in self.taps.values()}
+        joined, ends = absorb(self.layout.steps, observed)
+        fused, reached = fuse_packs(skip_zeros(joined))
+        taps = {label: (place, reached[ends[n]]) for label, (place, n) in self.taps.items()}
         return Emitted(fused, self.layout.places[self.graph.output], taps, self.shapes)
 
     # What is read as floats, after folding

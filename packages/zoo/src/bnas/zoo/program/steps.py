@@ -209,11 +209,13 @@ class RealConv(FloatStep):
         weight: float32 (groups, O / groups, I / groups * K * K).
         bias: float32 (O,) or None.
         window: Geometry.
+        relu: Set what is not positive to 0.
     """
 
     weight: np.ndarray
     bias: np.ndarray | None
     window: Window
+    relu: bool = False
 
 
 @frozen(kw_only=True, eq=False)

@@ -211,6 +211,7 @@ class Writer:
             window.stride,
             window.padding,
             window.dilation,
+            relu=step.relu,
         )
 
     @_write.register
