@@ -38,7 +38,7 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
     if kernel == "tile":
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
-        return ProductEmitter(isa, 8 if wide else 4, 3).emit
+        return ProductEmitter(isa, *((6, 4) if wide else (4, 3))).emit
     emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 

@@ -41,18 +41,27 @@ class ProductEmitter:
         Args:
             builder: Where.
             arguments: int64 each: address of the weights, float32 (depth, rows); of the panel,
-                float32 (depth, vectors * width); depth; address of the biases, float32 (rows,); of
-                the least result, one float32; of the result, float32; bytes between its rows.
+                float32 (depth, vectors * width); depth; address of the biases, float32 (rows,), or
+                0 to begin with the result so far; of the least result, one float32; of the result,
+                float32; bytes between its rows.
         """
         weights, panel, depth, bias, floor, out, row_bytes = arguments
         sums = [
             [Variable(builder, F32, self.width) for _ in range(self.vectors)]
             for _ in range(self.rows)
         ]
-        for row in range(self.rows):
-            start = self._splat(builder, address_at(builder, bias, row, 4))
-            for total in sums[row]:
-                total.set(start)
+        with builder.if_else(builder.icmp_signed("!=", bias, I64(0))) as (fresh, later):
+            with fresh:
+                for row in range(self.rows):
+                    start = self._splat(builder, address_at(builder, bias, row, 4))
+                    for total in sums[row]:
+                        total.set(start)
+            with later:
+                for row in range(self.rows):
+                    line = builder.add(out, builder.mul(row_bytes, I64(row)))
+                    for v, total in enumerate(sums[row]):
+                        place = address_at(builder, line, v * self.width, 4)
+                        total.set(load_lanes(builder, place, F32, self.width, 4))
         with loop(builder, I64(0), depth) as k:
             here = builder.add(panel, builder.mul(k, I64(4 * self.width * self.vectors)))
             values = [

@@ -10,7 +10,9 @@ from bnas.binops.tape.operations import Rows
 from bnas.binops.tape.records import Kind
 
 #: Rows of a block of the product, by lanes: with 64 there are 32 registers.
-BLOCK_ROWS = {64: 8, 32: 4, 16: 4}
+BLOCK_ROWS = {64: 6, 32: 4, 16: 4}
+#: Taps that are summed at a time.
+DEPTH_BLOCK = {64: 128, 32: 256, 16: 256}
 #: Bytes of gathered pixels that are multiplied together: they stay in the second-level cache.
 PANELS_BYTES = 256 * 1024
 #: Bytes that copies of rows may write too much.
@@ -58,6 +60,7 @@ def add_real_conv(
     if bias is not None:
         offsets[:, :outputs] = bias.reshape(groups, outputs)
     by_block = packed.reshape(groups, blocks, rows, depth).transpose(0, 1, 3, 2)
+    weights = [_in_order(group, outputs // rows, DEPTH_BLOCK[lanes]) for group in by_block]
     frame_bytes = 4 * (height + 2 * padding) * (width + 2 * padding) * source.channels
     line_bytes = 4 * together * out_width
     builder.op(
@@ -65,8 +68,9 @@ def add_real_conv(
         "real_convs",
         **source.fields("source"),
         **target.fields("target"),
-        weights_at=builder.constant(by_block),
+        weights_at=builder.constant(np.array(weights)),
         bias_at=builder.constant(offsets),
+        unbounded_at=builder.constant(np.array([-np.inf], np.float32)),
         floor_at=builder.constant(np.array([0 if relu else -np.inf], np.float32)),
         groups=groups,
         in_channels=source.channels,
@@ -81,8 +85,21 @@ def add_real_conv(
         padding=padding,
         dilation=dilation,
         padded_at=builder.reserve(frame_bytes + _SPARE, shared=True) if padding else NOWHERE,
-        line_at=builder.reserve(line_bytes + 4 * out_width + 2 * _SPARE, shared=True),
+        line_at=builder.reserve(2 * (line_bytes + 4 * out_width + _SPARE), shared=True),
         panels_at=builder.reserve(depth * (line_bytes + lanes) + _SPARE, shared=True),
         rows_together=together,
-        tile_at=builder.reserve(3 * rows * lanes, shared=True),
+        tile_at=builder.reserve(4 * rows * builder.isa.lanes, shared=True),
     )
+
+
+def _in_order(weights: np.ndarray, whole: int, taps: int) -> np.ndarray:
+    """Arrange one group's weights in the order in which they are read: one stream.
+
+    Args:
+        weights: float32 (blocks, depth, rows).
+        whole: Blocks of which all rows are used; another one comes last, for its whole depth.
+        taps: Taps that are summed at a time.
+    """
+    starts = range(0, weights.shape[1], taps)
+    parts = [weights[:whole, start : start + taps].reshape(-1) for start in starts]
+    return np.concatenate([*parts, weights[whole:].reshape(-1)])

@@ -192,6 +192,7 @@ REAL_CONV = _record(
     "weights_at",
     "bias_at",
     "floor_at",
+    "unbounded_at",
     "groups",
     "in_channels",
     "out_channels",
