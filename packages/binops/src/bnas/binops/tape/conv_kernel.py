@@ -12,7 +12,13 @@ import numpy as np
 from bnas.binops.portable.jit import kernel
 from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.intrinsics import scale, threshold
-from bnas.binops.table.quads import MAX_VECTORS, count_quad, most_vectors
+from bnas.binops.table.quads import (
+    MAX_VECTORS,
+    count_quad,
+    count_two_quads,
+    most_vectors,
+    quads_together,
+)
 from bnas.binops.table.tile import LOOKUPS_A_SUM
 from bnas.binops.tape.pack_kernel import pack_quad, spread_quad
 from bnas.binops.tape.pointers import resolve
@@ -131,6 +137,37 @@ def _finish(tag, bases, record, epilogue, records, place, acc, step, bits):
 
 
 @kernel()
+def _count(tag, bases, lut, record, place, source, step, taps, acc):
+    """Count one or two quads of a tile, and return how many."""
+    quad, last, vectors = place
+    row = MAX_VECTORS * tag.lanes
+    tables = resolve(bases, record.tables_at) + 4 * record.depth * quad
+    triples = record.depth // LOOKUPS_A_SUM
+    here = resolve(bases, record.taps_at) + 8 * record.depth * taps[quad]
+    both = quads_together(tag, vectors) == 2 and quad + 1 < last
+    if both and taps[quad] == taps[quad + 1]:
+        count_two_quads(tag, vectors, lut, tables, source, step, here, triples, acc, row)
+        return 2
+    count_quad(tag, vectors, lut, tables, source, step, here, triples, acc, row)
+    return 1
+
+
+@kernel()
+def _finish_tile(tag, bases, record, records, place, acc, together, bits):
+    """Run every epilogue over the counts of one quad, image by image."""
+    epilogues, readers, planes = records
+    quad, image, pixel, vectors = place
+    channels = min(QUAD, record.out_channels - QUAD * quad)
+    for index in range(together):
+        here = (quad, image + index, pixel, vectors, QUAD * quad, channels)
+        start = acc + 2 * index * tag.lanes
+        step = MAX_VECTORS * tag.lanes
+        for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
+            others = (readers, planes)
+            _finish(tag, bases, record, epilogues[e], others, here, start, step, bits)
+
+
+@kernel()
 def run_conv(tag, bases, lut, record, quads, records, images, bits):
     """Convolve the planes of some images.
 
@@ -144,54 +181,28 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
         images: Number of images.
         bits: uint8 scratch of `MAX_VECTORS` vectors.
     """
-    epilogues, readers, planes = records
     acc = resolve(bases, record.scratch_at)
-    step = MAX_VECTORS * tag.lanes
+    quad_bytes = 2 * QUAD * MAX_VECTORS * tag.lanes
     most = most_vectors(tag)
-    quad_taps = longs_at(resolve(bases, record.quad_taps_at), record.quads)
+    taps = longs_at(resolve(bases, record.quad_taps_at), record.quads)
     image = 0
     while image < images:
         together = min(most if record.vectors == 1 else 1, images - image)
         source = resolve(bases, record.source_at) + image * record.source_step
+        step = record.source_step if together > 1 else tag.lanes
         blocks = -(-record.vectors // most)
         vector = 0
         for block in range(blocks):
             vectors = -(-(record.vectors - vector) // (blocks - block))
             pixel = vector * tag.lanes
-            for quad in range(quads[0], quads[1]):
-                count_quad(
-                    tag,
-                    max(vectors, together),
-                    lut,
-                    resolve(bases, record.tables_at) + 4 * record.depth * quad,
-                    source + pixel,
-                    record.source_step if together > 1 else tag.lanes,
-                    resolve(bases, record.taps_at) + 8 * record.depth * quad_taps[quad],
-                    record.depth // LOOKUPS_A_SUM,
-                    acc,
-                    step,
-                )
-                for index in range(together):
-                    place = (
-                        quad,
-                        image + index,
-                        pixel,
-                        vectors,
-                        QUAD * quad,
-                        min(QUAD, record.out_channels - QUAD * quad),
-                    )
-                    start = acc + 2 * index * tag.lanes
-                    for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
-                        _finish(
-                            tag,
-                            bases,
-                            record,
-                            epilogues[e],
-                            (readers, planes),
-                            place,
-                            start,
-                            step,
-                            bits,
-                        )
+            quad = quads[0]
+            while quad < quads[1]:
+                place = (quad, quads[1], max(vectors, together))
+                done = _count(tag, bases, lut, record, place, source + pixel, step, taps, acc)
+                for k in range(done):
+                    here = (quad + k, image, pixel, vectors)
+                    counts = acc + k * quad_bytes
+                    _finish_tile(tag, bases, record, records, here, counts, together, bits)
+                quad += done
             vector += vectors
         image += together

@@ -277,7 +277,7 @@ class ConvWriter:
         valid = np.zeros(vectors * lanes, np.int16)
         taps = [geometry.valid_taps(axis).sum(axis=1) for axis in (0, 1)]
         valid[:pixels] = (np.outer(*taps) * geometry.group_channels).reshape(-1)
-        scratch = builder.reserve(2 * QUAD * MAX_VECTORS * lanes, shared=True)
+        scratch = builder.reserve(2 * 2 * QUAD * MAX_VECTORS * lanes, shared=True)
         indices = [builder.record("epilogues", **fields) for fields in self._epilogues]
         builder.op(
             Kind.CONV,

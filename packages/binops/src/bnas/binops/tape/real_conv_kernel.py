@@ -19,7 +19,6 @@ from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import floats_at
 
 
-
 @kernel()
 def rows_of(tag):
     """Output channels of a block."""
@@ -150,7 +149,8 @@ def _multiply_panel(tag, bases, record, group, vectors, panel, place):
     k = 0
     while k < record.depth:
         taken = min(depth_block(tag), record.depth - k)
-        # Weights lie in this order. Sums begin with the bias, or with what the taps before have left; the last taps end them.
+        # Weights lie in this order. Sums begin with the bias, or with what the taps before have
+        # left; the last taps end them.
         start = bias if k == 0 else 0
         least = floor if k + taken == record.depth else resolve(bases, record.unbounded_at)
         for block in range(whole):
