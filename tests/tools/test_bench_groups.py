@@ -82,9 +82,8 @@ def test_a_contender_tells_its_output_and_times(job: Callable[..., Job]) -> None
 
 
 def test_inputs_are_the_same_in_every_process(job: Callable[..., Job]) -> None:
-    findings = measure_group(
-        "net", {"packed": job("double"), "other": job("double", factor=2.5)}, 2, batch=2, threads=1
-    )
+    jobs = [("packed", job("double")), ("other", job("double", factor=2.5))]
+    findings = measure_group("net", jobs, 2)
     packed, other = findings.comparisons
     assert (packed.times_packed, packed.max_abs_difference) == (1.0, 0.0)
     assert other.times_packed > 0
@@ -94,7 +93,7 @@ def test_inputs_are_the_same_in_every_process(job: Callable[..., Job]) -> None:
 
 
 def test_a_record_has_the_promised_keys(job: Callable[..., Job]) -> None:
-    findings = measure_group("net", {"packed": job("double")}, 2, batch=2, threads=1)
+    findings = measure_group("net", [("packed", job("double"))], 2)
     (record,) = findings.to_dict()["records"]
     assert list(record) == [
         "model",
@@ -134,7 +133,7 @@ def test_a_silent_contender_is_given_up(job: Callable[..., Job]) -> None:
 
 
 def test_what_fails_is_skipped_and_the_rest_measured(job: Callable[..., Job]) -> None:
-    jobs = {"packed": job("double"), "bad": job("broken"), "late": job("dying_later")}
-    findings = measure_group("net", jobs, 3, batch=2, threads=1)
+    jobs = [("packed", job("double")), ("bad", job("broken")), ("late", job("dying_later"))]
+    findings = measure_group("net", jobs, 3)
     assert [record.runtime for record in findings.records] == ["packed"]
     assert {each.runtime for each in findings.skipped} == {"bad", "late"}

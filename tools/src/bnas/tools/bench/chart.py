@@ -13,8 +13,10 @@ from bnas.tools.bench.records import Record
 
 _OURS, _FLOAT, _INT8, _INK, _FAINT = "#2f6db3", "#b9c2ce", "#e3c08f", "#2b2f36", "#737985"
 _DPI = 150
-#: Inches: of a bar and its gap, of a panel's heading and gap, of title and footer, of the picture.
-_BAR, _HEADING, _FRAME, _WIDTH = 0.26, 0.5, 0.85, 8.4
+#: Inches: of a bar and its gap, of a panel's heading and gap, of title and footer, of a column.
+_BAR, _HEADING, _FRAME, _WIDTH = 0.26, 0.5, 0.85, 7.2
+#: More panels than these stand in two columns.
+_MOST_IN_A_COLUMN = 6
 #: Without these, matplotlib writes its version and the time of day.
 _METADATA = {
     ".png": {"Software": None},
@@ -68,18 +70,15 @@ def draw_chart(
         matplotlib.rcdefaults()  # not the reader's own settings
         matplotlib.rc("font", size=8.5)
         matplotlib.rc("svg", fonttype="none", hashsalt="bnas-tools")
-        rows = [len(panel) for panel in panels.values()]
-        height = _FRAME + sum(_HEADING + _BAR * count for count in rows)
-        figure = Figure(figsize=(_WIDTH, height))
-        figure.text(
-            0.02, 1 - 0.3 / height, f"{title}: ms a call", size=12, weight="bold", color=_INK
-        )
-        figure.text(0.02, 0.16 / height, _footer(machine), size=7, color=_FAINT)
-        top = height - 0.45
-        for (heading, panel), count in zip(panels.items(), rows, strict=True):
-            top -= _HEADING + _BAR * count
-            place = (0.2, (top + 0.12) / height, 0.66, _BAR * count / height)
-            _draw_panel(figure.add_axes(place), heading, panel, reference)
+        columns = _columns(panels)
+        height = _FRAME + max(sum(map(_height, column.values())) for column in columns)
+        figure = Figure(figsize=(_WIDTH * len(columns), height))
+        edge = 0.15 / figure.get_figwidth()
+        heading = f"{title}: ms a call"
+        figure.text(edge, 1 - 0.3 / height, heading, size=12, weight="bold", color=_INK)
+        figure.text(edge, 0.16 / height, _footer(machine, records), size=7, color=_FAINT)
+        for number, column in enumerate(columns):
+            _draw_column(figure, column, number / len(columns), 1 / len(columns), reference)
         suffix = Path(path).suffix.lower()
         with draft_of(Path(path)) as file:
             figure.savefig(file, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
@@ -93,6 +92,32 @@ def _panels(records: Sequence[Record]) -> dict[str, list[Record]]:
         heading = f"{record.model}, batch {record.batch}, {threads}"
         panels.setdefault(heading, []).append(record)
     return panels
+
+
+def _columns(panels: dict[str, list[Record]]) -> list[dict[str, list[Record]]]:
+    """Return the panels in one column, or in two of about one height."""
+    if len(panels) <= _MOST_IN_A_COLUMN:
+        return [panels]
+    entries = list(panels.items())
+    middle = -(-len(entries) // 2)
+    return [dict(entries[:middle]), dict(entries[middle:])]
+
+
+def _height(panel: Sequence[Record]) -> float:
+    return _HEADING + _BAR * len(panel)
+
+
+def _draw_column(
+    figure: Any, panels: dict[str, list[Record]], left: float, width: float, reference: str
+) -> None:
+    """Draw panels below each other; `left` and `width` are fractions of the figure's width."""
+    height = figure.get_figheight()
+    top = height - 0.45
+    for heading, panel in panels.items():
+        top -= _height(panel)
+        bars = _BAR * len(panel)
+        place = (left + 0.21 * width, (top + 0.12) / height, 0.6 * width, bars / height)
+        _draw_panel(figure.add_axes(place), heading, panel, reference)
 
 
 def _draw_panel(axes: Any, heading: str, panel: Sequence[Record], reference: str) -> None:
@@ -126,8 +151,9 @@ def _ms(value_ms: float) -> str:
     return f"{value_ms:.3g}" if value_ms < 1000 else f"{value_ms:,.0f}"
 
 
-def _footer(machine: Mapping[str, Any]) -> str:
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores. Least of the calls, in turns; x: times the "
-        "packed network. Amber: int8, which is another function."
-    )
+def _footer(machine: Mapping[str, Any], records: Sequence[Record]) -> str:
+    where = f"{machine['cpu']}, {machine['cores']} cores"
+    text = f"{where}. Least of the calls, in turns; x: times the packed one."
+    if any(record.runtime.endswith("int8") for record in records):
+        text += " Amber: int8, another function."
+    return text

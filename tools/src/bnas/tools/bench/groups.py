@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,74 +63,71 @@ class Findings:
 
 def measure_group(
     model: str,
-    jobs: Mapping[str, Job],
+    jobs: Iterable[tuple[str, Job]],
     rounds: int,
-    *,
-    batch: int,
-    threads: int,
     tell: Callable[[str], None] = lambda line: None,
-    reference: str = REFERENCE,
 ) -> Findings:
     """Start a process for every job, one after the other, and time them in turns.
 
     Args:
         model: For the records.
-        jobs: By runtime.
+        jobs: The runtime and the job of each contender; a runtime may come twice, with another
+            number of threads. The first ``packed`` one is what the others are compared with.
         rounds: Turns of each, at most.
-        batch: Images of a call, for the records.
-        threads: Threads of a job, for the records.
         tell: Called with one line whenever something begins.
-        reference: The runtime that the others are compared with.
 
     Returns:
         Findings without what failed, which is skipped with its reason.
     """
+    entries = {f"{runtime} ({_threads(job)})": (runtime, job) for runtime, job in jobs}
     contenders: list[Contender] = []
-    skipped: dict[str, str] = {}
+    skipped: list[Skipped] = []
     with closing_all(contenders):
-        for runtime, job in jobs.items():
-            tell(f"{model}, batch {batch}, {threads} threads: starting {runtime}")
+        for name, (runtime, job) in entries.items():
+            tell(f"{model}, batch {job.input_shape[0]}: starting {name}")
             try:
-                contenders.append(Contender(runtime, job))
+                contenders.append(Contender(name, job))
             except ContenderError as error:
-                skipped[runtime] = str(error)
-        tell(f"{model}, batch {batch}, {threads} threads: taking turns")
+                skipped.append(Skipped(runtime, str(error)))
+        tell(f"{model}: taking turns")
         times, failures = take_turns(contenders, rounds) if contenders else ({}, {})
-        outputs = {each.name: each.output for each in contenders}
-    skipped.update(failures)
+    skipped += [Skipped(entries[name][0], reason) for name, reason in failures.items()]
     alive = [each for each in contenders if each.name in times]
-    return Findings(
-        [
-            make_record(model, one.name, batch, threads, times[one.name], one.warmup_s, one.peak_mb)
-            for one in alive
-        ],
-        [_compare(model, one, batch, threads, times, outputs, reference) for one in alive],
-        [Skipped(runtime, reason) for runtime, reason in skipped.items()],
-    )
+    reference = next((each for each in alive if entries[each.name][0] == REFERENCE), None)
+    records, comparisons = [], []
+    for contender in alive:
+        runtime, job = entries[contender.name]
+        record = make_record(
+            model, runtime, job, times[contender.name], contender.warmup_s, contender.peak_mb
+        )
+        records.append(record)
+        comparisons.append(_compare(record, contender, reference, times))
+    return Findings(records, comparisons, skipped)
+
+
+def _threads(job: Job) -> str:
+    return "1 thread" if job.threads == 1 else f"{job.threads} threads"
 
 
 def _compare(
-    model: str,
+    record: Record,
     contender: Contender,
-    batch: int,
-    threads: int,
+    reference: Contender | None,
     times: Mapping[str, Times],
-    outputs: Mapping[str, np.ndarray],
-    reference: str,
 ) -> Comparison:
     ratio = by_rounds = difference = largest = None
-    if reference in times:
-        mine, its = times[contender.name], times[reference]
+    if reference is not None:
+        mine, its = times[contender.name], times[reference.name]
         ratio, by_rounds = rounded(mine.min_ms / its.min_ms), rounded(mine.ratio_to(its))
-        expected, actual = outputs[reference], outputs[contender.name]
+        expected, actual = reference.output, contender.output
         if expected.shape == actual.shape and expected.size:
             difference = rounded(float(np.abs(expected - actual).max()))
             largest = rounded(float(np.abs(expected).max()))
     return Comparison(
-        model=model,
-        runtime=contender.name,
-        batch=batch,
-        threads=threads,
+        model=record.model,
+        runtime=record.runtime,
+        batch=record.batch,
+        threads=record.threads,
         times_packed=ratio,
         times_packed_by_rounds=by_rounds,
         max_abs_difference=difference,

@@ -94,9 +94,7 @@ def bench_network(
             for threads in plan.threads:
                 jobs, failed = _jobs(runtimes, files, threads, tell)
                 found += Findings(skipped=failed)
-                found += measure_group(
-                    name, jobs, plan.rounds, batch=batch, threads=threads, tell=tell
-                )
+                found += measure_group(name, jobs.items(), plan.rounds, tell)
     return found
 
 

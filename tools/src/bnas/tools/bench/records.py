@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from bnas.tools.bench.jobs import Job
 from bnas.tools.bench.turns import Times
 
 
@@ -75,21 +76,16 @@ class Comparison:
 
 
 def make_record(
-    model: str,
-    runtime: str,
-    batch: int,
-    threads: int,
-    times: Times,
-    warmup_s: float,
-    peak_mb: float,
+    model: str, runtime: str, job: Job, times: Times, warmup_s: float, peak_mb: float
 ) -> Record:
     """Return the record of one contender's times, rounded to what is meaningful."""
+    batch = job.input_shape[0]
     return Record(
         model=model,
         runtime=runtime,
         device="cpu",
         batch=batch,
-        threads=threads,
+        threads=job.threads,
         min_ms=rounded(times.min_ms),
         median_ms=rounded(times.median_ms),
         images_per_s=rounded(1e3 * batch / times.min_ms),

@@ -108,6 +108,14 @@ _RUNTIMES = (
         loads=(),
         needs=("torch", "onnx", "openvino", "nncf"),
     ),
+    Runtime(
+        "openvino-binary",
+        "OpenVINO, 1 bit, built by hand",
+        "openvino_binary",
+        lambda files: {"weights": files.packed},
+        loads=("bnas.zoo",),
+        needs=("openvino",),
+    ),
 )
 RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in _RUNTIMES}
 #: How to get whatever a runtime lacks.

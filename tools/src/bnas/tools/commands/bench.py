@@ -28,6 +28,7 @@ _RUNTIMES = (
     "onnxruntime-int8",
     "openvino",
     "openvino-int8",
+    "openvino-binary",
 )
 
 
