@@ -11,7 +11,12 @@ from bnas.cells.atomic_file import draft_of
 from bnas.tools.bench.errors import ArgumentError
 from bnas.tools.bench.records import Record
 
-_OURS, _FLOAT, _INT8, _INK, _FAINT = "#2f6db3", "#b9c2ce", "#e3c08f", "#2b2f36", "#737985"
+_OURS, _FLOAT, _INK, _FAINT = "#2f6db3", "#b9c2ce", "#2b2f36", "#737985"
+#: What a runtime's name ends in -> the colour of its bar, and what the footer says of it.
+_KINDS = {
+    "-int8": ("#e3c08f", "Amber: int8, another function."),
+    "-binary": ("#8cc3ae", "Green: 1 bit too."),
+}
 _DPI = 150
 #: Inches: of a bar and its gap, of a panel's heading and gap, of title and footer, of a column.
 _BAR, _HEADING, _FRAME, _WIDTH = 0.26, 0.5, 0.85, 7.2
@@ -144,7 +149,8 @@ def _draw_panel(axes: Any, heading: str, panel: Sequence[Record], reference: str
 def _colour(runtime: str, reference: str) -> str:
     if runtime == reference:
         return _OURS
-    return _INT8 if runtime.endswith("int8") else _FLOAT
+    kinds = (colour for ending, (colour, _) in _KINDS.items() if runtime.endswith(ending))
+    return next(kinds, _FLOAT)
 
 
 def _ms(value_ms: float) -> str:
@@ -154,6 +160,7 @@ def _ms(value_ms: float) -> str:
 def _footer(machine: Mapping[str, Any], records: Sequence[Record]) -> str:
     where = f"{machine['cpu']}, {machine['cores']} cores"
     text = f"{where}. Least of the calls, in turns; x: times the packed one."
-    if any(record.runtime.endswith("int8") for record in records):
-        text += " Amber: int8, another function."
+    for ending, (_, meaning) in _KINDS.items():
+        if any(record.runtime.endswith(ending) for record in records):
+            text += f" {meaning}"
     return text
