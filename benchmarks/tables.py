@@ -202,7 +202,7 @@ TABLES = {
         "and calibrated batch norms, for nobody has trained it yet. int8 is another function "
         "(`onnxruntime-int8`: static QDQ, weights per channel; `openvino-int8`: nncf). "
         "`openvino-binary`: built by hand with opset1 BinaryConvolution. Where float32 cannot "
-        "decide a sign, logits differ.",
+        "decide a sign, logits differ. The packed network's kernels come from the cache on disk.",
         _networks,
     ),
     "threads": Table(

@@ -25,7 +25,8 @@ def make(*, inputs: list[Any], threads: int, model: str) -> Subject:
 def subject(model: openvino.Model, inputs: list[Any], threads: int, parts: int = 1) -> Subject:
     """Return a model of one input and one output, compiled for low latency in float32.
 
-    What is not int8 stays float32: bfloat16, OpenVINO's choice on some CPUs, is another function.
+    What is not int8 stays float32: bfloat16, OpenVINO's own choice on some CPUs, is another
+    function (docs/adr/0006).
 
     Args:
         model: Of static shapes.
