@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -52,4 +52,4 @@ class Subject:
     inputs: list[Any]
     output: Callable[[Any], np.ndarray]
     note: str = ""
-    parts: int = field(default=1)
+    parts: int = 1
