@@ -3,6 +3,9 @@
 OpenVINO's first operator set has a BinaryConvolution, which its CPU plugin runs on packed bits; no
 converter makes it. Batch norm and sign become one FakeQuantize of two levels, a threshold each
 channel.
+
+OpenVINO 2026.4 computes something else where input channels are no multiple of 8. There, channels
+that are always -1 are added, with as many weights +1 as -1, which cancel out exactly.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ from bnas.tools.bench.strict_cut import JUST_BELOW_0, strict_cut
 
 if TYPE_CHECKING:
     from bnas.zoo import PackedNetwork
+
+
+#: Input channels of OpenVINO's 1-bit convolutions come in such blocks.
+_CHANNEL_BLOCK = 8
 
 
 def make(*, inputs: list[Any], threads: int, weights: str) -> Subject:
@@ -48,6 +55,20 @@ def _keeping(call: Callable[[Any], Any], kept: list[np.ndarray]) -> Callable[[An
     return keeping
 
 
+def added_channels(channels: int) -> int:
+    """Return how many channels fill a multiple of 8.
+
+    Raises:
+        GraphError: An odd number, of which weights cannot cancel out.
+    """
+    added = -channels % _CHANNEL_BLOCK
+    if added % 2:
+        raise GraphError(
+            f"OpenVINO's 1-bit convolutions need an even number of channels (got {channels})"
+        )
+    return added
+
+
 def binarized(value: Any, threshold: np.ndarray, flip: np.ndarray) -> Any:
     """Return 1 where ``value > threshold``, else 0; the other way round where `flip`.
 
@@ -55,7 +76,14 @@ def binarized(value: Any, threshold: np.ndarray, flip: np.ndarray) -> Any:
         value: A node of float32 (N, C, H, W).
         threshold: float32 (C,).
         flip: bool (C,).
+
+    Returns:
+        A node of 0 and 1; its channels are a multiple of 8, those added are 0.
     """
+    if added := added_channels(len(threshold)):
+        value = opset1.pad(value, [0] * 4, [0, added, 0, 0], "constant", np.float32(0))
+        threshold = np.pad(threshold, (0, added), constant_values=1)
+        flip = np.pad(flip, (0, added))
     cut = _channels(threshold)
     low, high = _channels(flip.astype(np.float32)), _channels(1 - flip.astype(np.float32))
     return opset1.fake_quantize(value, cut, cut, low, high, levels=2)
@@ -68,13 +96,16 @@ def binary_convolution(
     """Return the counts of matches minus mismatches, float32 (N, O, H', W'); padding counts 0.
 
     Args:
-        bits: A node of 0 and 1, (N, C, H, W).
+        bits: What `binarized` returned.
         signs: Weights (O, C, K, K), binarised by ``>= 0``.
         kept: The packed weights are added here; they must outlive the model.
         stride: In pixels, as padding and dilation.
         padding: Zeros on every side.
         dilation: Distance of the taps.
     """
+    added = added_channels(signs.shape[1])
+    signs = _filled(signs, 1)
+    signs[:, signs.shape[1] - added // 2 :] = -1  # half of those added, none if there are none
     packed = np.packbits(signs.reshape(-1) >= 0, bitorder="little")
     kept.append(packed)
     tensor = ov.Tensor(packed, ov.Shape(list(signs.shape)), ov.Type.u1)
@@ -88,6 +119,12 @@ def binary_convolution(
         "xnor-popcount",
         0.0,
     )
+
+
+def _filled(weights: np.ndarray, value: int) -> np.ndarray:
+    """Return weights (O, I, K, K) for the channels that `binarized` adds too."""
+    added = added_channels(weights.shape[1])
+    return np.pad(weights, ((0, 0), (0, added), (0, 0), (0, 0)), constant_values=value)
 
 
 def _channels(values: np.ndarray) -> Any:
@@ -171,13 +208,13 @@ class _Builder:
             counts = binary_convolution(value, signs, self.kept, **geometry)
             scale = self._parameters.real(f"{node.name}.weight_scale")
             return opset1.multiply(counts, _channels(scale))
-        if isinstance(
-            self._graph[node.inputs[0]], nodes.Sign
-        ):  # real weights on signs: ±1, not 0, 1
+        weight = self._parameters.real(f"{node.name}.weight")
+        if isinstance(self._graph[node.inputs[0]], nodes.Sign):  # real weights on ±1, not on 0, 1
             value = opset1.subtract(opset1.multiply(value, np.float32(2)), np.float32(1))
+            weight = _filled(weight, 0)
         made = opset1.convolution(
             value,
-            self._real(node, "weight"),
+            opset1.constant(weight),
             [node.stride] * 2,
             [node.padding] * 2,
             [node.padding] * 2,
