@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV_DEMO ?= .venv-demo
 VENV_DEV ?= .venv-dev
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 DEMO_PICTURE ?= demo.png
 # If set, pytest's exit status goes to this file and make itself succeeds: how .ci/run hands the status on.
 PYTEST_STATUS ?=
@@ -21,7 +22,7 @@ IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint device-wheels clean check-python
+.PHONY: help demo test lint bench device-wheels clean check-python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -36,6 +37,9 @@ lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 	$(VENV_DEV)/bin/python -m ruff check .
 	$(VENV_DEV)/bin/python -m ruff format --check .
 
+bench: $(VENV_DEV)/.stamp-bench  ## set up the runtimes to compare with, measure, renew benchmarks/RESULTS.md
+	@$(VENV_DEV)/bin/python -m benchmarks $(BENCH_ARGS)
+
 device-wheels:  ## what a GPU machine with torch but without network still needs, into build/device-wheels
 	$(PYTHON) -m pip download $(PIP_FLAGS) --no-deps --only-binary :all: -d build/device-wheels cattrs pooch
 
@@ -43,7 +47,7 @@ clean:  ## remove the environments and what the tools left
 	@$(call IS_OURS,$(VENV_DEMO))
 	@$(call IS_OURS,$(VENV_DEV))
 	rm -rf $(VENV_DEMO) $(VENV_DEV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
-	find packages tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find packages tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -70,4 +74,10 @@ $(VENV_DEV)/.stamp: $(SET_UP) | check-python
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
 	  -e 'packages/binops[testing]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
 	  -e 'packages/zoo[torch]' -e 'tools[search]'
+	@touch $@
+
+# On top of the development environment, and only for `make bench`: no test needs the other runtimes.
+$(VENV_DEV)/.stamp-bench: $(VENV_DEV)/.stamp
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation -e 'tools[bench]' \
+	  -e packages/binops -e packages/cells -e packages/zoo
 	@touch $@

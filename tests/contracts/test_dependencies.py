@@ -148,7 +148,7 @@ def test_torch_is_pinned_for_every_build_of_it(pins: dict[str, str]) -> None:
 def test_make_installs_the_pinned_torch_under_constraints(root: Path, pins: dict[str, str]) -> None:
     recipe = (root / "Makefile").read_text(encoding="utf-8")
     installs = re.findall(r"/bin/pip install (.*)", recipe)
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert all(line.startswith("$(PIP_FLAGS)") for line in installs)
     assert "--constraint constraints.txt" in recipe
     assert f"torch=={pins['torch']}\n" in recipe

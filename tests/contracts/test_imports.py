@@ -21,18 +21,19 @@ SIBLINGS = {
     "tools": {"binops", "cells", "search", "zoo"},
 }
 # What no file of a package imports; and what none imports before it is used, except the one module
-# (where it is named) that is itself loaded on use only.
+# or folder (where it is named) that is itself loaded on use only.
 NEVER = {"binops": {"torch"}, "cells": {"numba"}}
 ON_USE = {
     "cells": {"torch": "nn", "matplotlib": "draw"},
     "zoo": {"torch": "torch_bridge", "bnas.cells.nn": "torch_bridge"},
-    "tools": {"torch": None, "bnas.cells.nn": None, "bnas.search": None},
+    "tools": {"torch": "bench", "bnas.cells.nn": "bench", "bnas.search": None},
 }
 LOADS_NOT = {
     "binops": ("torch", "hypothesis", "bnas.cells", "bnas.zoo"),
     "cells": ("torch", "numba", "matplotlib", "hypothesis", "bnas.binops"),
     "zoo": ("torch", "matplotlib", "hypothesis"),
-    "tools.main": ("torch", "torchvision", "bnas.search", "hypothesis"),
+    "tools.main": ("torch", "torchvision", "bnas.search", "hypothesis", "bnas.tools.bench"),
+    "tools.bench": ("torch", "onnx", "onnxruntime", "openvino", "matplotlib"),
 }
 
 

@@ -16,6 +16,7 @@ _BASE_ERRORS = {
     "bnas.binops.errors": "BinopsError",
     "bnas.cells.errors": "CellsError",
     "bnas.search.errors": "SearchError",
+    "bnas.tools.bench.errors": "BenchError",
     "bnas.zoo.errors": "ZooError",
 }
 

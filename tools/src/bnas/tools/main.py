@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from bnas.tools.commands.bench import bench
 from bnas.tools.commands.cost import cost
 from bnas.tools.commands.demo import demo
 from bnas.tools.commands.draw import draw
@@ -62,6 +63,7 @@ for command in (
     cost,
     draw,
     evaluate,
+    bench,
     train,
     pack,
     import_official,

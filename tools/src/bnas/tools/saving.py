@@ -1,9 +1,11 @@
-"""Saving a packed network, and telling its sizes."""
+"""Saving a packed network or a document, and telling sizes."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,14 +26,34 @@ def check_output(source: str, out: str) -> None:
     Raises:
         click.ClickException: There is no such folder, or both are the same file.
     """
-    folder = Path(out).parent
-    if not folder.is_dir():
-        raise click.ClickException(f"no such folder: {click.format_filename(folder)!r}")
+    check_folder(out)
     if Path(source).exists() and Path(out).exists() and Path(source).samefile(out):
         raise click.ClickException(
             f"the result would replace what it is made from ({click.format_filename(source)!r}); "
             "choose another -o"
         )
+
+
+def check_folder(out: str | None) -> None:
+    """Refuse a result whose folder is not there; None is no result at all.
+
+    Raises:
+        click.ClickException: There is no such folder.
+    """
+    if out is not None and not Path(out).parent.is_dir():
+        raise click.ClickException(f"no such folder: {click.format_filename(Path(out).parent)!r}")
+
+
+def write_document(out: str, content: Mapping[str, Any]) -> None:
+    """Write a JSON document, whole or not at all.
+
+    Raises:
+        SaveError: The file cannot be written; what was there before is intact.
+    """
+    from bnas.zoo.atomic_file import write_atomically
+
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    write_atomically(out, text.encode("utf-8"))
 
 
 def save_and_tell(network: PackedNetwork, out: str, *, as_json: bool) -> None:

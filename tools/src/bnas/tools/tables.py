@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -76,6 +77,19 @@ def progress_bar(*columns: ProgressColumn | str) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """Show what is going on in one line on stderr, if that is a terminal; yields what sets it."""
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: None
+        return
+    with console.status("") as status:
+        yield status.update
 
 
 def _print(*parts: RenderableType) -> None:

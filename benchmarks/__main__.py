@@ -1,0 +1,86 @@
+"""Run the suite, or parts of it, and bring RESULTS.md up to date.
+
+    make bench
+    make bench BENCH_ARGS="--only kernels,ceiling"
+
+Each part writes ``results/PART.json`` (and a chart beside it) when it is done, so that a suite that
+is interrupted goes on with ``--only`` and what is missing. RESULTS.md is made of those files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import ceiling, kernels, networks
+from benchmarks.results import write_part, write_section
+from bnas.tools.bench import Findings
+from bnas.tools.lists import Names
+
+_HERE = Path(__file__).parent
+
+Tell = Callable[[str], None]
+#: Part -> what measures it, given the rounds.
+PARTS: dict[str, Callable[[int, Tell], Findings]] = {
+    "kernels": kernels.single,
+    "chains": kernels.chains,
+    "networks": networks.single_images,
+    "threads": networks.threads,
+    "memory": networks.memory,
+}
+_CEILING = "ceiling"
+
+
+@click.command()
+@click.option(
+    "--only",
+    type=Names((_CEILING, *PARTS)),
+    metavar="PART,…",
+    help=f"Parts among {', '.join((_CEILING, *PARTS))}; all of them by default.",
+)
+@click.option("--rounds", type=click.IntRange(min=1), default=12, show_default=True)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_HERE / "results",
+    help="Where the measurements go.  [default: results, beside this file]",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=_HERE / "RESULTS.md",
+    help="The report whose section is made anew.  [default: RESULTS.md, beside this file]",
+)
+def main(only: tuple[str, ...] | None, rounds: int, results: Path, report: Path) -> None:
+    """Measure kernels and networks against other runtimes on this machine."""
+    results.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+
+    def tell(line: str) -> None:
+        click.echo(f"[{time.monotonic() - begun:4.0f} s] {line}", err=True)
+
+    chosen = only or (_CEILING, *PARTS)
+    command = "make bench" if only is None else f'make bench BENCH_ARGS="--only {",".join(only)}"'
+    for part in chosen:
+        tell(f"{part} begins")
+        content = _ceiling() if part == _CEILING else PARTS[part](rounds, tell)
+        write_part(results, part, content, command)
+        for skipped in getattr(content, "skipped", ()):
+            tell(f"left out: {skipped.runtime}: {skipped.reason}")
+    write_section(report, results)
+    tell(f"{report.name} is up to date")
+
+
+def _ceiling() -> dict[str, Any]:
+    try:
+        return {"loops": ceiling.measure()}
+    except ceiling.CeilingError as error:
+        raise click.ClickException(f"{error}; --only leaves this part out") from error
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,124 @@
+"""`bench_network`: one network on several runtimes, batch sizes and numbers of threads."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from bnas.tools.bench.errors import ArgumentError, ContenderError
+from bnas.tools.bench.groups import Findings, Skipped, measure_group
+from bnas.tools.bench.jobs import Job
+from bnas.tools.bench.model_files import ModelFiles
+from bnas.tools.bench.runtimes import REMEDY, Runtime
+
+if TYPE_CHECKING:
+    from bnas.zoo import PackedNetwork
+
+#: The largest batch that is timed; a larger one would take minutes a call.
+LARGEST_BATCH = 64
+
+
+@frozen
+class Plan:
+    """What to measure.
+
+    Attributes:
+        runtimes: In the order of the results.
+        batches: Images of a call, 1 to 64.
+        threads: Threads of each runtime, 1 to the machine's cores.
+        rounds: Turns of each contender, at most.
+
+    Raises:
+        ArgumentError: A number outside its range, or nothing to measure.
+    """
+
+    runtimes: Sequence[Runtime]
+    batches: Sequence[int] = (1,)
+    threads: Sequence[int] = (1,)
+    rounds: int = 15
+
+    def __attrs_post_init__(self) -> None:
+        """Validate."""
+        for name, largest in (("batches", LARGEST_BATCH), ("threads", cores())):
+            values = getattr(self, name)
+            if not values or not all(1 <= value <= largest for value in values):
+                raise ArgumentError(
+                    f"`{name}` must be numbers from 1 to {largest} (got {list(values)})"
+                )
+        if self.rounds < 1 or not self.runtimes:
+            raise ArgumentError(
+                "a plan needs a runtime and at least 1 round "
+                f"(got {len(self.runtimes)} runtimes, rounds={self.rounds})"
+            )
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def bench_network(
+    network: PackedNetwork,
+    name: str,
+    input_size: int,
+    plan: Plan,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Findings:
+    """Time a network.
+
+    Args:
+        network: The packed network; every runtime gets the same pruned network and weights.
+        name: For the records.
+        input_size: Side of the images in pixels.
+        plan: What to measure.
+        tell: Called with one line whenever something begins.
+
+    Returns:
+        Records in the order of the plan; runtimes that are not installed are skipped, with how to
+        get them.
+    """
+    found = Findings(skipped=_not_installed(plan.runtimes))
+    with tempfile.TemporaryDirectory(prefix="bnas-bench-") as folder:
+        runtimes = [runtime for runtime in plan.runtimes if not runtime.missing()]
+        for batch in plan.batches:
+            place = Path(folder, str(batch))
+            place.mkdir(exist_ok=True)
+            files = ModelFiles(network, (batch, 3, input_size, input_size), place)
+            for threads in plan.threads:
+                jobs, failed = _jobs(runtimes, files, threads, tell)
+                found += Findings(skipped=failed)
+                found += measure_group(name, jobs.items(), plan.rounds, tell)
+    return found
+
+
+def _not_installed(runtimes: Sequence[Runtime]) -> list[Skipped]:
+    return [
+        Skipped(runtime.name, f"{', '.join(missing)} not installed: {REMEDY}")
+        for runtime in runtimes
+        if (missing := runtime.missing())
+    ]
+
+
+def _jobs(
+    runtimes: Sequence[Runtime],
+    files: ModelFiles,
+    threads: int,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Job], list[Skipped]]:
+    """Return the jobs by runtime, and what a converter refused."""
+    jobs: dict[str, Job] = {}
+    failed = []
+    for runtime in runtimes:
+        tell(f"preparing {runtime.name}")
+        try:
+            jobs[runtime.name] = runtime.job(files, threads)
+        except ContenderError as error:
+            failed.append(Skipped(runtime.name, str(error)))
+    return jobs, failed

@@ -1,0 +1,134 @@
+"""The runtimes that a network can be timed on, and what each needs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from bnas.tools.bench.errors import ArgumentError
+from bnas.tools.bench.jobs import Job
+
+if TYPE_CHECKING:
+    from bnas.tools.bench.model_files import ModelFiles
+
+_PACKAGE = "bnas.tools.bench"
+
+
+@frozen
+class Runtime:
+    """A way to run a network.
+
+    Attributes:
+        name: On the command line and in records.
+        title: For readers.
+        module: Of this package, with the factory ``make``.
+        arguments: Arguments of the factory, of the network's files.
+        loads: What the contender's process imports before memory is counted.
+        needs: Modules that must be installed to make the files and to run them.
+    """
+
+    name: str
+    title: str
+    module: str
+    arguments: Callable[[ModelFiles], dict[str, Any]]
+    loads: tuple[str, ...]
+    needs: tuple[str, ...] = field(default=())
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the modules that are not installed."""
+        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+
+    def job(self, files: ModelFiles, threads: int) -> Job:
+        """Return what a contender's process makes; the files it needs are made now."""
+        return Job(
+            factory=f"{_PACKAGE}.{self.module}:make",
+            arguments=self.arguments(files),
+            input_shape=files.input_shape,
+            threads=threads,
+            modules=(*self.loads, f"{_PACKAGE}.{self.module}"),
+        )
+
+
+_RUNTIMES = (
+    Runtime(
+        "packed",
+        "packed bits, this toolkit",
+        "packed_network",
+        lambda files: {"weights": files.packed},
+        loads=("numba",),
+    ),
+    Runtime(
+        "torch",
+        "torch, eager float32",
+        "torch_network",
+        lambda files: {"weights": files.packed, "compiled": False},
+        loads=("torch", "bnas.zoo.torch_bridge"),
+        needs=("torch",),
+    ),
+    Runtime(
+        "torch-compile",
+        "torch.compile, frozen float32",
+        "torch_network",
+        lambda files: {"weights": files.packed, "compiled": True},
+        loads=("torch", "bnas.zoo.torch_bridge", "torch._inductor.compile_fx"),
+        needs=("torch",),
+    ),
+    Runtime(
+        "onnxruntime",
+        "onnxruntime, float32",
+        "onnxruntime_network",
+        lambda files: {"model": files.onnx},
+        loads=(),
+        needs=("torch", "onnx", "onnxruntime"),
+    ),
+    Runtime(
+        "onnxruntime-int8",
+        "onnxruntime, int8",
+        "onnxruntime_network",
+        lambda files: {"model": files.onnx_int8},
+        loads=(),
+        needs=("torch", "onnx", "onnxruntime"),
+    ),
+    Runtime(
+        "openvino",
+        "OpenVINO, float32",
+        "openvino_network",
+        lambda files: {"model": files.onnx},
+        loads=(),
+        needs=("torch", "onnx", "openvino"),
+    ),
+    Runtime(
+        "openvino-int8",
+        "OpenVINO, int8 by nncf",
+        "openvino_network",
+        lambda files: {"model": files.openvino_int8},
+        loads=(),
+        needs=("torch", "onnx", "openvino", "nncf"),
+    ),
+    Runtime(
+        "openvino-binary",
+        "OpenVINO, 1 bit, built by hand",
+        "openvino_binary",
+        lambda files: {"weights": files.packed},
+        loads=("bnas.zoo",),
+        needs=("openvino",),
+    ),
+)
+RUNTIMES: dict[str, Runtime] = {runtime.name: runtime for runtime in _RUNTIMES}
+#: How to get whatever a runtime lacks.
+REMEDY = "pip install 'bnas-tools[bench]'"
+
+
+def read_runtimes(names: Sequence[str]) -> list[Runtime]:
+    """Return the runtimes of these names, each once.
+
+    Raises:
+        ArgumentError: No runtime has a name; all are listed.
+    """
+    unknown = [name for name in names if name not in RUNTIMES]
+    if unknown:
+        raise ArgumentError(f"`runtimes` must be among {', '.join(RUNTIMES)} (got {unknown[0]!r})")
+    return [RUNTIMES[name] for name in dict.fromkeys(names)]
