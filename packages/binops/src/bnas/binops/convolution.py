@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bnas.binops import threads as _threads
+from bnas.binops.bits import BitTensor
 from bnas.binops.dispatch import choose_backend
 from bnas.binops.epilogues import as_epilogues
 from bnas.binops.errors import ShapeError
@@ -102,6 +103,20 @@ class Conv2d:
             NanError: `x` holds NaN.
             ThreadsError: `threads` is not possible.
         """
+        data = self._data(x, threads)
+        results, arrays = self._outputs.prepare(len(data), out)
+        workers = _threads.resolve(threads)
+        if len(data):
+            self._kernel(data, arrays, workers)
+        return self._outputs.finish(results)
+
+    def _data(self, x: Any, threads: int | None) -> np.ndarray:
+        """The packed input of a call, uint8 (N, ceil(C / 8), H, W) in C order."""
+        # Bits of the right kind are what a network has: nothing else is asked of them.
+        if type(x) is BitTensor and x.axis == 1 and x.length == self.geometry.in_channels:
+            data = x.data
+            if data.shape[2:] == self.geometry.in_size and data.flags.c_contiguous:
+                return data
         bits = as_bits(x, "x", 4, threads)
         expected = (self.geometry.in_channels, *self.geometry.in_size)
         if bits.shape[1:] != expected:
@@ -111,11 +126,7 @@ class Conv2d:
                 shape=bits.shape,
                 expected=expected,
             )
-        results, arrays = self._outputs.prepare(bits.shape[0], out)
-        workers = _threads.resolve(threads)
-        if bits.shape[0]:
-            self._kernel(np.ascontiguousarray(bits.data), arrays, workers)
-        return self._outputs.finish(results)
+        return np.ascontiguousarray(bits.data)
 
     def __repr__(self) -> str:
         """Name geometry and backend, not the weights."""

@@ -80,15 +80,18 @@ class TableConv:
         if geometry.groups > 1:
             flat = data.reshape(*data.shape[:2], -1)
             data = regroup(flat, geometry.groups, geometry.group_channels, threads)
+        images = len(data)
+        if images * self._lookups < SERIAL_LOOKUPS:
+            threads = 1
+        if threads == 1 and len(outputs) == 1 and outputs[0].flags.c_contiguous:
+            self._tape.run_once(data, outputs[0])
+            return
         # Slices of larger arrays are written whole and copied.
         whole = [array if array.flags.c_contiguous else array.copy() for array in outputs]
-        images = len(data)
         ports = np.empty((1 + len(whole), 2), np.int64)
         ports[0] = data.ctypes.data, self._in_bytes
         for index, array in enumerate(whole):
             ports[1 + index] = array.ctypes.data, array.nbytes // images
-        if images * self._lookups < SERIAL_LOOKUPS:
-            threads = 1
         blocks = self._blocks(images, threads)
         lanes = min(images, threads) * blocks if threads > 1 else 1
         self._tape.run(self._tape.arena(lanes), ports, images, lanes, blocks=blocks)

@@ -60,10 +60,41 @@ def _run_lane(tag, fixed, arena, ports, images, chunk, ops, block):
 
 
 @kernel()
-def run_serial(tag, fixed, arena, ports, images, chunk, ops):
+def run_serial(tag, lut, tables, entries, arena, ports, images, chunk, ops):
     """Run operations on all images, on this thread; arguments as for `run_parallel`."""
     base = (arena.ctypes.data + 63) // 64 * 64
+    fixed = (lut, tables, entries)
     _run_lane(tag, fixed, base, ports, (0, images), chunk, ops, (0, 1))
+
+
+@kernel()
+def run_once(tag, lut, tables, entries, arena_bytes, source, target, images, chunk, ops):
+    """Run all operations on one array into another, on this thread and in fresh memory.
+
+    What `run_serial` does, for a single small operation: arrays that Numba looks into cost a
+    fifth of what Python takes to ask for their addresses.
+
+    Args:
+        tag: The instruction set.
+        lut: Address of the look-up tables.
+        tables: int64 (types, 2).
+        entries: int64 (kinds,).
+        arena_bytes: Bytes of the arena.
+        source: Port 0: an array of images in C order.
+        target: Port 1: the same.
+        images: Number of images.
+        chunk: Most images at a time.
+        ops: Number of operations.
+    """
+    arena = np.empty(arena_bytes, np.uint8)
+    ports = np.empty((2, 2), np.int64)
+    ports[0, 0], ports[0, 1] = source.ctypes.data, source.strides[0]
+    ports[1, 0], ports[1, 1] = target.ctypes.data, target.strides[0]
+    base = (arena.ctypes.data + 63) // 64 * 64
+    fixed = (lut, tables, entries)
+    _run_lane(tag, fixed, base, ports, (0, images), chunk, (0, ops), (0, 1))
+    # A last use, lest Numba frees it before.
+    ports[0, 0] = arena[0]
 
 
 @kernel(parallel=True)

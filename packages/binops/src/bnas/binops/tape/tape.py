@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -105,29 +106,35 @@ class Tape:
         """
         from bnas.binops.tape.run import run_parallel, run_serial
 
-        if self._entries is None:
-            self._entries = self._load_entries()
         chosen = ops or (0, len(self))
         lanes = min(threads, images * blocks, len(arena))
         if lanes <= 1:
-            fixed = (self._lut, self._tables, self._entries)
-            run_serial(self.isa.tag, fixed, arena, ports, images, self.images, chosen)
+            run_serial(*self._fixed(), arena, ports, images, self.images, chosen)
             return
         lanes = lanes // blocks * blocks
+        fixed = self._fixed()
         with parallel_region(threads):
-            run_parallel(
-                self.isa.tag,
-                self._lut,
-                self._tables,
-                self._entries,
-                arena,
-                ports,
-                images,
-                self.images,
-                chosen,
-                lanes,
-                blocks,
-            )
+            run_parallel(*fixed, arena, ports, images, self.images, chosen, lanes, blocks)
+
+    def run_once(self, source: np.ndarray, target: np.ndarray) -> None:
+        """Run all operations from one array into another, on one thread and in fresh memory.
+
+        Only for a tape with nothing to set in its arena.
+
+        Args:
+            source: What pointers into port 0 read, images in C order.
+            target: What pointers into port 1 write, the same.
+        """
+        from bnas.binops.tape.run import run_once
+
+        size = self.arena_bytes + _SLACK
+        run_once(*self._fixed(), size, source, target, len(source), self.images, len(self))
+
+    def _fixed(self) -> tuple[Any, int, np.ndarray, np.ndarray]:
+        """The first arguments of every kernel."""
+        if self._entries is None:
+            self._entries = self._load_entries()
+        return self.isa.tag, self._lut, self._tables, self._entries
 
     def _load_entries(self) -> np.ndarray:
         """Compile or load the operations of this tape, and return their addresses by kind."""
