@@ -13,7 +13,8 @@ import numba
 import pytest
 
 from bnas import binops
-from bnas.binops.portable.jit import kernel
+from bnas.binops import disk_cache
+from bnas.binops.jit import kernel
 
 SCRIPT = """
 import numpy as np
@@ -65,18 +66,75 @@ def test_a_read_only_installation_uses_the_cache_of_the_user(tmp_path):
 def test_where_nothing_can_be_cached_a_kernel_still_compiles(monkeypatch):
     njit = numba.njit
 
-    def refuse_the_cache(**options):
+    def refuse_the_cache(*functions, **options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
+        return njit(*functions, **options)
 
     monkeypatch.setattr(numba, "njit", refuse_the_cache)
+    monkeypatch.setattr(disk_cache, "_warned", set())
+    with pytest.warns(disk_cache.CacheWarning, match="compiled in every process"):
 
-    @kernel()
-    def double(value):
-        return 2 * value
+        @kernel()
+        def double(value):
+            return 2 * value
 
     assert double(21) == 42
+
+
+CONVOLVE = """
+import warnings
+import numpy as np
+from bnas import binops
+from bnas.binops.disk_cache import CacheWarning
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    counts = binops.conv2d(np.ones((1, 8, 4, 4)), np.ones((4, 8, 3, 3)), padding=1, threads=1)
+print(counts.sum(), sum(w.category is CacheWarning for w in caught))
+"""
+
+
+def _convolve(cache):
+    return subprocess.Popen(
+        [sys.executable, "-c", CONVOLVE],
+        env=_environment(NUMBA_CACHE_DIR=str(cache), PYTHONPATH=os.pathsep.join(sys.path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _answer(process):
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out.split()
+
+
+def test_two_processes_fill_the_cache_at_once_and_damage_costs_one_warning(tmp_path):
+    together = [_convolve(tmp_path) for _ in range(2)]
+    assert [_answer(process) for process in together] == [["3200", "0"]] * 2
+    indices = list(tmp_path.rglob("*.nbi"))
+    assert indices
+    assert _answer(_convolve(tmp_path)) == ["3200", "0"]
+    for index in indices:
+        index.write_bytes(b"no pickle")
+    assert _answer(_convolve(tmp_path)) == ["3200", "1"]
+
+
+def test_a_cache_that_cannot_be_written_costs_one_warning(monkeypatch, tmp_path):
+    @kernel()
+    def triple(value):
+        return 3 * value
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(triple._cache._cache, "save_overload", full)
+    monkeypatch.setattr(disk_cache, "_warned", set())
+    with pytest.warns(disk_cache.CacheWarning, match="No space left") as caught:
+        assert triple(2) == 6
+        assert triple(2.0) == 6
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("module", ["conv", "gemm", "pack", "pool", "regroup"])

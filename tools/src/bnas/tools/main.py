@@ -19,6 +19,7 @@ from bnas.tools.commands.pack import pack
 from bnas.tools.commands.predict import predict
 from bnas.tools.commands.publish import publish
 from bnas.tools.commands.train import train
+from bnas.tools.commands.warmup import warmup
 from bnas.tools.group import OneLineGroup, tools_version
 
 
@@ -68,6 +69,7 @@ for command in (
     pack,
     import_official,
     publish,
+    warmup,
 ):
     main.add_command(command)
 

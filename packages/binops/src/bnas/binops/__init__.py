@@ -15,6 +15,7 @@ from bnas.binops.errors import BinopsError
 from bnas.binops.matmul import gemm
 from bnas.binops.packing import pack, unpack
 from bnas.binops.pooling import max_pool2d
+from bnas.binops.warming import warm_up
 
 __all__ = [
     "Availability",
@@ -32,4 +33,5 @@ __all__ = [
     "max_pool2d",
     "pack",
     "unpack",
+    "warm_up",
 ]

@@ -30,10 +30,10 @@ from numba import prange
 
 from bnas.binops.epilogues import Epilogue
 from bnas.binops.geometry import ConvGeometry
+from bnas.binops.jit import kernel
 from bnas.binops.portable.border import prepare_border
 from bnas.binops.portable.counts import count_mismatches
 from bnas.binops.portable.gather import Shape, gather
-from bnas.binops.portable.jit import kernel
 from bnas.binops.portable.outputs import FlatOutputs
 from bnas.binops.portable.regroup import regroup
 from bnas.binops.portable.sinks import write_bits, write_numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.portable.popcount import popcount
 
 # A byte holds three passes of eight taps: 3 * 8 * 8 = 192 mismatches.

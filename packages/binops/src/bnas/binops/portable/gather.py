@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 
 
 class Shape(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.portable.popcount import popcount
 from bnas.binops.threads import parallel_region
 

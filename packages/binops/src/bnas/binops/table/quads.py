@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import tile
 
 #: Most vectors of pixels of a tile: of 16 registers, five vectors of one pair take 10 for sums ...

@@ -34,7 +34,7 @@ from bnas.binops.tape.operations import (
 from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
 from bnas.binops.tape.real_convolution import add_real_conv
 from bnas.binops.tape.records import Float
-from bnas.binops.tape.tape import Tape, best_isa
+from bnas.binops.tape.tape import Tape, best_isa, load_operations
 
 __all__ = [
     "ARENA",
@@ -66,4 +66,5 @@ __all__ = [
     "best_isa",
     "conv_geometry",
     "layout_for",
+    "load_operations",
 ]

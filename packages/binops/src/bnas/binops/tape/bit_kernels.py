@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import copy_row, halve_row
 from bnas.binops.table.planes import PADDING
 from bnas.binops.table.rows import STEP

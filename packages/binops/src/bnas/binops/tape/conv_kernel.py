@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.intrinsics import scale, threshold
 from bnas.binops.table.quads import (

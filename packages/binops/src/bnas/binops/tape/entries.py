@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import carray, from_dtype, int64, typeof, types
 from numba.extending import intrinsic
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.isa import Tag
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape import records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import dot, pool_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import compare, spread
 from bnas.binops.tape.pointers import resolve
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 
 #: Space of addresses that are fixed.
 FIXED = 0

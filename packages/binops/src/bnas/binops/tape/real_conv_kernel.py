@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import copy_floats, halve_floats, product
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import floats_at

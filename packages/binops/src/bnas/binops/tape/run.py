@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, from_dtype, prange
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape.entries import SPACES, call_entry
 from bnas.binops.tape.pointers import ARENA, PORT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import stage
 from bnas.binops.table.planes import PADDING
 from bnas.binops.tape.pointers import resolve

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ import numpy as np
 from bnas.binops.dispatch import choose_backend
 from bnas.binops.table.isa import GENERIC, ISAS, Isa
 from bnas.binops.table.weights import look_up_tables
-from bnas.binops.tape.records import Kind
+from bnas.binops.tape.records import TABLES, Kind
 from bnas.binops.threads import parallel_region
 
 
@@ -138,12 +138,29 @@ class Tape:
 
     def _load_entries(self) -> np.ndarray:
         """Compile or load the operations of this tape, and return their addresses by kind."""
-        from bnas.binops.tape.entries import entry_address
+        return _entries(self.isa, np.unique(self._records["ops"]["kind"]))
 
-        entries = np.zeros(len(Kind), np.int64)
-        for kind in np.unique(self._records["ops"]["kind"]):
-            entries[kind] = entry_address(int(kind), self.isa.tag)
-        return entries
+
+def load_operations() -> None:
+    """Compile or load every operation and both interpreters, for the backend in use."""
+    from bnas.binops.tape.run import run_parallel, run_serial
+
+    isa = best_isa()
+    nothing = np.zeros((len(TABLES), 2), np.int64)
+    fixed = (isa.tag, look_up_tables().ctypes.data, nothing, _entries(isa, list(Kind)))
+    arena, ports = np.empty((1, 1), np.uint8), np.zeros((2, 2), np.int64)
+    run_serial(*fixed, arena, ports, 0, 1, (0, 0))
+    with parallel_region(1):
+        run_parallel(*fixed, arena, ports, 0, 1, (0, 0), 1, 1)
+
+
+def _entries(isa: Isa, kinds: Iterable[int]) -> np.ndarray:
+    from bnas.binops.tape.entries import entry_address
+
+    entries = np.zeros(len(Kind), np.int64)
+    for kind in kinds:
+        entries[kind] = entry_address(int(kind), isa.tag)
+    return entries
 
 
 @attrs.define

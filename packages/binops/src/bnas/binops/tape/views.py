@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import carray, types
 from numba.extending import intrinsic
 
-from bnas.binops.portable.jit import kernel
+from bnas.binops.jit import kernel
 
 
 def pointer_to(element):

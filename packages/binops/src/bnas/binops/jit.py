@@ -1,32 +1,13 @@
-"""How the portable kernels are compiled."""
+"""How all kernels are compiled."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 
-
-@functools.cache
-def _package_stamp() -> tuple[float, int]:
-    """The newest change and the size of all sources of this package, as Numba stamps one file."""
-    states = [path.stat() for path in Path(__file__).parents[1].rglob("*.py")]
-    return max(state.st_mtime for state in states), sum(state.st_size for state in states)
-
-
-def _stamp_with_package(compiled: Any) -> Any:
-    """Make the cache notice edits in the other files that a kernel is compiled from.
-
-    Numba's stamp is that of the kernel's own file, so that a cached kernel would go on calling old
-    versions of functions, and reading records whose fields have moved.
-    """
-    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = _package_stamp()
-    return compiled
+from bnas.binops.disk_cache import forgiving, warn_of_no_cache
 
 
 def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -49,10 +30,11 @@ def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable
     def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
         options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
         try:
-            return _stamp_with_package(numba.njit(cache=True, **options)(function))
+            return forgiving(numba.njit(cache=True, **options)(function))
         except RuntimeError:
             # Neither the installation nor the user's cache directory can be written (a container
             # with a read-only root): compile in every process rather than fail to import.
+            warn_of_no_cache()
             return numba.njit(**options)(function)
 
     return compile_lazily

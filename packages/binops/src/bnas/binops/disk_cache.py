@@ -1,0 +1,88 @@
+"""Numba's disk cache of compiled kernels, made to fit a package of many files and bad days.
+
+Numba stamps a cached kernel with the state of its own source file, and lets every error of the
+disk through. Here the stamp is that of the whole package, and a cache that is full, read-only or
+corrupt costs one warning and a compilation, never the result.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+class CacheWarning(RuntimeWarning):
+    """Compiled kernels cannot be kept or read: every process compiles them anew."""
+
+
+@functools.cache
+def _package_stamp() -> tuple[float, int]:
+    """The newest change and the size of all sources of this package, as Numba stamps one file."""
+    states = [path.stat() for path in Path(__file__).parent.rglob("*.py")]
+    return max(state.st_mtime for state in states), sum(state.st_size for state in states)
+
+
+_warned: set[str] = set()
+
+
+def _warn(action: str, place: str) -> None:
+    """Warn once a process: one folder that fails seldom fails alone."""
+    if _warned:
+        return
+    _warned.add(place)
+    warnings.warn(
+        f"compiled kernels cannot be {action} {place}: they are compiled in every process, which "
+        "takes seconds; NUMBA_CACHE_DIR names another folder, and deleting that one starts afresh",
+        CacheWarning,
+        stacklevel=2,
+    )
+
+
+class ForgivingCache:
+    """A dispatcher's cache that fails softly; everything else is passed on.
+
+    Args:
+        cache: Numba's own.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+        # Without it a cached kernel would go on calling old versions of functions in other files.
+        cache._cache_file._source_stamp = _package_stamp()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Load a compiled kernel, or return None."""
+        # A damaged pickle can raise anything.
+        try:
+            return self._cache.load_overload(signature, target)
+        except Exception as error:
+            _warn("read from", f"{self._cache.cache_path} ({_said(error)})")
+            return None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep a compiled kernel, if that is possible."""
+        try:
+            self._cache.save_overload(signature, compiled)
+        except Exception as error:
+            _warn("kept in", f"{self._cache.cache_path} ({_said(error)})")
+
+
+def _said(error: Exception) -> str:
+    """The kind and the text of an error."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def forgiving(dispatcher: Any) -> Any:
+    """Give a dispatcher that caches a forgiving cache, and return it."""
+    dispatcher._cache = ForgivingCache(dispatcher._cache)
+    return dispatcher
+
+
+def warn_of_no_cache() -> None:
+    """Say that neither the package's folder nor the user's can be written."""
+    _warn("kept in", "any folder: neither the installation nor the user's cache can be written")
