@@ -99,7 +99,7 @@ class Tape:
             ports: int64 (ports, 2), address of each array that pointers name and bytes between its
                 images; the caller keeps the arrays alive.
             images: Number of images.
-            threads: Threads to use, at most as many as `arena` has lanes times `blocks`.
+            threads: Threads to use; each takes a lane of `arena`.
             ops: First operation, and the one after the last; None for all.
             blocks: Blocks that the output channels of every convolution are cut into, one lane
                 each; only right where no operation reads what another block's lane wrote.
@@ -107,11 +107,11 @@ class Tape:
         from bnas.binops.tape.run import run_parallel, run_serial
 
         chosen = ops or (0, len(self))
-        lanes = min(threads, images * blocks, len(arena))
+        # Too few lanes for a set of blocks: one of them takes all.
+        lanes = min(threads, images * blocks, len(arena)) // blocks * blocks
         if lanes <= 1:
             run_serial(*self._fixed(), arena, ports, images, self.images, chosen)
             return
-        lanes = lanes // blocks * blocks
         fixed = self._fixed()
         with parallel_region(threads):
             run_parallel(*fixed, arena, ports, images, self.images, chosen, lanes, blocks)
