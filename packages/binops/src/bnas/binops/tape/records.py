@@ -163,6 +163,7 @@ POOL_BITS = _record(
     "kernel",
     "stride",
     "padding",
+    "dilation",
     "vectors",
     "scratch_at",
     "planes",
@@ -245,6 +246,7 @@ POOL = _record(
     "kernel",
     "stride",
     "padding",
+    "dilation",
     "line_at",
 )
 
