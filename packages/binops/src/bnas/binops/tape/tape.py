@@ -26,8 +26,10 @@ def best_isa() -> Isa:
     return ISAS.get(choose_backend().name, GENERIC)
 
 
-#: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
+#: Bytes that arenas of different threads lie apart at least: vectors may read over an end ...
 _SLACK = 256
+#: ... and, in the pooling of the first row, before the beginning.
+_LEAD = 64
 
 
 class Tape:
@@ -172,7 +174,7 @@ class Reservations:
     """
 
     images: int
-    size: int = 0
+    size: int = _LEAD
     fills: list[tuple[int, int, int]] = attrs.field(factory=list)
 
     def take(self, bytes_an_image: int, shared: bool, fill: int | None) -> tuple[int, int]:
