@@ -15,7 +15,7 @@ from bnas.binops.table.planes import layout_for
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.convolution import MAX_DOT_LENGTH, ConvWriter, add_planes, add_stage
-from bnas.binops.tape.pointers import PORT, Pointer
+from bnas.binops.tape.pointers import PORT, SPACES, Pointer
 
 #: Below this many table look-ups a parallel region costs more than it saves.
 SERIAL_LOOKUPS = 1 << 16
@@ -113,7 +113,10 @@ class TableConv:
 def conv2d(
     isa: Isa, geometry: ConvGeometry, weights: np.ndarray, epilogues: tuple[Epilogue, ...]
 ) -> TableConv | PortableConv:
-    """Prepare a convolution; the portable kernel takes dot products that leave 16 bits."""
-    if geometry.dot_length > MAX_DOT_LENGTH:
+    """Prepare a convolution.
+
+    The portable kernel takes dot products that leave 16 bits, and more outputs than tapes name.
+    """
+    if geometry.dot_length > MAX_DOT_LENGTH or PORT + 1 + len(epilogues) > SPACES:
         return PortableConv(geometry, weights, epilogues)
     return TableConv(isa, geometry, weights, epilogues)

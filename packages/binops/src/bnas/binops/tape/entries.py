@@ -21,13 +21,12 @@ from bnas.binops.tape.bit_kernels import run_pool_bits, run_restage, run_unpack
 from bnas.binops.tape.conv_kernel import run_conv
 from bnas.binops.tape.float_kernels import run_float, run_linear, run_pool
 from bnas.binops.tape.pack_kernel import run_pack
+from bnas.binops.tape.pointers import SPACES
 from bnas.binops.tape.real_conv_kernel import run_real_conv
 from bnas.binops.tape.records import Kind
 from bnas.binops.tape.stage_kernel import run_stage
 from bnas.binops.tape.views import bytes_at, longs_at, pointer_to
 
-#: Most spaces of pointers.
-SPACES = 64
 _NAMES = list(records.TABLES)
 _EPILOGUES, _READERS, _PLANES = (_NAMES.index(name) for name in ("epilogues", "readers", "planes"))
 _to_stage, _to_conv, _to_pack, _to_pool_bits, _to_restage, _to_unpack = (

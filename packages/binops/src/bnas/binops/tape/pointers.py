@@ -18,6 +18,8 @@ FIXED = 0
 ARENA = 1
 #: Space of the first array that a run is given.
 PORT = 2
+#: Most spaces: what the table of their addresses has room for.
+SPACES = 64
 _SHIFT = 56
 _MASK = (1 << _SHIFT) - 1
 

@@ -7,8 +7,8 @@ from numba import carray, from_dtype, prange
 
 from bnas.binops.jit import kernel
 from bnas.binops.table.quads import MAX_VECTORS
-from bnas.binops.tape.entries import SPACES, call_entry
-from bnas.binops.tape.pointers import ARENA, PORT
+from bnas.binops.tape.entries import call_entry
+from bnas.binops.tape.pointers import ARENA, PORT, SPACES
 from bnas.binops.tape.records import OP
 from bnas.binops.tape.views import pointer_to
 
