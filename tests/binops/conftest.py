@@ -84,12 +84,14 @@ class Workbench:
         tape.add_unpack(self.builder, planes, self.port_rows(result))
         return result
 
-    def run(self, threads: int = 1) -> None:
-        """Run the tape on all images."""
+    def run(self, threads: int = 1, blocks: int = 1) -> None:
+        """Run the tape on all images, on as many lanes as threads."""
         built = self.builder.build()
         ports = [(array.ctypes.data, array.strides[0]) for array in self._arrays]
         arena = built.arena(threads)
-        built.run(arena, np.array(ports, np.int64).reshape(-1, 2), self.images, threads)
+        built.run(
+            arena, np.array(ports, np.int64).reshape(-1, 2), self.images, threads, blocks=blocks
+        )
 
 
 @pytest.fixture(params=[*RUNNABLE, GENERIC], ids=lambda isa: isa.name)

@@ -101,3 +101,38 @@ def test_outputs_may_be_slices_of_channels(backend):
     np.testing.assert_array_equal(whole[:, 4:12], oracles.conv2d(x, w, padding=1))
     assert not whole[:, :4].any()
     assert not whole[:, 12:].any()
+
+
+@pytest.mark.parametrize("images", range(1, 6))
+@pytest.mark.parametrize("threads", range(1, 9))
+def test_no_more_lanes_than_threads(monkeypatch, images, threads):
+    """Three images on four threads once asked for six."""
+    plan = binops.Conv2d(np.ones((40, 64, 3, 3)), (64, 16, 16), padding=1, backend=WIDTHS[0])
+    calls = []
+
+    class Tape:
+        def arena(self, lanes):
+            return np.empty((lanes, 0), np.uint8)
+
+        def run(self, arena, ports, images, threads, *, blocks):
+            calls.append((len(arena), threads, blocks))
+
+    monkeypatch.setattr(plan._kernel, "_tape", Tape())
+    data = np.zeros((images, 8, 16, 16), np.uint8)
+    counts = np.zeros((images, 40, 16, 16), np.int32)
+    plan._kernel(data, [counts, counts], threads)
+    ((lanes, used, blocks),) = calls
+    assert lanes == used <= threads
+    assert lanes % blocks == 0
+    assert lanes >= min(images, threads)
+
+
+@pytest.mark.parametrize("count", [61, 62, 130])
+def test_any_number_of_epilogues(count):
+    """A tape names 62 arrays at most; what needs more goes to the portable kernel."""
+    x, w = np.ones((1, 8, 4, 4)), np.ones((8, 8, 3, 3))
+    cut = binops.Threshold(np.arange(8, dtype=np.int32) * 9, np.zeros(8, bool))
+    plan = binops.Conv2d(w, x.shape, padding=1, backend=WIDTHS[0], epilogue=(cut,) * count)
+    expected = binops.Conv2d(w, x.shape, padding=1, backend="portable", epilogue=cut)(x)
+    for bits in plan(x):
+        np.testing.assert_array_equal(bits.data, expected.data)
