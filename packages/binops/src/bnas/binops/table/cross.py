@@ -17,7 +17,7 @@ from bnas.binops.table.tile import TileEmitter
 _ARGUMENTS = {
     "tile": 8,
     "threshold": 7,
-    "compare": 6,
+    "compare": 7,
     "scale": 12,
     "spread": 9,
     "stage": 9,

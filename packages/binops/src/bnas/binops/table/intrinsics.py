@@ -46,9 +46,9 @@ def threshold(typing, tag, mismatches, step, valid, thresholds, flips, out, vect
 
 
 @intrinsic
-def compare(typing, tag, values, row_bytes, thresholds, flips, out, vectors):
+def compare(typing, tag, values, row_bytes, channels, thresholds, flips, out, vectors):
     """Bits of a quad of rows of floats: see `emit_compare`."""
-    return _generated(tag, emitters.emit_compare, 6)
+    return _generated(tag, emitters.emit_compare, 7)
 
 
 @intrinsic

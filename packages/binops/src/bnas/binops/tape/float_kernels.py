@@ -84,11 +84,24 @@ def run_float(bases, record, images):
 
 
 @kernel()
-def _join_rows(is_max, source, width, first, last, line):
-    """Take the maximum or the sum of some rows, pixel by pixel."""
+def taps_inside(start, size, kernel, dilation):
+    """First tap of a window that lies inside the image, along one axis, and the one after the last.
+
+    Args:
+        start: Position of the window's first tap, pixels.
+        size: Pixels of the image.
+        kernel: Taps.
+        dilation: Steps between them, pixels.
+    """
+    return max(0, -(start // dilation)), min(kernel, (size - 1 - start) // dilation + 1)
+
+
+@kernel()
+def _join_rows(is_max, source, width, rows, step, line):
+    """Take the maximum or the sum of some rows, `step` apart, pixel by pixel."""
     for x in range(width):
-        line[x] = source[first * width + x]
-    for row in range(first + 1, last):
+        line[x] = source[rows[0] * width + x]
+    for row in range(rows[0] + step, rows[1], step):
         other = source[row * width : (row + 1) * width]
         if is_max:
             for x in range(width):
@@ -120,21 +133,21 @@ def _join_taps(is_max, line, tap, stride, target):
 @kernel()
 def _pool_row(record, source, y, line, target):
     """Pool one row of outputs: first along the columns, then along the rows."""
-    width, padding = record.width, record.padding
+    width, padding, dilation = record.width, record.padding, record.dilation
     top = y * record.stride - padding
-    first, last = max(0, top), min(record.height, top + record.kernel)
+    first, last = taps_inside(top, record.height, record.kernel, dilation)
+    rows = (top + first * dilation, top + last * dilation)
     neutral = np.float32(-np.inf) if record.is_max else np.float32(0)
     line[:padding] = neutral
     line[padding + width :] = neutral
-    _join_rows(record.is_max, source, width, first, last, line[padding : padding + width])
+    _join_rows(record.is_max, source, width, rows, dilation, line[padding : padding + width])
     target[:] = neutral
     for tap in range(record.kernel):
-        _join_taps(record.is_max, line, tap, record.stride, target)
+        _join_taps(record.is_max, line, tap * dilation, record.stride, target)
     if not record.is_max:
         for x in range(target.shape[0]):
-            left = x * record.stride - padding
-            taps = min(width, left + record.kernel) - max(0, left)
-            target[x] /= np.float32((last - first) * taps)
+            taps = taps_inside(x * record.stride - padding, width, record.kernel, dilation)
+            target[x] /= np.float32((last - first) * (taps[1] - taps[0]))
 
 
 @kernel()
@@ -160,6 +173,7 @@ def run_pool(tag, bases, record, images):
     line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
     halves = record.is_max and record.width % 2 == 0
     halves = halves and (record.kernel, record.stride, record.padding) == (3, 2, 1)
+    halves = halves and record.dilation == 1
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
