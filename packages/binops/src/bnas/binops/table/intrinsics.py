@@ -122,6 +122,12 @@ def pool_row(typing, tag, upper, middle, lower, target, count):
     return _generated(tag, rows.emit_pool, 5)
 
 
+@intrinsic
+def mean_row(typing, tag, upper, lower, target, count):
+    """Mean of a row of 2x2 windows, perhaps a few more: see `emit_mean`."""
+    return _generated(tag, rows.emit_mean, 4)
+
+
 @intrinsic(prefer_literal=True)
 def product(typing, tag, height, vectors, weights, panel, depth, bias, floor, out, row_bytes):
     """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""
