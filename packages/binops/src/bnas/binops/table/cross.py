@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "halve_floats": 4,
     "dot": 4,
     "pool": 5,
+    "mean": 4,
     "product": 7,
 }
 KERNELS = tuple(_ARGUMENTS)

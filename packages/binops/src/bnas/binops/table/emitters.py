@@ -96,8 +96,10 @@ def emit_compare(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> 
         store(builder, bits ^ flip, builder.add(out, pixel))
 
 
-#: What follows the scale: nothing, ReLU, RPReLU.
-ACTIVATIONS = ("none", "relu", "rprelu")
+#: What follows the scale: nothing, ReLU, RPReLU, or a multiplier and an offset (a batch norm).
+ACTIVATIONS = ("none", "relu", "rprelu", "affine")
+#: Parameters of each, a value a channel.
+PARAMETERS = {"none": 0, "relu": 0, "rprelu": 3, "affine": 2}
 
 
 def emit_scale(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
@@ -109,10 +111,10 @@ def emit_scale(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
         builder: Where.
         isa: The instruction set.
         arguments: int64 each: address of the mismatches, uint16 (4, step); their step; address of
-            the valid taps of the first pixel, int16; of the scales, float32 (4,); of RPReLU's
-            shift, slope and shift, float32 (3, quads, 4) from this quad on; bytes between these;
-            index into `ACTIVATIONS`; whether to add; address of the first value of the result,
-            float32; bytes between its rows; channels to write, 1 to 4; number of vectors.
+            the valid taps of the first pixel, int16; of the scales, float32 (4,); of the
+            activation's parameters, float32 (parameters, quads, 4) from this quad on; bytes between
+            these; index into `ACTIVATIONS`; whether to add; address of the first value of the
+            result, float32; bytes between its rows; channels to write, 1 to 4; number of vectors.
     """
     activation, accumulate = arguments[6:8]
     for index, name in enumerate(ACTIVATIONS):
@@ -124,17 +126,17 @@ def emit_scale(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
 
 def _emit_scaled_rows(builder, isa, arguments, activation, adds) -> None:
     """Emit the loops of one activation."""
-    mismatches, step, valid, scales, rprelu, rprelu_row, _, _, out, row_bytes, channels, vectors = (
-        arguments
-    )
+    mismatches, step, valid, scales, parameters, parameter_row = arguments[:6]
+    out, row_bytes, channels, vectors = arguments[8:]
     # Four times as many bytes as lanes: floats go by quarter vectors, to stay in registers.
     width = isa.lanes // 4
     with loop(builder, I64(0), channels) as k:
         scale = _splat_float(builder, scales, k, width)
-        shifts = []
-        if activation == "rprelu":
-            rows = [builder.add(rprelu, builder.mul(rprelu_row, I64(i))) for i in range(3)]
-            shifts = [_splat_float(builder, row, k, width) for row in rows]
+        rows = [
+            builder.add(parameters, builder.mul(parameter_row, I64(index)))
+            for index in range(PARAMETERS[activation])
+        ]
+        values = [_splat_float(builder, row, k, width) for row in rows]
         counts_row = address_at(builder, mismatches, builder.mul(step, k), 2)
         out_row = builder.add(out, builder.mul(row_bytes, k))
         with loop(builder, I64(0), builder.mul(vectors, I64(4))) as part:
@@ -146,9 +148,11 @@ def _emit_scaled_rows(builder, isa, arguments, activation, adds) -> None:
             if activation == "relu":
                 value = value.float_above(0.0).choose(value, zeros(builder, F32, width))
             elif activation == "rprelu":
-                shifted = value - shifts[0]
-                value = shifted.float_at_least(0.0).choose(shifted, shifted * shifts[1])
-                value = value + shifts[2]
+                shifted = value - values[0]
+                value = shifted.float_at_least(0.0).choose(shifted, shifted * values[1])
+                value = value + values[2]
+            elif activation == "affine":
+                value = value * values[0] + values[1]
             target = address_at(builder, out_row, pixel, 4)
             if adds:
                 value = load_lanes(builder, target, F32, width, 4) + value

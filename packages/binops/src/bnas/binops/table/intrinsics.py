@@ -59,8 +59,8 @@ def scale(
     step,
     valid,
     scales,
-    rprelu,
-    rprelu_row,
+    parameters,
+    parameter_row,
     activation,
     accumulate,
     out,
@@ -120,6 +120,12 @@ def dot(typing, tag, first, second, count, out):
 def pool_row(typing, tag, upper, middle, lower, target, count):
     """Pool a row of 3x3 windows, perhaps a few more: see `emit_pool`."""
     return _generated(tag, rows.emit_pool, 5)
+
+
+@intrinsic
+def mean_row(typing, tag, upper, lower, target, count):
+    """Mean of a row of 2x2 windows, perhaps a few more: see `emit_mean`."""
+    return _generated(tag, rows.emit_mean, 4)
 
 
 @intrinsic(prefer_literal=True)

@@ -77,7 +77,7 @@ def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
         step,
         resolve(bases, record.valid_at) + 2 * pixel,
         resolve(bases, epilogue.scale_at) + 16 * quad,
-        resolve(bases, epilogue.rprelu_at) + 16 * quad,
+        resolve(bases, epilogue.parameters_at) + 16 * quad,
         16 * record.quads,
         epilogue.relu,
         epilogue.accumulate,

@@ -224,7 +224,7 @@ class ConvWriter:
         row: int,
         *,
         activation: str = "none",
-        rprelu: Sequence[np.ndarray] = (),
+        parameters: Sequence[np.ndarray] = (),
         accumulate: bool = False,
         readers: Sequence[int] = (),
     ) -> None:
@@ -234,24 +234,24 @@ class ConvWriter:
             scale: float32 (O,).
             target: Where the rows lie, in an arena.
             row: Bytes from channel to channel.
-            activation: "none", "relu" or "rprelu".
-            rprelu: float32 (O,) three times: shift, slope, shift.
+            activation: "none", "relu", "rprelu" or "affine".
+            parameters: float32 (O,) each: shift, slope, shift; or multiplier and offset.
             accumulate: Add to what is there.
             readers: Indices of consecutive READER records.
         """
         from bnas.binops.table.emitters import ACTIVATIONS
 
-        parameters = NOWHERE
-        if rprelu:
-            rows = [by_quads(part, 0) for part in rprelu]
-            parameters = self._builder.constant(np.array(rows, np.float32))
+        place = NOWHERE
+        if parameters:
+            rows = [by_quads(part, 0) for part in parameters]
+            place = self._builder.constant(np.array(rows, np.float32))
         self._epilogue(
             Sink.STREAM,
             target,
             row=row,
             scale_at=self._scale(scale),
             relu=ACTIVATIONS.index(activation),
-            rprelu_at=parameters,
+            parameters_at=place,
             accumulate=accumulate,
             first_reader=readers[0] if readers else 0,
             readers=len(readers),
@@ -264,7 +264,7 @@ class ConvWriter:
         values: dict[str, object] = dict.fromkeys(
             ("row", "planes", "relu", "accumulate", "first_reader", "readers"), 0
         )
-        pointers = dict.fromkeys(("limits_at", "flips_at", "scale_at", "rprelu_at"), NOWHERE)
+        pointers = dict.fromkeys(("limits_at", "flips_at", "scale_at", "parameters_at"), NOWHERE)
         place = {"sink": sink, "target_at": target, "target_step": target.step}
         self._epilogues.append({**values, **pointers, **place, **fields})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.jit import kernel
-from bnas.binops.table.intrinsics import dot, pool_row
+from bnas.binops.table.intrinsics import dot, mean_row, pool_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -152,12 +152,27 @@ def _pool_row(record, source, y, line, target):
 
 @kernel()
 def _pool_halving_row(tag, record, source, y, line, target):
-    """Pool one row of outputs of the window that halves an image: 3x3, stride 2, padding 1."""
-    middle = source + 8 * y * record.width
-    upper = middle - 4 * record.width if y > 0 else middle
-    lower = middle + 4 * record.width if 2 * y + 1 < record.height else middle
-    pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+    """Pool one row of outputs of a window that `_halves`, by vectors."""
+    row = 4 * record.width
+    middle = source + 2 * y * row
+    lower = middle + row if 2 * y + 1 < record.height else middle
+    if record.is_max:
+        upper = middle - row if y > 0 else middle
+        pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+    else:
+        mean_row(tag, middle, lower, line.ctypes.data, record.out_width)
     target[:] = line[: record.out_width]
+
+
+@kernel()
+def _halves(record):
+    """Whether vectors do it: maxima of 3x3 with padding 1, means of 2x2, both with stride 2."""
+    window = (record.kernel, record.stride, record.padding)
+    if record.width % 2 or record.dilation != 1:
+        return False
+    if record.is_max:
+        return window == (3, 2, 1)
+    return window == (2, 2, 0) and record.height % 2 == 0
 
 
 @kernel()
@@ -171,9 +186,6 @@ def run_pool(tag, bases, record, images):
         images: Number of images.
     """
     line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
-    halves = record.is_max and record.width % 2 == 0
-    halves = halves and (record.kernel, record.stride, record.padding) == (3, 2, 1)
-    halves = halves and record.dilation == 1
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
@@ -182,7 +194,7 @@ def run_pool(tag, bases, record, images):
             for y in range(record.out_height):
                 place = target + channel * record.target_row + 4 * y * record.out_width
                 out = floats_at(place, record.out_width)
-                if halves:
+                if _halves(record):
                     _pool_halving_row(tag, record, plane, y, line, out)
                 else:
                     whole = floats_at(plane, record.height * record.width)

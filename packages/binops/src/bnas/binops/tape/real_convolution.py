@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bnas.binops.tape.builder import TapeBuilder
@@ -52,7 +54,7 @@ def add_real_conv(
     groups, outputs, depth = weight.shape
     lanes = builder.isa.lanes
     rows = BLOCK_ROWS[lanes]
-    together = max(1, min(out_height, PANELS_BYTES // (4 * depth * out_width)))
+    together = _rows_together(out_height, out_width, lanes // 4, PANELS_BYTES // (4 * depth))
     blocks = -(-outputs // rows)
     packed = np.zeros((groups, blocks * rows, depth), np.float32)
     packed[:, :outputs] = weight
@@ -90,6 +92,22 @@ def add_real_conv(
         rows_together=together,
         tile_at=builder.reserve(4 * rows * builder.isa.lanes, shared=True),
     )
+
+
+def _rows_together(height: int, width: int, step: int, pixels: int) -> int:
+    """Rows of outputs that are gathered together.
+
+    They begin at multiples of a vector: the last vector of a row may then hang over into the spare
+    end of the channel, but never into the next one.
+
+    Args:
+        height: Rows of the output.
+        width: Pixels of a row.
+        step: Values of a vector.
+        pixels: About how many to gather.
+    """
+    unit = step // math.gcd(step, width)
+    return min(height, max(unit, pixels // width // unit * unit))
 
 
 def _in_order(weights: np.ndarray, whole: int, taps: int) -> np.ndarray:

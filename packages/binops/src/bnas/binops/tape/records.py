@@ -92,7 +92,8 @@ CONV = _record(
 )
 
 #: What becomes of the counts. limits: int16 (Q, 4) and flips: uint8 (Q,) for bits; scale: float32
-#: (Q, 4) for floats; rprelu: float32 (3, Q, 4), or 0; row: bytes between rows of numbers, or
+#: (Q, 4) for floats; parameters of the
+#: activation: float32 (parameters, Q, 4), or 0; row: bytes between rows of numbers, or
 #: between planes of bytes.
 EPILOGUE = _record(
     "sink",
@@ -104,7 +105,7 @@ EPILOGUE = _record(
     "flips_at",
     "scale_at",
     "relu",
-    "rprelu_at",
+    "parameters_at",
     "accumulate",
     "first_reader",
     "readers",

@@ -42,13 +42,13 @@ def is_count_function(
 ) -> bool:
     """Whether all that is wanted of a value can be made from the counts of a binary convolution.
 
-    So it is with the convolution itself and a ReLU of it; with RPReLU where no bits are wanted, or
-    no slope is negative (a map that is not monotone has no single threshold).
+    So it is with the convolution itself, and a ReLU or a batch norm of it; with RPReLU where no
+    bits are wanted, or no slope is negative (a map that is not monotone has no single threshold).
     """
     match node:
         case nodes.BinaryConv():
             return True
-        case nodes.ReLU():
+        case nodes.ReLU() | nodes.BatchNorm():
             return isinstance(graph[node.inputs[0]], nodes.BinaryConv)
         case nodes.RPReLU():
             is_monotone = bool(np.all(parameters.real(f"{node.name}.slope") >= 0))

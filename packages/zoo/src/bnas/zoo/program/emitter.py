@@ -89,6 +89,8 @@ class _Emitter:
         for node in self.graph:
             if not isinstance(node, nodes.BatchNorm) or not self.demands[node.name].is_float:
                 continue
+            if self._is_from_counts(node):
+                continue
             source = self.graph[node.inputs[0]]
             readers = self.consumers[node.name]
             is_observed = node.name in (self.graph.output, *self.graph.taps.values())
@@ -153,13 +155,18 @@ class _Emitter:
         self, function: nodes.Node, scale: np.ndarray, place: Place, adds: bool
     ) -> steps.Floats:
         """Return the epilogue that makes the floats of a function of counts."""
-        activation, rprelu = "none", ()
-        if isinstance(function, nodes.ReLU):
-            activation = "relu"
-        elif isinstance(function, nodes.RPReLU):
-            activation, rprelu = "rprelu", self._rprelu_parameters(function)
+        activation: str = "none"
+        parameters: tuple[np.ndarray, ...] = ()
+        match function:
+            case nodes.ReLU():
+                activation = "relu"
+            case nodes.RPReLU():
+                activation, parameters = "rprelu", self._rprelu_parameters(function)
+            case nodes.BatchNorm():
+                affine = self.parameters.affine(function)
+                activation, parameters = "affine", (affine.multiplier, affine.offset)
         return steps.Floats(
-            target=place, scale=scale, activation=activation, rprelu=rprelu, adds=adds
+            target=place, scale=scale, activation=activation, parameters=parameters, adds=adds
         )
 
     def _geometry(self, conv: nodes.BinaryConv) -> tape.ConvGeometry:
@@ -190,6 +197,9 @@ class _Emitter:
                 values = np.maximum(values, np.float32(0))
             elif isinstance(function, nodes.RPReLU):
                 values = rprelu(values, *self._rprelu_parameters(function))
+            elif isinstance(function, nodes.BatchNorm):
+                norm = self.parameters.affine(function)
+                values = values * norm.multiplier + norm.offset
             return affine.bits(values)
 
         largest = conv.in_channels // conv.groups * conv.kernel**2

@@ -65,8 +65,8 @@ class Floats:
     Attributes:
         target: Where.
         scale: float32 (O,).
-        activation: "none", "relu" or "rprelu".
-        rprelu: float32 (O,) three times, for "rprelu".
+        activation: "none", "relu", "rprelu" or "affine".
+        parameters: float32 (O,) each: RPReLU's three, or multiplier and offset of a batch norm.
         adds: Add to what is there.
         packs: Comparisons of what is there afterwards, for all of its channels.
     """
@@ -74,7 +74,7 @@ class Floats:
     target: Place
     scale: np.ndarray
     activation: str = "none"
-    rprelu: tuple[np.ndarray, ...] = ()
+    parameters: tuple[np.ndarray, ...] = ()
     adds: bool = False
     packs: tuple[Pack, ...] = ()
 

@@ -132,7 +132,7 @@ class Writer:
                 self.at(floats.target),
                 self.row(floats.target),
                 activation=floats.activation,
-                rprelu=floats.rprelu,
+                parameters=floats.parameters,
                 accumulate=floats.adds,
                 readers=[self._reader(pack) for pack in floats.packs],
             )
