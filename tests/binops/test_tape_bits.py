@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bnas.binops import oracles, tape
+from bnas.binops.table.emitters import ACTIVATIONS, PARAMETERS
 from bnas.binops.table.isa import Isa
 
 RNG = np.random.default_rng(0)
@@ -146,9 +147,6 @@ def test_restaged_convolutions(
     np.testing.assert_array_equal(counts, expected)
 
 
-ACTIVATIONS = ["none", "relu", "rprelu"]
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("size", [(7, 7), (3, 64), (20, 21)])
 @pytest.mark.parametrize("outputs", [3, 8, 13])
@@ -166,6 +164,8 @@ def test_streams_and_their_readers(
         value = np.maximum(value, 0)
     elif activation == "rprelu":
         value = np.where(value >= shift, value - shift, (value - shift) * slope) + last
+    elif activation == "affine":
+        value = value * shift + slope
     expected = before + value
     geometry = tape.conv_geometry((9, *size), weights.shape, 1, 1, 1, 1)
     bench = workbench(isa, 5)
@@ -181,7 +181,7 @@ def test_streams_and_their_readers(
         target.at,
         target.row,
         activation=activation,
-        rprelu=parameters if activation == "rprelu" else (),
+        parameters=parameters[: PARAMETERS[activation]],
         accumulate=True,
         readers=[tape.add_reader(bench.builder, zeros, zeros > 0, target_planes)],
     )

@@ -75,8 +75,11 @@ def test_mean(workbench: Any, isa: Isa) -> None:
         ((8, 10), 3, 2, 1, 2),
         ((1, 1), 1, 1, 0, 1),
         ((5, 70), 2, 3, 1, 1),
-        ((9, 8), 3, 1, 2, 2),
-        ((9, 8), 2, 1, 2, 4),
+        ((9, 8), 3, 1, 1, 2),
+        ((9, 8), 2, 1, 1, 4),
+        ((8, 10), 2, 2, 0, 1),  # another one, for means
+        ((2, 66), 2, 2, 0, 1),
+        ((7, 10), 2, 2, 0, 1),
     ],
 )
 def test_pools(
@@ -139,6 +142,7 @@ def convolve(x: np.ndarray, weight: np.ndarray, groups: int, *geometry: int) -> 
         ((70, 5, 5), 12, 1, (2, 1, 0, 1)),
         ((1, 1, 1), 1, 1, (1, 1, 0, 1)),
         ((2, 1, 130), 3, 1, (1, 1, 0, 1)),
+        ((2, 190, 191), 5, 1, (3, 1, 1, 1)),  # several sets of rows, none of whole vectors
     ],
 )
 @pytest.mark.parametrize("relu", [False, True])
