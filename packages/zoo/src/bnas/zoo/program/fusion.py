@@ -38,8 +38,8 @@ def fuse_packs(steps: Sequence[Step]) -> tuple[tuple[Step, ...], tuple[int, ...]
                 behind.setdefault(writer, []).append(part)
             else:
                 fused.setdefault(writer, []).append((output, part))
-    result: list[Step] = list(behind.get(-1, ()))
-    reached = [len(result)]
+    result: list[Step] = []
+    reached = [0]
     for index, step in enumerate(steps):
         if not isinstance(step, Pack):
             result.append(_with_packs(step, fused.get(index, ())))
