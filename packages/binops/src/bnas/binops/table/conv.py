@@ -93,7 +93,8 @@ class TableConv:
         for index, array in enumerate(whole):
             ports[1 + index] = array.ctypes.data, array.nbytes // images
         blocks = self._blocks(images, threads)
-        lanes = min(images, threads) * blocks if threads > 1 else 1
+        # Whole sets of blocks, and no more lanes than threads.
+        lanes = max(1, min(images, threads // blocks)) * blocks if threads > 1 else 1
         self._tape.run(self._tape.arena(lanes), ports, images, lanes, blocks=blocks)
         for array, written in zip(outputs, whole, strict=True):
             if array is not written:
@@ -106,7 +107,7 @@ class TableConv:
         """
         if images >= threads:
             return 1
-        return min(-(-threads // images), -(-self._quads // 2))
+        return min(threads // images, -(-self._quads // 2))
 
 
 def conv2d(

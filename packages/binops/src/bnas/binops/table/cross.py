@@ -17,7 +17,7 @@ from bnas.binops.table.tile import TileEmitter
 _ARGUMENTS = {
     "tile": 8,
     "threshold": 7,
-    "compare": 6,
+    "compare": 7,
     "scale": 12,
     "spread": 9,
     "stage": 9,
@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "halve_floats": 4,
     "dot": 4,
     "pool": 5,
+    "mean": 4,
     "product": 7,
 }
 KERNELS = tuple(_ARGUMENTS)

@@ -71,21 +71,26 @@ def emit_threshold(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -
 def emit_compare(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
     """Emit ``(value >= threshold) ^ flip`` for a quad of rows of floats, as the bits of bytes.
 
+    A channel that is not there is given the last one's row, for nothing beyond may be read.
+
     Args:
         builder: Where.
         isa: The instruction set.
-        arguments: int64 each: address of the first value, float32; bytes between rows; address of
-            the thresholds, float32 (4,); of the flips, one byte; of the result, uint8; number of
-            vectors.
+        arguments: int64 each: address of the first value, float32; bytes between rows; rows that
+            there are, 1 to 4; address of the thresholds, float32 (4,); of the flips, one byte; of
+            the result, uint8; number of vectors.
     """
-    values, row_bytes, thresholds, flips, out, vectors = arguments
+    values, row_bytes, channels, thresholds, flips, out, vectors = arguments
     flip = broadcast(builder, load(builder, flips, I8), isa.lanes)
     limits = _scalars(builder, isa, thresholds, F32)
+    rows = [values]
+    for k in range(1, QUAD):
+        is_there = builder.icmp_signed("<", I64(k), channels)
+        rows.append(builder.select(is_there, builder.add(rows[-1], row_bytes), rows[-1]))
     with loop(builder, I64(0), vectors) as vector:
         pixel = builder.mul(vector, I64(isa.lanes))
         bits = zeros(builder, I8, isa.lanes)
-        for k in range(QUAD):
-            row = builder.add(values, builder.mul(row_bytes, I64(k)))
+        for k, row in enumerate(rows):
             floats = load_lanes(builder, address_at(builder, row, pixel, 4), F32, isa.lanes, 4)
             bits = floats.float_at_least(limits[k]).choose(bits | (1 << k), bits)
         store(builder, bits ^ flip, builder.add(out, pixel))

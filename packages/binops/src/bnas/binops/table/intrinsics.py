@@ -46,9 +46,9 @@ def threshold(typing, tag, mismatches, step, valid, thresholds, flips, out, vect
 
 
 @intrinsic
-def compare(typing, tag, values, row_bytes, thresholds, flips, out, vectors):
+def compare(typing, tag, values, row_bytes, channels, thresholds, flips, out, vectors):
     """Bits of a quad of rows of floats: see `emit_compare`."""
-    return _generated(tag, emitters.emit_compare, 6)
+    return _generated(tag, emitters.emit_compare, 7)
 
 
 @intrinsic
@@ -120,6 +120,12 @@ def dot(typing, tag, first, second, count, out):
 def pool_row(typing, tag, upper, middle, lower, target, count):
     """Pool a row of 3x3 windows, perhaps a few more: see `emit_pool`."""
     return _generated(tag, rows.emit_pool, 5)
+
+
+@intrinsic
+def mean_row(typing, tag, upper, lower, target, count):
+    """Mean of a row of 2x2 windows, perhaps a few more: see `emit_mean`."""
+    return _generated(tag, rows.emit_mean, 4)
 
 
 @intrinsic(prefer_literal=True)

@@ -141,6 +141,29 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
         store(builder, highest, address_at(builder, target, builder.mul(part, I64(width)), 4), 4)
 
 
+def emit_mean(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit a row of mean pooling, 2x2 with stride 2.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: addresses of the upper and the lower row, float32; of the result,
+            float32; values of it.
+    """
+    upper, lower, target, count = arguments
+    width = isa.lanes // 4
+    with loop(builder, I64(0), _parts(builder, count, width)) as part:
+        first = builder.mul(part, I64(2 * width))
+        a, b = (
+            load_lanes(builder, address_at(builder, row, first, 4), F32, 2 * width, 4)
+            for row in (upper, lower)
+        )
+        both = a + b
+        total = both.pick(range(0, 2 * width, 2)) + both.pick(range(1, 2 * width, 2))
+        place = address_at(builder, target, builder.mul(part, I64(width)), 4)
+        store(builder, total * 0.25, place, 4)
+
+
 def _highest(builder, rows, first, count) -> Lanes:
     places = [address_at(builder, row, first, 4) for row in rows]
     values = [load_lanes(builder, place, F32, count, 4) for place in places]

@@ -8,6 +8,7 @@ from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import copy_row, halve_row
 from bnas.binops.table.planes import PADDING
 from bnas.binops.table.rows import STEP
+from bnas.binops.tape.float_kernels import taps_inside
 from bnas.binops.tape.pack_kernel import spread_quad
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.views import bytes_at, floats_at, longs_at
@@ -24,9 +25,11 @@ def _pool_group(record, source, invert, target):
         top = y * stride - record.padding
         line = target[y * record.out_width : (y + 1) * record.out_width]
         line[:] = np.uint8(0)
-        for row in range(max(0, top), min(record.height, top + record.kernel)):
+        rows = taps_inside(top, record.height, record.kernel, record.dilation)
+        for tap_row in range(rows[0], rows[1]):
+            row = top + tap_row * record.dilation
             for tap in range(record.kernel):
-                shift = tap - record.padding
+                shift = tap * record.dilation - record.padding
                 first = max(0, -(shift // stride))
                 last = min(record.out_width, (width - 1 - shift) // stride + 1)
                 for x in range(first, last):

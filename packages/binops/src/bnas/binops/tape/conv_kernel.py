@@ -94,6 +94,7 @@ def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
             planes,
             values,
             epilogue.row,
+            channels,
             image,
             quad,
             pixel,

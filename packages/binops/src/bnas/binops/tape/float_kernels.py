@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.jit import kernel
-from bnas.binops.table.intrinsics import dot, pool_row
+from bnas.binops.table.intrinsics import dot, mean_row, pool_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -84,11 +84,24 @@ def run_float(bases, record, images):
 
 
 @kernel()
-def _join_rows(is_max, source, width, first, last, line):
-    """Take the maximum or the sum of some rows, pixel by pixel."""
+def taps_inside(start, size, kernel, dilation):
+    """First tap of a window that lies inside the image, along one axis, and the one after the last.
+
+    Args:
+        start: Position of the window's first tap, pixels.
+        size: Pixels of the image.
+        kernel: Taps.
+        dilation: Steps between them, pixels.
+    """
+    return max(0, -(start // dilation)), min(kernel, (size - 1 - start) // dilation + 1)
+
+
+@kernel()
+def _join_rows(is_max, source, width, rows, step, line):
+    """Take the maximum or the sum of some rows, `step` apart, pixel by pixel."""
     for x in range(width):
-        line[x] = source[first * width + x]
-    for row in range(first + 1, last):
+        line[x] = source[rows[0] * width + x]
+    for row in range(rows[0] + step, rows[1], step):
         other = source[row * width : (row + 1) * width]
         if is_max:
             for x in range(width):
@@ -120,31 +133,46 @@ def _join_taps(is_max, line, tap, stride, target):
 @kernel()
 def _pool_row(record, source, y, line, target):
     """Pool one row of outputs: first along the columns, then along the rows."""
-    width, padding = record.width, record.padding
+    width, padding, dilation = record.width, record.padding, record.dilation
     top = y * record.stride - padding
-    first, last = max(0, top), min(record.height, top + record.kernel)
+    first, last = taps_inside(top, record.height, record.kernel, dilation)
+    rows = (top + first * dilation, top + last * dilation)
     neutral = np.float32(-np.inf) if record.is_max else np.float32(0)
     line[:padding] = neutral
     line[padding + width :] = neutral
-    _join_rows(record.is_max, source, width, first, last, line[padding : padding + width])
+    _join_rows(record.is_max, source, width, rows, dilation, line[padding : padding + width])
     target[:] = neutral
     for tap in range(record.kernel):
-        _join_taps(record.is_max, line, tap, record.stride, target)
+        _join_taps(record.is_max, line, tap * dilation, record.stride, target)
     if not record.is_max:
         for x in range(target.shape[0]):
-            left = x * record.stride - padding
-            taps = min(width, left + record.kernel) - max(0, left)
-            target[x] /= np.float32((last - first) * taps)
+            taps = taps_inside(x * record.stride - padding, width, record.kernel, dilation)
+            target[x] /= np.float32((last - first) * (taps[1] - taps[0]))
 
 
 @kernel()
 def _pool_halving_row(tag, record, source, y, line, target):
-    """Pool one row of outputs of the window that halves an image: 3x3, stride 2, padding 1."""
-    middle = source + 8 * y * record.width
-    upper = middle - 4 * record.width if y > 0 else middle
-    lower = middle + 4 * record.width if 2 * y + 1 < record.height else middle
-    pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+    """Pool one row of outputs of a window that `_halves`, by vectors."""
+    row = 4 * record.width
+    middle = source + 2 * y * row
+    lower = middle + row if 2 * y + 1 < record.height else middle
+    if record.is_max:
+        upper = middle - row if y > 0 else middle
+        pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+    else:
+        mean_row(tag, middle, lower, line.ctypes.data, record.out_width)
     target[:] = line[: record.out_width]
+
+
+@kernel()
+def _halves(record):
+    """Whether vectors do it: maxima of 3x3 with padding 1, means of 2x2, both with stride 2."""
+    window = (record.kernel, record.stride, record.padding)
+    if record.width % 2 or record.dilation != 1:
+        return False
+    if record.is_max:
+        return window == (3, 2, 1)
+    return window == (2, 2, 0) and record.height % 2 == 0
 
 
 @kernel()
@@ -158,8 +186,6 @@ def run_pool(tag, bases, record, images):
         images: Number of images.
     """
     line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
-    halves = record.is_max and record.width % 2 == 0
-    halves = halves and (record.kernel, record.stride, record.padding) == (3, 2, 1)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
@@ -168,7 +194,7 @@ def run_pool(tag, bases, record, images):
             for y in range(record.out_height):
                 place = target + channel * record.target_row + 4 * y * record.out_width
                 out = floats_at(place, record.out_width)
-                if halves:
+                if _halves(record):
                     _pool_halving_row(tag, record, plane, y, line, out)
                 else:
                     whole = floats_at(plane, record.height * record.width)

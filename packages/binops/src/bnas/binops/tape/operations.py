@@ -110,6 +110,7 @@ def add_pool_bits(
     kernel: int,
     stride: int,
     padding: int,
+    dilation: int = 1,
 ) -> None:
     """Write max pooling of bits.
 
@@ -121,6 +122,7 @@ def add_pool_bits(
         kernel: Side of the window, pixels.
         stride: Steps between outputs, pixels.
         padding: Pixels on every side that do not count.
+        dilation: Steps between taps, pixels.
     """
     flags = _padded(invert.astype(np.bool_), False).reshape(-1, GROUP).astype(np.uint8)
     lanes = builder.isa.lanes
@@ -141,6 +143,7 @@ def add_pool_bits(
         kernel=kernel,
         stride=stride,
         padding=padding,
+        dilation=dilation,
         vectors=vectors,
         scratch_at=builder.reserve(vectors * lanes, shared=True),
         planes=target.record,
@@ -239,6 +242,7 @@ def add_pool(
     kernel: int,
     stride: int,
     padding: int,
+    dilation: int = 1,
     *,
     is_max: bool,
 ) -> None:
@@ -252,6 +256,7 @@ def add_pool(
         kernel: Side of the window, pixels.
         stride: Steps between outputs, pixels.
         padding: Pixels on every side that do not count.
+        dilation: Steps between taps, pixels.
         is_max: Take the maximum, else the mean.
     """
     (height, width), (out_height, out_width) = sizes
@@ -269,6 +274,7 @@ def add_pool(
         kernel=kernel,
         stride=stride,
         padding=padding,
+        dilation=dilation,
         line_at=builder.reserve(4 * (width + 2 * padding) + 128, shared=True),
     )
 

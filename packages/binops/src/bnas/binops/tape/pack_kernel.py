@@ -36,7 +36,7 @@ def spread_quad(tag, bases, target, image, quad, bits, pixel, vectors):
 
 
 @kernel()
-def pack_quad(tag, bases, reader, planes, values, row, image, quad, pixel, vectors, bits):
+def pack_quad(tag, bases, reader, planes, values, row, channels, image, quad, pixel, vectors, bits):
     """Compare one quad of rows of floats for one reader.
 
     Args:
@@ -46,6 +46,7 @@ def pack_quad(tag, bases, reader, planes, values, row, image, quad, pixel, vecto
         planes: All PLANES records.
         values: Address of the quad's first value, at the pixel.
         row: Bytes between rows.
+        channels: Rows that there are, 1 to 4.
         image: Number of the image.
         quad: Number of the quad.
         pixel: The first pixel.
@@ -56,6 +57,7 @@ def pack_quad(tag, bases, reader, planes, values, row, image, quad, pixel, vecto
         tag,
         values,
         row,
+        channels,
         resolve(bases, reader.thresholds_at) + 16 * quad,
         resolve(bases, reader.flips_at) + quad,
         bits.ctypes.data,
@@ -86,6 +88,7 @@ def run_pack(tag, bases, record, readers, planes, images, bits):
             pixel = vector * tag.lanes
             for quad in range(record.quads):
                 values = source + 4 * quad * record.source_row + 4 * pixel
+                channels = min(4, record.channels - 4 * quad)
                 for index in range(record.first_reader, record.first_reader + record.readers):
                     pack_quad(
                         tag,
@@ -94,6 +97,7 @@ def run_pack(tag, bases, record, readers, planes, images, bits):
                         planes,
                         values,
                         record.source_row,
+                        channels,
                         image,
                         quad,
                         pixel,

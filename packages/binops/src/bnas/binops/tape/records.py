@@ -164,6 +164,7 @@ POOL_BITS = _record(
     "kernel",
     "stride",
     "padding",
+    "dilation",
     "vectors",
     "scratch_at",
     "planes",
@@ -246,6 +247,7 @@ POOL = _record(
     "kernel",
     "stride",
     "padding",
+    "dilation",
     "line_at",
 )
 

@@ -26,8 +26,10 @@ def best_isa() -> Isa:
     return ISAS.get(choose_backend().name, GENERIC)
 
 
-#: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
+#: Bytes that arenas of different threads lie apart at least: vectors may read over an end ...
 _SLACK = 256
+#: ... and, in the pooling of the first row, before the beginning.
+_LEAD = 64
 
 
 class Tape:
@@ -99,7 +101,7 @@ class Tape:
             ports: int64 (ports, 2), address of each array that pointers name and bytes between its
                 images; the caller keeps the arrays alive.
             images: Number of images.
-            threads: Threads to use, at most as many as `arena` has lanes times `blocks`.
+            threads: Threads to use; each takes a lane of `arena`.
             ops: First operation, and the one after the last; None for all.
             blocks: Blocks that the output channels of every convolution are cut into, one lane
                 each; only right where no operation reads what another block's lane wrote.
@@ -107,11 +109,11 @@ class Tape:
         from bnas.binops.tape.run import run_parallel, run_serial
 
         chosen = ops or (0, len(self))
-        lanes = min(threads, images * blocks, len(arena))
+        # Too few lanes for a set of blocks: one of them takes all.
+        lanes = min(threads, images * blocks, len(arena)) // blocks * blocks
         if lanes <= 1:
             run_serial(*self._fixed(), arena, ports, images, self.images, chosen)
             return
-        lanes = lanes // blocks * blocks
         fixed = self._fixed()
         with parallel_region(threads):
             run_parallel(*fixed, arena, ports, images, self.images, chosen, lanes, blocks)
@@ -172,7 +174,7 @@ class Reservations:
     """
 
     images: int
-    size: int = 0
+    size: int = _LEAD
     fills: list[tuple[int, int, int]] = attrs.field(factory=list)
 
     def take(self, bytes_an_image: int, shared: bool, fill: int | None) -> tuple[int, int]:

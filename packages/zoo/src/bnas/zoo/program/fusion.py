@@ -64,7 +64,8 @@ def _parts(steps: Sequence[Step], index: int, pack: Pack) -> list[tuple[int, Pac
     open_ranges = [(source.start, source.stop)]
     parts: list[tuple[int, Pack, int | None]] = []
     for writer in range(index - 1, -1, -1):
-        for number, place in enumerate(steps[writer].writes):
+        # A convolution can add to what it stored itself: its last output completes a value.
+        for number, place in reversed(tuple(enumerate(steps[writer].writes))):
             if place.buffer != source.buffer:
                 continue
             rest: list[tuple[int, int]] = []

@@ -151,7 +151,14 @@ class Writer:
         source, target = self.planes[step.source], self.planes[step.target]
         window = step.window
         tape.add_pool_bits(
-            self.builder, source, target, step.falls, window.kernel, window.stride, window.padding
+            self.builder,
+            source,
+            target,
+            step.falls,
+            window.kernel,
+            window.stride,
+            window.padding,
+            window.dilation,
         )
 
     @_write.register
@@ -233,6 +240,7 @@ class Writer:
             window.kernel,
             window.stride,
             window.padding,
+            window.dilation,
             is_max=is_max,
         )
 
