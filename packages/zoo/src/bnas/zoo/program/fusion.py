@@ -2,7 +2,8 @@
 
 A comparison reads a whole value, of which a convolution often made some channels and another step,
 or an earlier cell, the others. So it is cut by channels, and each part goes to the last step that
-wrote them: into that convolution's pass over its own output, or right behind that step.
+wrote them: into that convolution's pass over its own output, or right behind that step. Channels of
+zeros have the same bits for every image.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
-from bnas.zoo.program.steps import BinaryConv, Pack, Place, Step
+from bnas.zoo.program.steps import BinaryConv, Fill, Pack, Place, Step
 from bnas.zoo.program.thresholds import Cut
 
 #: Channels that share the bytes of a plane; parts begin at multiples of it.
@@ -79,7 +80,10 @@ def _parts(steps: Sequence[Step], index: int, pack: Pack) -> list[tuple[int, Pac
                 is_conv = isinstance(steps[writer], BinaryConv)
                 is_all = (first, last) == (place.start, place.stop)
                 output = number if is_conv and is_all else None
-                parts.append((writer, _part(pack, first, last), output))
+                part = _part(pack, first, last)
+                if isinstance(steps[writer], Fill):
+                    part = evolve(part, constant=True)
+                parts.append((writer, part, output))
                 rest += [(a, b) for a, b in ((start, first), (last, stop)) if a < b]
             open_ranges = rest
         if not open_ranges:

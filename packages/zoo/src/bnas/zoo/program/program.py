@@ -50,7 +50,7 @@ class Program:
         self._writer = Writer(builder, self._emitted.steps, shapes, plan)
         self._writer.write(self._emitted.output)
         self._tape = builder.build()
-        self._arena = self._tape.arena(1)
+        self._arena = self._new_arena(1)
         self._turn = threading.Lock()
 
     @property
@@ -70,7 +70,8 @@ class Program:
         if workers:
             with self._turn:
                 arena = self._arena_for(workers)
-                self._tape.run(arena, _ports(images, logits), len(images), workers)
+                ports, ops = _ports(images, logits), (0, self._writer.main)
+                self._tape.run(arena, ports, len(images), workers, ops=ops)
         return logits
 
     def trace(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -101,8 +102,18 @@ class Program:
 
     def _arena_for(self, lanes: int) -> np.ndarray:
         if len(self._arena) < lanes:
-            self._arena = self._tape.arena(lanes)
+            self._arena = self._new_arena(lanes)
         return self._arena
+
+    def _new_arena(self, lanes: int) -> np.ndarray:
+        """Allocate an arena, and make the bits in it that are the same for every image."""
+        arena = self._tape.arena(lanes)
+        once = (self._writer.main, len(self._tape))
+        if once[0] < once[1]:
+            nowhere = np.zeros((2, 2), np.int64)
+            for lane in range(lanes):
+                self._tape.run(arena[lane : lane + 1], nowhere, self._tape.images, ops=once)
+        return arena
 
     # Looking into the memory between operations
 
@@ -120,7 +131,7 @@ class Program:
                     self._tape.run(arena, ports, count, ops=(done, ends[name]))
                     done = ends[name]
                     yield chosen, name
-                self._tape.run(arena, ports, count, ops=(done, len(self._tape)))
+                self._tape.run(arena, ports, count, ops=(done, self._writer.main))
 
     def _size(self, place: Place) -> tuple[int, int]:
         _, height, width = self._emitted.shapes[place.buffer]

@@ -117,12 +117,14 @@ class Pack:
         target: Name of the bits.
         cut: float32 thresholds and flips, for the channels of `source`.
         first: The first of the target's channels that this makes; a multiple of four.
+        constant: What it compares is 0 for every image: once is enough.
     """
 
     source: Place
     target: str
     cut: Cut
     first: int = 0
+    constant: bool = False
     writes: tuple[Place, ...] = ()
 
     @property

@@ -20,6 +20,10 @@ IMAGES, LOGITS = tape.PORT, tape.PORT + 1
 _FLOAT_BYTES = 4
 
 
+def _is_constant(step: Step) -> bool:
+    return isinstance(step, kinds.Pack) and step.constant
+
+
 @define
 class Writer:
     """Puts a program on a tape.
@@ -30,6 +34,7 @@ class Writer:
         shapes: Value -> (C, H, W); bits under the name of their sign, float buffers under theirs.
         plan: Where the float buffers lie.
         ends: For every number of steps, the operations that have then run.
+        main: Operations that a run needs; those behind them make the constant bits, once an arena.
     """
 
     builder: tape.TapeBuilder
@@ -37,6 +42,7 @@ class Writer:
     shapes: Mapping[str, Shape]
     plan: MemoryPlan
     ends: list[int] = field(factory=lambda: [0])
+    main: int = 0
     planes: dict[str, tape.PlaneSet] = field(factory=dict)
     floats: tape.Pointer = field(init=False)
 
@@ -45,13 +51,14 @@ class Writer:
         self._place_planes()
 
     def write(self, output: Place) -> None:
-        """Write all steps, and last the copy of the logits.
+        """Write all steps, the copy of the logits, and behind them what is done once.
 
         Args:
             output: Where the logits are after the last step.
         """
         for step in self.steps:
-            self._write(step)
+            if not _is_constant(step):
+                self._write(step)
             self.ends.append(len(self.builder))
         classes = output.stop - output.start
         logits = tape.Pointer(LOGITS, 0, _FLOAT_BYTES * classes)
@@ -61,6 +68,10 @@ class Writer:
             tape.Rows(self.at(output), self.row(output), classes, 1),
             tape.Rows(logits, _FLOAT_BYTES, classes, 1),
         )
+        self.main = len(self.builder)
+        for step in filter(_is_constant, self.steps):
+            self._write(kinds.Fill(writes=step.reads))
+            self._write(step)
 
     # Where values lie
 
@@ -83,6 +94,9 @@ class Writer:
         """Give the bits of every name planes; those of one layout follow each other in the same."""
         layouts = plan_planes(self.steps, self.shapes)
         spans = lifetimes(self.steps)
+        # Bits that are made once must outlive every run.
+        always = {name for step in filter(_is_constant, self.steps) for name in written_bits(step)}
+        spans.update(dict.fromkeys(always, (-1, len(self.steps))))
         free: dict[tape.PlaneLayout, list[tuple[int, tape.PlaneSet]]] = {}
         for name in sorted(layouts, key=lambda name: spans[name]):
             first, last = spans[name]
@@ -96,8 +110,12 @@ class Writer:
 
     def last_write(self, name: str) -> int:
         """The number of operations after which the bits of a name are complete."""
-        last = max(i for i, step in enumerate(self.steps) if name in written_bits(step))
-        return self.ends[last + 1]
+        writers = [
+            index
+            for index, step in enumerate(self.steps)
+            if name in written_bits(step) and not _is_constant(step)
+        ]
+        return self.ends[writers[-1] + 1] if writers else 0
 
     # Steps
 
