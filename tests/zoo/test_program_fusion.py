@@ -151,3 +151,10 @@ def test_every_comparison_sees_what_it_saw(steps: list[Step]) -> None:
         old_writes = [s.writes for s in steps[:count] if not isinstance(s, Pack)]
         new_writes = [s.writes for s in fused[:new] if not isinstance(s, Pack)]
         assert old_writes == new_writes
+
+
+def test_only_comparisons_of_zeros_are_constant() -> None:
+    steps, _ = fuse_packs([Fill(writes=(FIRST,)), conv(SECOND), pack(STREAM)])
+    assert [part.constant for step in steps for part in packs_of(step)] == [True, False]
+    steps, _ = fuse_packs([Fill(writes=(STREAM,)), conv(STREAM, adds=True), pack(STREAM)])
+    assert [part.constant for step in steps for part in packs_of(step)] == [False]

@@ -9,7 +9,7 @@ import numpy as np
 
 from bnas.binops.table.planes import GROUP, PlaneLayout
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.convolution import NOWHERE, PlaneSet, add_planes
+from bnas.binops.tape.convolution import NOWHERE, PlaneSet, add_planes, by_quads, quad_bits
 from bnas.binops.tape.pointers import Pointer
 from bnas.binops.tape.records import Float, Kind
 
@@ -35,12 +35,6 @@ class Rows:
         return {f"{name}_at": self.at, f"{name}_step": self.at.step, f"{name}_row": self.row}
 
 
-def _padded(values: np.ndarray, spare: float) -> np.ndarray:
-    """Fill up to whole groups of four channels."""
-    count = -len(values) % GROUP
-    return np.concatenate([values, np.full(count, spare, values.dtype)])
-
-
 def add_reader(
     builder: TapeBuilder,
     threshold: np.ndarray,
@@ -61,13 +55,11 @@ def add_reader(
         The index of its record.
     """
     # No value is >= NaN: spare channels have no bits, whatever lies there.
-    limits = _padded(threshold.astype(np.float32), np.nan)
-    flips = _padded(flip.astype(np.bool_), False).reshape(-1, GROUP)
-    weights = np.arange(GROUP, dtype=np.uint8)
+    limits = by_quads(threshold.astype(np.float32), np.nan)
     return builder.record(
         "readers",
         thresholds_at=builder.constant(limits),
-        flips_at=builder.constant((flips.astype(np.uint8) << weights).sum(1, dtype=np.uint8)),
+        flips_at=builder.constant(quad_bits(by_quads(flip, False))),
         planes=planes.record if not first else _later_planes(builder, planes, first // GROUP),
     )
 
@@ -124,7 +116,6 @@ def add_pool_bits(
         padding: Pixels on every side that do not count.
         dilation: Steps between taps, pixels.
     """
-    flags = _padded(invert.astype(np.bool_), False).reshape(-1, GROUP).astype(np.uint8)
     lanes = builder.isa.lanes
     height, width = target.layout.in_size
     vectors = -(-height * width // lanes)
@@ -134,7 +125,7 @@ def add_pool_bits(
         source_at=source.pixels(),
         source_step=source.at.step,
         source_group_bytes=source.group_bytes,
-        inverts_at=builder.constant((flags << np.arange(GROUP)).sum(1, dtype=np.uint8)),
+        inverts_at=builder.constant(quad_bits(by_quads(invert, False))),
         groups=source.layout.groups,
         height=source.layout.in_size[0],
         width=source.layout.in_size[1],

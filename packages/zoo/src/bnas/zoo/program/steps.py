@@ -250,11 +250,3 @@ class Linear(FloatStep):
 
     weight: np.ndarray
     bias: np.ndarray
-
-
-def rprelu(
-    values: np.ndarray, shift_in: np.ndarray, slope: np.ndarray, shift_out: np.ndarray
-) -> np.ndarray:
-    """Return ``prelu(values - shift_in; slope) + shift_out`` in float32."""
-    shifted = values - shift_in
-    return np.where(shifted >= 0, shifted, shifted * slope) + shift_out
