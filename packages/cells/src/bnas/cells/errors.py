@@ -77,10 +77,14 @@ def nearest_names(name: object, known: Iterable[str]) -> str:
 def near_names(name: object, known: Iterable[str]) -> str:
     """Return a question that proposes the known names closest to `name`, "" if none is close.
 
-    Case does not count; three are proposed at most, the closest first.
+    Case does not count; three are proposed at most, the closest first. A name written out in full
+    ("Convolution") is close to its short form ("Conv"), if no other is.
     """
     folded = {item.lower(): item for item in known}
-    close = difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=_LEAST_LIKENESS)
+    asked = str(name).lower()
+    close = difflib.get_close_matches(asked, folded, n=3, cutoff=_LEAST_LIKENESS)
+    if not close:
+        close = [item for item in folded if len(item) > 2 and asked.startswith(item)]
     if not close:
         return ""
     return "did you mean " + " or ".join(repr(folded[item]) for item in close) + "?"
