@@ -92,9 +92,8 @@ CONV = _record(
 )
 
 #: What becomes of the counts. limits: int16 (Q, 4) and flips: uint8 (Q,) for bits; scale: float32
-#: (Q, 4) for floats; parameters of the
-#: activation: float32 (parameters, Q, 4), or 0; row: bytes between rows of numbers, or
-#: between planes of bytes.
+#: (Q, 4) for floats; parameters of the activation: float32 (parameters, Q, 4), or 0; row: bytes
+#: between rows of numbers, or between planes of bytes.
 EPILOGUE = _record(
     "sink",
     "target_at",

@@ -201,7 +201,7 @@ class Layout:
             self.steps.append(Copy(reads=(source,), writes=(target,)))
 
     def _is_observed(self, name: str) -> bool:
-        """Whether a value must exist by itself: an output, a tap, or a source of bits."""
+        """Whether a value must exist by itself: an output or a tap."""
         return name in (self.graph.output, *self.graph.taps.values())
 
     def _done(self, value: str, reader: str) -> None:
