@@ -67,18 +67,24 @@ def add_planes(builder: TapeBuilder, layout: PlaneLayout, at: Pointer | None = N
         return PlaneSet(layout, at, columns, NOWHERE, 0, -1)
     masks = layout.masks(builder.isa.lanes)
     masks_at = builder.constant(masks).plus(MARGIN)
-    record = builder.record(
+    planes = PlaneSet(layout, at, columns, masks_at, masks.shape[1], -1)
+    return attrs.evolve(planes, record=add_planes_record(builder, planes))
+
+
+def add_planes_record(builder: TapeBuilder, planes: PlaneSet, group: int = 0) -> int:
+    """Write where bits go, from one group of channels on, and return the record's index."""
+    layout = planes.layout
+    return builder.record(
         "planes",
-        at=at.plus(layout.start),
-        step=at.step,
-        group_bytes=len(layout.columns) * layout.plane_bytes,
+        at=planes.at.plus(layout.start + group * planes.group_bytes),
+        step=planes.at.step,
+        group_bytes=planes.group_bytes,
         plane_bytes=layout.plane_bytes,
-        columns_at=columns,
+        columns_at=planes.columns,
         columns=len(layout.columns),
-        masks_at=masks_at,
-        mask_bytes=masks.shape[1],
+        masks_at=planes.masks,
+        mask_bytes=planes.mask_bytes,
     )
-    return PlaneSet(layout, at, columns, masks_at, masks.shape[1], record)
 
 
 def add_stage(builder: TapeBuilder, source: Pointer, planes: PlaneSet, channel_groups: int) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 
 from bnas.binops.table.planes import GROUP, PlaneLayout
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.convolution import NOWHERE, PlaneSet, add_planes, by_quads, quad_bits
+from bnas.binops.tape.convolution import (
+    NOWHERE,
+    PlaneSet,
+    add_planes,
+    add_planes_record,
+    by_quads,
+    quad_bits,
+)
 from bnas.binops.tape.pointers import Pointer
 from bnas.binops.tape.records import Float, Kind
 
@@ -60,23 +67,7 @@ def add_reader(
         "readers",
         thresholds_at=builder.constant(limits),
         flips_at=builder.constant(quad_bits(by_quads(flip, False))),
-        planes=planes.record if not first else _later_planes(builder, planes, first // GROUP),
-    )
-
-
-def _later_planes(builder: TapeBuilder, planes: PlaneSet, group: int) -> int:
-    """Write a PLANES record that begins at a later group of channels."""
-    layout = planes.layout
-    return builder.record(
-        "planes",
-        at=planes.at.plus(layout.start + group * planes.group_bytes),
-        step=planes.at.step,
-        group_bytes=planes.group_bytes,
-        plane_bytes=layout.plane_bytes,
-        columns_at=planes.columns,
-        columns=len(layout.columns),
-        masks_at=planes.masks,
-        mask_bytes=planes.mask_bytes,
+        planes=add_planes_record(builder, planes, first // GROUP) if first else planes.record,
     )
 
 
