@@ -59,6 +59,26 @@ def check(enliven: Enliven, spec: cells.Spec, seed: int, images: np.ndarray) -> 
     return packed
 
 
+def _tapped_zeros() -> cells.GraphSpec:
+    """Zeros that only a concatenation reads, and that somebody looks at."""
+    graph = cells.Graph(
+        nodes=(
+            nodes.Input(name="input"),
+            nodes.Zero(name="zeros", inputs=("input",), channels=3),
+            nodes.Concat(name="both", inputs=("input", "zeros")),
+            nodes.Sign(name="sign", inputs=("both",)),
+            nodes.GlobalAvgPool(name="pool", inputs=("sign",)),
+            nodes.Linear(name="fc", inputs=("pool",), in_features=6, out_features=1),
+        ),
+        output="fc",
+        taps={"zeros": "zeros"},
+    )
+    return cells.GraphSpec(graph=graph, template="cifar", input_size=16)
+
+
+TAPPED_ZEROS = _tapped_zeros()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_named_networks(enliven_network: Enliven, name: str, tmp_path: Path) -> None:
     spec = narrow(name)
@@ -98,6 +118,7 @@ def test_random_networks(enliven_network: Enliven, spec: cells.Spec, twin: bool,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @example(spec=SIGNS_READ_BY_ALL, twin=False, seed=0)
+@example(spec=TAPPED_ZEROS, twin=False, seed=0)
 @given(spec=graph_specs(), twin=st.booleans(), seed=st.integers(0, 2**31))
 def test_any_graph(enliven_network: Enliven, spec: cells.GraphSpec, twin: bool, seed: int) -> None:
     def enliven(module: Network, seed: int) -> Network:

@@ -242,7 +242,8 @@ class _Emitter:
     def _zeros(self, node: nodes.Zero) -> None:
         """Emit zeros, unless sums and concatenations are all that read them: these know."""
         only_joins = set(self.layout.readers[node.name]) <= set(self.layout.joins)
-        if only_joins and not self.demands[node.name].bits:
+        is_observed = node.name in (self.graph.output, *self.graph.taps.values())
+        if only_joins and not self.demands[node.name].bits and not is_observed:
             return
         place = self.layout.fresh(node.name)
         self.layout.steps.append(steps.Fill(writes=(place,)))
