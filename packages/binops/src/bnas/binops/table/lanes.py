@@ -7,9 +7,8 @@ CPUs (`bnas.binops.table.cross`), so that nothing here may ask which machine thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from llvmlite import ir
 
@@ -236,6 +235,3 @@ def loop(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> Iterator[ir.
     builder.store(builder.add(index, I64(1)), slot)
     builder.branch(head)
     builder.position_at_end(after)
-
-
-Emitter = Callable[..., Any]

@@ -14,8 +14,6 @@ from bnas.binops.table.tile import LOOKUPS_A_SUM, TABLE_BYTES
 
 #: A choice of weights that no bits mismatch: of a channel that a tap does not belong to.
 ABSENT = 16
-#: The table of two such channels.
-ZEROS = ABSENT * (ABSENT + 1) + ABSENT
 
 
 @functools.cache
