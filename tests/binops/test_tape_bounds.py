@@ -71,9 +71,9 @@ class GuardedBuilder(tape.TapeBuilder):
         super().__init__(isa, images)  # type: ignore[arg-type]
         self._memory = GuardedReservations(images)
 
-    def constant(self, array: np.ndarray) -> tape.Pointer:
-        """Keep a guarded copy."""
-        return super().constant(guarded(np.asarray(array)) if array.size else array)
+    def constant(self, array: np.ndarray, align: int = 1) -> tape.Pointer:
+        """Keep a guarded copy: its end is that of a page, so what is aligned is whole vectors."""
+        return super().constant(guarded(np.asarray(array)) if array.size else array, align)
 
     def run(self, arrays: list[np.ndarray], images: int) -> None:
         """Run the tape on arrays as ports, every byte of whose arena is 0xFF at first."""

@@ -74,19 +74,19 @@ class TestPlainGeometries:
 class TestLayouts:
     def test_every_reader_sees_its_columns_and_rows(self) -> None:
         steps: list[Step] = [pack("a"), conv("a"), conv("a", dilation=2, padding=2), pool("a", "b")]
-        layouts = plan_planes(steps, {"a": (8, 8, 10), "b": (8, 8, 10)})
+        layouts = plan_planes(ISAS["avx2"], steps, {"a": (8, 8, 10), "b": (8, 8, 10)})
         assert layouts["a"].columns == (-2, -1, 0, 1, 2)
         assert (layouts["a"].top, layouts["a"].bottom) == (2, 2)
         assert layouts["a"].groups == 2
 
     def test_bits_that_only_others_read_have_one_column(self) -> None:
         steps: list[Step] = [pack("a"), conv("a", stride=2), Unpack(source="a")]
-        layout = plan_planes(steps, {"a": (7, 8, 10)})["a"]
+        layout = plan_planes(ISAS["avx2"], steps, {"a": (7, 8, 10)})["a"]
         assert layout.columns == (0,)
         assert (layout.top, layout.bottom, layout.groups) == (0, 0, 2)
 
     def test_bits_that_nobody_reads_have_planes_too(self) -> None:
-        assert plan_planes([pack("a")], {"a": (8, 8, 10)})["a"].columns == (0,)
+        assert plan_planes(ISAS["avx2"], [pack("a")], {"a": (8, 8, 10)})["a"].columns == (0,)
 
 
 class TestLifetimes:

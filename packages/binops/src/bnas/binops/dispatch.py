@@ -79,7 +79,7 @@ def _load_portable() -> Kernels:
 
 
 def _load_table(name: str) -> Kernels:
-    from bnas.binops.table import kernels
+    from bnas.binops.tape.single import kernels
 
     return kernels(name)
 

@@ -10,7 +10,9 @@ import numba
 from bnas.binops.disk_cache import forgiving, warn_of_no_cache
 
 
-def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def kernel(
+    *, parallel: bool = False, inline: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a kernel: no GIL, no fast math, C's division, cached on disk.
 
     No fast math: the float results must be those of NumPy, bit for bit.
@@ -22,6 +24,8 @@ def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable
 
     Args:
         parallel: Run the kernel's `prange` loops on threads.
+        inline: Always become part of the caller. LLVM hands records over field by field, so a call
+            with one costs as much as a short kernel.
 
     Returns:
         A decorator.
@@ -29,6 +33,8 @@ def kernel(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Callable
 
     def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
         options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
+        if inline:
+            options["inline"] = "always"
         try:
             return forgiving(numba.njit(cache=True, **options)(function))
         except RuntimeError:

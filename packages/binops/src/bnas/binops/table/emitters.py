@@ -83,17 +83,53 @@ def emit_compare(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> 
     values, row_bytes, channels, thresholds, flips, out, vectors = arguments
     flip = broadcast(builder, load(builder, flips, I8), isa.lanes)
     limits = _scalars(builder, isa, thresholds, F32)
+    rows = _quad_rows(builder, values, row_bytes, channels)
+    with loop(builder, I64(0), vectors) as vector:
+        pixel = builder.mul(vector, I64(isa.lanes))
+        places = [address_at(builder, row, pixel, 4) for row in rows]
+        store(builder, _compared(builder, isa, places, limits) ^ flip, builder.add(out, pixel))
+
+
+def _quad_rows(builder, values, row_bytes, channels) -> list[ir.Value]:
+    """Addresses of four rows, the last that there is for those that are not there."""
     rows = [values]
     for k in range(1, QUAD):
         is_there = builder.icmp_signed("<", I64(k), channels)
         rows.append(builder.select(is_there, builder.add(rows[-1], row_bytes), rows[-1]))
-    with loop(builder, I64(0), vectors) as vector:
-        pixel = builder.mul(vector, I64(isa.lanes))
-        bits = zeros(builder, I8, isa.lanes)
-        for k, row in enumerate(rows):
-            floats = load_lanes(builder, address_at(builder, row, pixel, 4), F32, isa.lanes, 4)
-            bits = floats.float_at_least(limits[k]).choose(bits | (1 << k), bits)
-        store(builder, bits ^ flip, builder.add(out, pixel))
+    return rows
+
+
+def _compared(builder, isa, places, limits) -> Lanes:
+    """The bits of one vector of pixels of four rows of floats, as bytes."""
+    bits = zeros(builder, I8, isa.lanes)
+    for k, (place, limit) in enumerate(zip(places, limits, strict=True)):
+        floats = load_lanes(builder, place, F32, isa.lanes, 4)
+        bits = floats.float_at_least(limit).choose(bits | (1 << k), bits)
+    return bits
+
+
+def emit_pack(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the comparison of some rows of floats, one vector of pixels, into planes.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the first value, float32; bytes between rows; channels;
+            address of the thresholds, float32 (quads, 4); of the flips, a byte a quad; of pixel 0
+            in the first column's plane of the first quad; bytes between quads; the first pixel;
+            then as `emit_spread_one` from the bytes between planes on.
+    """
+    values, row_bytes, channels, thresholds, flips, first, group_bytes, pixel, *target = arguments
+    quads = builder.udiv(builder.add(channels, I64(QUAD - 1)), I64(QUAD))
+    with loop(builder, I64(0), quads) as quad:
+        done = builder.mul(quad, I64(QUAD))
+        place = builder.add(values, builder.mul(row_bytes, done))
+        rows = _quad_rows(builder, place, row_bytes, builder.sub(channels, done))
+        limits = _scalars(builder, isa, address_at(builder, thresholds, done, 4), F32)
+        flip = broadcast(builder, load(builder, builder.add(flips, quad), I8), isa.lanes)
+        plane = builder.add(first, builder.mul(group_bytes, quad))
+        bits = _compared(builder, isa, rows, limits) ^ flip
+        emit_spread_one(builder, bits, pixel, (plane, *target))
 
 
 #: What follows the scale: nothing, ReLU, RPReLU, or a multiplier and an offset (a batch norm).
@@ -116,18 +152,50 @@ def emit_scale(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
             these; index into `ACTIVATIONS`; whether to add; address of the first value of the
             result, float32; bytes between its rows; channels to write, 1 to 4; number of vectors.
     """
-    activation, accumulate = arguments[6:8]
+    mismatches, step, valid, *rest, vectors = arguments
+
+    def read(channel: ir.Value, pixel: ir.Value, width: int) -> Lanes:
+        row = address_at(builder, mismatches, builder.mul(step, channel), 2)
+        wrong = load_lanes(builder, address_at(builder, row, pixel, 2), I16, width, 2)
+        right = load_lanes(builder, address_at(builder, valid, pixel, 2), I16, width, 2)
+        return right - (wrong + wrong)
+
+    _emit_scaled(builder, isa, read, (*rest, vectors))
+
+
+def emit_scale_sums(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit ``activation(float32(count) * scale)`` of one vector of pixels; see `emit_scale`.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the counts, int16 (channels, lanes); then as `emit_scale`
+            from the scales to the channels, of which there may be any number.
+    """
+    counts, *rest = arguments
+
+    def read(channel: ir.Value, pixel: ir.Value, width: int) -> Lanes:
+        row = address_at(builder, counts, channel, 2 * isa.lanes)
+        return load_lanes(builder, address_at(builder, row, pixel, 2), I16, width, 2)
+
+    _emit_scaled(builder, isa, read, (*rest, I64(1)))
+
+
+def _emit_scaled(builder, isa, read, arguments) -> None:
+    """Emit the loops for every activation, of which one runs."""
+    activation, accumulate = arguments[3:5]
     for index, name in enumerate(ACTIVATIONS):
         with builder.if_then(builder.icmp_signed("==", activation, I64(index))):
             for adds in (False, True):
                 with builder.if_then(builder.icmp_signed("==", accumulate, I64(int(adds)))):
-                    _emit_scaled_rows(builder, isa, arguments, name, adds)
+                    _emit_scaled_rows(builder, isa, read, arguments, (name, adds))
 
 
-def _emit_scaled_rows(builder, isa, arguments, activation, adds) -> None:
+def _emit_scaled_rows(builder, isa, read, arguments, kind) -> None:
     """Emit the loops of one activation."""
-    mismatches, step, valid, scales, parameters, parameter_row = arguments[:6]
-    out, row_bytes, channels, vectors = arguments[8:]
+    activation, adds = kind
+    scales, parameters, parameter_row = arguments[:3]
+    out, row_bytes, channels, vectors = arguments[5:]
     # Four times as many bytes as lanes: floats go by quarter vectors, to stay in registers.
     width = isa.lanes // 4
     with loop(builder, I64(0), channels) as k:
@@ -137,14 +205,10 @@ def _emit_scaled_rows(builder, isa, arguments, activation, adds) -> None:
             for index in range(PARAMETERS[activation])
         ]
         values = [_splat_float(builder, row, k, width) for row in rows]
-        counts_row = address_at(builder, mismatches, builder.mul(step, k), 2)
         out_row = builder.add(out, builder.mul(row_bytes, k))
         with loop(builder, I64(0), builder.mul(vectors, I64(4))) as part:
             pixel = builder.mul(part, I64(width))
-            place = address_at(builder, counts_row, pixel, 2)
-            wrong = load_lanes(builder, place, I16, width, 2)
-            right = load_lanes(builder, address_at(builder, valid, pixel, 2), I16, width, 2)
-            value = (right - (wrong + wrong)).widen_signed(I32).to_float() * scale
+            value = read(k, pixel, width).widen_signed(I32).to_float() * scale
             if activation == "relu":
                 value = value.float_above(0.0).choose(value, zeros(builder, F32, width))
             elif activation == "rprelu":

@@ -16,7 +16,7 @@ from bnas.binops.table.tile import TileEmitter
 _INT = types.intp
 
 
-def _generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
+def generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
     """The signature and the code of a function of a tag and `count` integers, without result."""
     isa = isa_of(tag.instance_class)
 
@@ -42,13 +42,13 @@ def tile(typing, tag, pairs, vectors, lut, tables, pixels, step, taps, triples, 
 @intrinsic
 def threshold(typing, tag, mismatches, step, valid, thresholds, flips, out, vectors):
     """Bits of the counts of a quad: see `emit_threshold`."""
-    return _generated(tag, emitters.emit_threshold, 7)
+    return generated(tag, emitters.emit_threshold, 7)
 
 
 @intrinsic
 def compare(typing, tag, values, row_bytes, channels, thresholds, flips, out, vectors):
     """Bits of a quad of rows of floats: see `emit_compare`."""
-    return _generated(tag, emitters.emit_compare, 7)
+    return generated(tag, emitters.emit_compare, 7)
 
 
 @intrinsic
@@ -69,7 +69,7 @@ def scale(
     vectors,
 ):
     """Floats of the counts of a quad: see `emit_scale`."""
-    return _generated(tag, emitters.emit_scale, 12)
+    return generated(tag, emitters.emit_scale, 12)
 
 
 @intrinsic
@@ -77,55 +77,55 @@ def spread(
     typing, tag, bits, start, vectors, first, plane_bytes, columns, count, masks, mask_bytes
 ):
     """Write bits into the planes of their group: see `emit_spread`."""
-    return _generated(tag, emitters.emit_spread, 9)
+    return generated(tag, emitters.emit_spread, 9)
 
 
 @intrinsic
 def stage(typing, tag, source, pixels, low, high, plane_bytes, columns, count, masks, mask_bytes):
     """Copy a plane of bytes into the planes of its two groups: see `emit_stage`."""
-    return _generated(tag, emitters.emit_stage, 9)
+    return generated(tag, emitters.emit_stage, 9)
 
 
 @intrinsic
 def copy_row(typing, tag, source, target, count):
     """Copy bytes, perhaps a few more: see `emit_copy`."""
-    return _generated(tag, rows.emit_copy, 3)
+    return generated(tag, rows.emit_copy, 3)
 
 
 @intrinsic
 def copy_floats(typing, tag, source, target, count):
     """Copy bytes of float32 values, perhaps a vector more: see `emit_copy_floats`."""
-    return _generated(tag, rows.emit_copy_floats, 3)
+    return generated(tag, rows.emit_copy_floats, 3)
 
 
 @intrinsic
 def halve_row(typing, tag, source, even, odd, count):
     """Deal bytes out in turn: see `emit_halve`."""
-    return _generated(tag, rows.emit_halve, 4)
+    return generated(tag, rows.emit_halve, 4)
 
 
 @intrinsic
 def halve_floats(typing, tag, source, even, odd, count):
     """Deal float32 values out in turn: see `emit_halve_floats`."""
-    return _generated(tag, rows.emit_halve_floats, 4)
+    return generated(tag, rows.emit_halve_floats, 4)
 
 
 @intrinsic
 def dot(typing, tag, first, second, count, out):
     """Dot product of padded float32 vectors: see `emit_dot`."""
-    return _generated(tag, rows.emit_dot, 4)
+    return generated(tag, rows.emit_dot, 4)
 
 
 @intrinsic
 def pool_row(typing, tag, upper, middle, lower, target, count):
     """Pool a row of 3x3 windows, perhaps a few more: see `emit_pool`."""
-    return _generated(tag, rows.emit_pool, 5)
+    return generated(tag, rows.emit_pool, 5)
 
 
 @intrinsic
 def mean_row(typing, tag, upper, lower, target, count):
     """Mean of a row of 2x2 windows, perhaps a few more: see `emit_mean`."""
-    return _generated(tag, rows.emit_mean, 4)
+    return generated(tag, rows.emit_mean, 4)
 
 
 @intrinsic(prefer_literal=True)

@@ -11,6 +11,7 @@ images over threads. Values lie in an *arena* as the kernels like them: bits in 
 from __future__ import annotations
 
 from bnas.binops.geometry import ConvGeometry, conv_geometry
+from bnas.binops.table.isa import Isa
 from bnas.binops.table.planes import GROUP, MARGIN, PlaneLayout, layout_for
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.convolution import (
@@ -34,6 +35,7 @@ from bnas.binops.tape.operations import (
 from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
 from bnas.binops.tape.real_convolution import add_real_conv
 from bnas.binops.tape.records import Float
+from bnas.binops.tape.sliced_convolution import planes_read
 from bnas.binops.tape.tape import Tape, best_isa, load_operations
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "ConvGeometry",
     "ConvWriter",
     "Float",
+    "Isa",
     "PlaneLayout",
     "PlaneSet",
     "Pointer",
@@ -67,4 +70,5 @@ __all__ = [
     "conv_geometry",
     "layout_for",
     "load_operations",
+    "planes_read",
 ]

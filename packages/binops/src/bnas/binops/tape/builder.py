@@ -13,6 +13,9 @@ from bnas.binops.tape.pointers import ARENA, FIXED, Pointer
 from bnas.binops.tape.records import Kind
 from bnas.binops.tape.tape import Reservations, Tape
 
+#: The space of pointers into scratch memory, which lies behind all else in an arena.
+_SCRATCH = -1
+
 
 class TapeBuilder:
     """Collects operations, the constants they read and the memory they need.
@@ -28,9 +31,10 @@ class TapeBuilder:
     def __init__(self, isa: Isa, images: int = 1) -> None:
         self.isa = isa
         self.images = images
-        self._rows: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+        self._rows: dict[str, list[tuple[Pointer | int, ...]]] = defaultdict(list)
         self._constants: list[np.ndarray] = []
         self._memory = Reservations(images)
+        self._scratch_bytes = 0
 
     def reserve(
         self, bytes_an_image: int, *, shared: bool = False, fill: int | None = None
@@ -48,13 +52,39 @@ class TapeBuilder:
         offset, step = self._memory.take(bytes_an_image, shared, fill)
         return Pointer(ARENA, offset, step)
 
+    def scratch(self, *sizes: int) -> list[Pointer]:
+        """Name memory that one operation uses while it runs, and every other one may use then.
+
+        Args:
+            sizes: Bytes of each piece.
+
+        Returns:
+            Where each lies.
+        """
+        places, offset = [], 0
+        for size in sizes:
+            places.append(Pointer(_SCRATCH, offset))
+            offset += -(-size // 64) * 64
+        self._scratch_bytes = max(self._scratch_bytes, offset)
+        return places
+
     def row_floats(self, pixels: int) -> int:
         """Values from row to row of floats: whole vectors of bytes, as the kernels write them."""
         return -(-pixels // self.isa.lanes) * self.isa.lanes
 
-    def constant(self, array: np.ndarray) -> Pointer:
-        """Keep an array and point to it; it is copied unless it is in C order."""
+    def constant(self, array: np.ndarray, align: int = 1) -> Pointer:
+        """Keep an array and point to it; it is copied unless it is in C order and aligned.
+
+        Args:
+            array: The values.
+            align: Bytes that its address is a multiple of.
+        """
         kept = np.ascontiguousarray(array)
+        if kept.ctypes.data % align:
+            memory = np.empty(kept.nbytes + align, np.uint8)
+            start = -memory.ctypes.data % align
+            memory[start : start + kept.nbytes] = kept.reshape(-1).view(np.uint8)
+            kept = memory[start:]
         self._constants.append(kept)
         return Pointer(FIXED, kept.ctypes.data)
 
@@ -68,8 +98,7 @@ class TapeBuilder:
         names = records.TABLES[table].names
         assert names is not None and set(fields) == set(names), set(fields) ^ set(names)
         values = (fields[name] for name in names)
-        row = tuple(v.encoded() if isinstance(v, Pointer) else int(v) for v in values)
-        self._rows[table].append(row)
+        self._rows[table].append(tuple(v if isinstance(v, Pointer) else int(v) for v in values))
         return len(self._rows[table]) - 1
 
     def op(self, kind: Kind, table: str, **fields: Any) -> None:
@@ -82,6 +111,21 @@ class TapeBuilder:
 
     def build(self) -> Tape:
         """Return the tape."""
-        tables = {name: np.array(self._rows[name], dtype) for name, dtype in records.TABLES.items()}
         memory = self._memory
+        start, _ = memory.take(self._scratch_bytes, True, None)
+        tables = {
+            name: np.array([_numbers(row, start) for row in self._rows[name]], dtype)
+            for name, dtype in records.TABLES.items()
+        }
         return Tape(self.isa, tables, self._constants, memory.size, memory.fills, self.images)
+
+
+def _numbers(row: tuple[Pointer | int, ...], scratch: int) -> tuple[int, ...]:
+    """Encode the pointers of a record, those into scratch memory from where that begins."""
+    return tuple(_encoded(value, scratch) if isinstance(value, Pointer) else value for value in row)
+
+
+def _encoded(pointer: Pointer, scratch: int) -> int:
+    if pointer.space == _SCRATCH:
+        pointer = Pointer(ARENA, scratch + pointer.offset)
+    return pointer.encoded()

@@ -28,7 +28,7 @@ from bnas.binops.tape.views import bytes_at, counts_at, floats_at, ints_at, long
 _PLANES, _BYTES, _COUNTS, _FLOATS, _STREAM = (int(sink) for sink in Sink)
 
 
-@kernel()
+@kernel(inline=True)
 def _write_bytes(bases, epilogue, image, first, pixel, bits, length):
     """Put the bits of a quad into the lower or upper half of the bytes of eight channels."""
     place = resolve(bases, epilogue.target_at) + image * epilogue.target_step
@@ -64,7 +64,7 @@ def _write_numbers(bases, epilogue, image, channel, weight, pixel, missed, valid
         floats[p] = value
 
 
-@kernel()
+@kernel(inline=True)
 def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits):
     """Add the floats of a quad to rows of whole vectors, and pack these for their readers."""
     readers, planes = records
@@ -103,9 +103,43 @@ def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
         )
 
 
-@kernel()
-def _finish(tag, bases, record, epilogue, records, place, acc, step, bits):
-    """Run one epilogue over the counts of one image's part of a tile."""
+@kernel(inline=True)
+def write_bits(tag, bases, record, epilogue, planes, place, bits):
+    """Put the bits of one quad of one image where an epilogue wants them.
+
+    Args:
+        tag: The instruction set.
+        bases: int64 (spaces,).
+        record: The convolution.
+        epilogue: `bnas.binops.tape.records.EPILOGUE`, of planes or bytes.
+        planes: All PLANES records.
+        place: Quad, image, first pixel, vectors of pixels, first channel, channels.
+        bits: uint8, a byte a pixel.
+    """
+    quad, image, pixel, vectors, first, _ = place
+    if epilogue.sink == _PLANES:
+        target = planes[epilogue.planes]
+        spread_quad(tag, bases, target, image, quad, bits.ctypes.data, pixel, vectors)
+    else:
+        length = min(vectors * tag.lanes, record.pixels - pixel)
+        _write_bytes(bases, epilogue, image, first, pixel, bits, length)
+
+
+@kernel(inline=True)
+def finish(tag, bases, record, epilogue, records, place, acc, step, bits):
+    """Run one epilogue over the counts of one quad of one image.
+
+    Args:
+        tag: The instruction set.
+        bases: int64 (spaces,).
+        record: The convolution.
+        epilogue: `bnas.binops.tape.records.EPILOGUE`.
+        records: All READER records, all PLANES records.
+        place: Quad, image, first pixel, vectors of pixels, first channel, channels.
+        acc: Address of the mismatches, uint16 (4, step).
+        step: Elements between their rows.
+        bits: uint8 scratch, at least as many as pixels.
+    """
     quad, image, pixel, vectors, first, channels = place
     length = min(vectors * tag.lanes, record.pixels - pixel)
     valid = resolve(bases, record.valid_at) + 2 * pixel
@@ -120,11 +154,7 @@ def _finish(tag, bases, record, epilogue, records, place, acc, step, bits):
             bits.ctypes.data,
             vectors,
         )
-        if epilogue.sink == _PLANES:
-            target = records[1][epilogue.planes]
-            spread_quad(tag, bases, target, image, quad, bits.ctypes.data, pixel, vectors)
-        else:
-            _write_bytes(bases, epilogue, image, first, pixel, bits, length)
+        write_bits(tag, bases, record, epilogue, records[1], place, bits)
     elif epilogue.sink == _STREAM:
         _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
     else:
@@ -165,7 +195,7 @@ def _finish_tile(tag, bases, record, records, place, acc, together, bits):
         step = MAX_VECTORS * tag.lanes
         for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
             others = (readers, planes)
-            _finish(tag, bases, record, epilogues[e], others, here, start, step, bits)
+            finish(tag, bases, record, epilogues[e], others, here, start, step, bits)
 
 
 @kernel()

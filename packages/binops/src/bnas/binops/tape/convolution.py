@@ -14,7 +14,8 @@ from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.table.weights import table_weights
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.pointers import FIXED, Pointer
-from bnas.binops.tape.records import Kind, Sink
+from bnas.binops.tape.records import Kind, Reading, Sink
+from bnas.binops.tape.sliced_convolution import is_sliced, reading_for, sliced_fields
 
 #: No pointer: a field that is not used.
 NOWHERE = Pointer(FIXED, 0)
@@ -139,8 +140,9 @@ def by_quads(values: np.ndarray, spare: float) -> np.ndarray:
 
 
 def quad_bits(flags: np.ndarray) -> np.ndarray:
-    """Make bytes of bool (Q, 4): uint8 (Q,)."""
-    return (flags.astype(np.uint8) << np.arange(QUAD, dtype=np.uint8)).sum(1, dtype=np.uint8)
+    """Make bytes of bool (Q, 4): uint8 (Q,), and one more if that is odd."""
+    bits = (flags.astype(np.uint8) << np.arange(QUAD, dtype=np.uint8)).sum(1, dtype=np.uint8)
+    return np.pad(bits, (0, len(bits) % 2))
 
 
 class ConvWriter:
@@ -163,7 +165,8 @@ class ConvWriter:
         self._builder = builder
         self.geometry = geometry
         self._planes = planes
-        self.weights = table_weights(geometry, weights, planes.layout)
+        self._weights = weights
+        self._limits: list[np.ndarray] = []
         self._epilogues: list[dict[str, object]] = []
 
     def add_bits(
@@ -182,6 +185,7 @@ class ConvWriter:
             plane_bytes: Bytes between planes of bytes.
         """
         limits = np.clip(threshold, -MAX_DOT_LENGTH - 1, MAX_DOT_LENGTH + 1).astype(np.int16)
+        self._limits.append(limits)
         spare = np.iinfo(np.int16).max
         fields = {
             "limits_at": self._builder.constant(by_quads(limits, spare)),
@@ -276,15 +280,35 @@ class ConvWriter:
 
     def write(self) -> None:
         """Write the operation."""
-        builder, geometry, weights = self._builder, self.geometry, self.weights
+        builder, geometry = self._builder, self.geometry
         pixels = geometry.out_size[0] * geometry.out_size[1]
         lanes = builder.isa.lanes
         vectors = -(-pixels // lanes)
         valid = np.zeros(vectors * lanes, np.int16)
         taps = [geometry.valid_taps(axis).sum(axis=1) for axis in (0, 1)]
         valid[:pixels] = (np.outer(*taps) * geometry.group_channels).reshape(-1)
-        scratch = builder.reserve(2 * 2 * QUAD * MAX_VECTORS * lanes, shared=True)
         indices = [builder.record("epilogues", **fields) for fields in self._epilogues]
+        common = {
+            "out_channels": geometry.out_channels,
+            "quads": -(-geometry.out_channels // QUAD),
+            "pixels": pixels,
+            "valid_at": builder.constant(valid),
+            "first_epilogue": indices[0] if indices else 0,
+            "epilogues": len(indices),
+        }
+        if is_sliced(builder.isa, geometry):
+            reading = reading_for(geometry, [fields["sink"] for fields in self._epilogues])
+            fields = sliced_fields(
+                builder,
+                geometry,
+                self._weights,
+                (self._planes.layout, self._planes.at),
+                reading,
+                self._limits[0].astype(np.int64) if reading == Reading.SIGNS else None,
+            )
+            builder.op(Kind.SLICED_CONV, "sliced_convs", **common, **fields)
+            return
+        weights = table_weights(geometry, self._weights, self._planes.layout)
         builder.op(
             Kind.CONV,
             "convs",
@@ -294,12 +318,7 @@ class ConvWriter:
             taps_at=builder.constant(weights.taps),
             depth=weights.tables.shape[2],
             quad_taps_at=builder.constant(weights.quad_taps),
-            out_channels=weights.out_channels,
-            quads=len(weights.tables),
-            pixels=pixels,
             vectors=vectors,
-            valid_at=builder.constant(valid),
-            scratch_at=scratch,
-            first_epilogue=indices[0] if indices else 0,
-            epilogues=len(indices),
+            scratch_at=builder.scratch(2 * 2 * QUAD * MAX_VECTORS * lanes)[0],
+            **common,
         )

@@ -24,6 +24,7 @@ from bnas.binops.tape.pack_kernel import run_pack
 from bnas.binops.tape.pointers import SPACES
 from bnas.binops.tape.real_conv_kernel import run_real_conv
 from bnas.binops.tape.records import Kind
+from bnas.binops.tape.sliced_kernel import run_sliced_conv
 from bnas.binops.tape.stage_kernel import run_stage
 from bnas.binops.tape.views import bytes_at, longs_at, pointer_to
 
@@ -32,8 +33,11 @@ _EPILOGUES, _READERS, _PLANES = (_NAMES.index(name) for name in ("epilogues", "r
 _to_stage, _to_conv, _to_pack, _to_pool_bits, _to_restage, _to_unpack = (
     pointer_to(from_dtype(records.TABLES[name])) for name in _NAMES[1:7]
 )
-_to_real_conv, _to_float, _to_pool, _to_linear, _to_epilogue, _to_reader, _to_planes = (
-    pointer_to(from_dtype(records.TABLES[name])) for name in _NAMES[7:]
+_to_real_conv, _to_float, _to_pool, _to_linear, _to_sliced_conv = (
+    pointer_to(from_dtype(records.TABLES[name])) for name in _NAMES[7:12]
+)
+_to_epilogue, _to_reader, _to_planes = (
+    pointer_to(from_dtype(records.TABLES[name])) for name in _NAMES[12:]
 )
 
 
@@ -76,6 +80,19 @@ def _conv(tag, lut, tables, bases, index, images, block, blocks, bits):
     others = (epilogues, _readers(tables), _planes(tables))
     spare = bytes_at(bits, MAX_VECTORS * tag.lanes)
     run_conv(tag, longs_at(bases, SPACES), lut, record, (first, last), others, images, spare)
+
+
+@kernel()
+def _sliced_conv(tag, lut, tables, bases, index, images, block, blocks, bits):
+    found = _place(tables, 1 + Kind.SLICED_CONV)
+    record = carray(_to_sliced_conv(found[0]), (found[1],))[index]
+    octets = -(-record.quads // 2)
+    part = octets * block // blocks, octets * (block + 1) // blocks
+    where = _place(tables, _EPILOGUES)
+    epilogues = carray(_to_epilogue(where[0]), (where[1],))
+    others = (epilogues, _readers(tables), _planes(tables))
+    spare = bytes_at(bits, MAX_VECTORS * tag.lanes)
+    run_sliced_conv(tag, longs_at(bases, SPACES), record, part, others, images, spare)
 
 
 @kernel()
@@ -148,6 +165,7 @@ _ENTRIES = (
     _float,
     _pool,
     _linear,
+    _sliced_conv,
 )
 _INTEGERS = (int64,) * 8
 

@@ -7,7 +7,7 @@ from bnas.binops.table.intrinsics import compare, spread
 from bnas.binops.tape.pointers import resolve
 
 
-@kernel()
+@kernel(inline=True)
 def spread_quad(tag, bases, target, image, quad, bits, pixel, vectors):
     """Write the bits of one quad into its planes.
 
@@ -35,7 +35,7 @@ def spread_quad(tag, bases, target, image, quad, bits, pixel, vectors):
     )
 
 
-@kernel()
+@kernel(inline=True)
 def pack_quad(tag, bases, reader, planes, values, row, channels, image, quad, pixel, vectors, bits):
     """Compare one quad of rows of floats for one reader.
 

@@ -28,6 +28,7 @@ class Kind(enum.IntEnum):
     FLOAT = 7
     POOL = 8
     LINEAR = 9
+    SLICED_CONV = 10
 
 
 class Sink(enum.IntEnum):
@@ -38,6 +39,17 @@ class Sink(enum.IntEnum):
     COUNTS = 2
     FLOATS = 3
     STREAM = 4
+
+
+class Reading(enum.IntEnum):
+    """What the counters of a bit-sliced convolution end with."""
+
+    NUMBERS = 0
+    """Mismatches."""
+    SIGNS = 1
+    """Mismatches less those that are allowed and one: negative where a bit is 1."""
+    SUMS = 2
+    """Half of what the dot product is less than the number of inputs."""
 
 
 #: An operation: its kind, and the index of its record.
@@ -85,6 +97,50 @@ CONV = _record(
     "depth",
     "pixels",
     "vectors",
+    "valid_at",
+    "scratch_at",
+    "first_epilogue",
+    "epilogues",
+)
+
+#: Planes -> bit-sliced counts -> epilogues; see `bnas.binops.sliced`. words:
+#: the bits of every channel, block by block; taps: int64 (taps,), displacements in pixels, or else
+#: bytes from the source; masks: words (blocks, taps); inputs, tables, parity: those of one block;
+#: starts: what counters start with, for every pattern of pixels; patterns: int64 (blocks,); counters
+#: and carries of a few octets, the carries first of weight 16, then, from `more` bytes on, of 128.
+SLICED_CONV = _record(
+    "source_at",
+    "source_step",
+    "group_bytes",
+    "groups",
+    "channels",
+    "is_plain",
+    "words_at",
+    "block_bytes",
+    "taps_at",
+    "taps",
+    "masks_at",
+    "inputs_at",
+    "trees",
+    "blocks",
+    "tables_at",
+    "parity_at",
+    "indices_at",
+    "index_bytes",
+    "signs_at",
+    "starts_at",
+    "start_bytes",
+    "patterns_at",
+    "planes",
+    "counters_at",
+    "carries_at",
+    "carry_bytes",
+    "more",
+    "reading",
+    "length",
+    "quads",
+    "out_channels",
+    "pixels",
     "valid_at",
     "scratch_at",
     "first_epilogue",
@@ -292,6 +348,7 @@ TABLES = {
     "floats": FLOAT,
     "pools": POOL,
     "linears": LINEAR,
+    "sliced_convs": SLICED_CONV,
     "epilogues": EPILOGUE,
     "readers": READER,
     "planes": PLANES,

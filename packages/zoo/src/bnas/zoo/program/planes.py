@@ -33,10 +33,13 @@ def read_bits(step: Step) -> tuple[str, ...]:
     return (step.source,) if isinstance(step, BinaryConv | PoolBits | Unpack) else ()
 
 
-def plan_planes(steps: Sequence[Step], shapes: Mapping[str, Shape]) -> dict[str, tape.PlaneLayout]:
+def plan_planes(
+    isa: tape.Isa, steps: Sequence[Step], shapes: Mapping[str, Shape]
+) -> dict[str, tape.PlaneLayout]:
     """Return the layout of the bits of every name.
 
     Args:
+        isa: The instruction set, which decides what convolutions read.
         steps: The program.
         shapes: Name of bits -> (C, H, W).
     """
@@ -47,13 +50,13 @@ def plan_planes(steps: Sequence[Step], shapes: Mapping[str, Shape]) -> dict[str,
     for step in steps:
         for name in read_bits(step):
             readers[name].append(step)
-    return {name: _layout(shapes[name], found) for name, found in readers.items()}
+    return {name: _layout(isa, shapes[name], found) for name, found in readers.items()}
 
 
-def _layout(shape: Shape, readers: Sequence[Step]) -> tape.PlaneLayout:
+def _layout(isa: tape.Isa, shape: Shape, readers: Sequence[Step]) -> tape.PlaneLayout:
     """Return planes that show every reader what it looks at."""
     layouts = [
-        tape.layout_for(step.geometry)
+        tape.planes_read(isa, step.geometry)
         for step in readers
         if isinstance(step, BinaryConv) and is_plain(step.geometry)
     ]

@@ -92,7 +92,7 @@ class Writer:
 
     def _place_planes(self) -> None:
         """Give the bits of every name planes; those of one layout follow each other in the same."""
-        layouts = plan_planes(self.steps, self.shapes)
+        layouts = plan_planes(self.builder.isa, self.steps, self.shapes)
         spans = lifetimes(self.steps)
         # Bits that are made once must outlive every run.
         always = {name for step in filter(_is_constant, self.steps) for name in written_bits(step)}

@@ -1,28 +1,33 @@
-"""`TableConv`: one binary convolution as a tape of two operations, staging and counting."""
+"""`TapeConv`: one binary convolution as a tape of two operations, staging and counting."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
 from bnas.binops.epilogues import Epilogue, Scale, Threshold
 from bnas.binops.geometry import ConvGeometry
+from bnas.binops.kernels import Kernels
+from bnas.binops.portable import KERNELS as PORTABLE
 from bnas.binops.portable.conv import PortableConv
 from bnas.binops.portable.regroup import regroup
-from bnas.binops.table.isa import Isa
-from bnas.binops.table.planes import layout_for
+from bnas.binops.table.emitters import QUAD
+from bnas.binops.table.isa import ISAS, Isa
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.convolution import MAX_DOT_LENGTH, ConvWriter, add_planes, add_stage
 from bnas.binops.tape.pointers import PORT, SPACES, Pointer
+from bnas.binops.tape.sliced_convolution import planes_read
 
-#: Below this many table look-ups a parallel region costs more than it saves.
-SERIAL_LOOKUPS = 1 << 16
+#: Below this many bytes of eight bit-operations, in vectors, a parallel region costs more than it
+#: saves.
+SERIAL_VECTORS = 1 << 16
 
 
-class TableConv:
-    """A convolution with its weights and epilogues prepared for the table kernel.
+class TapeConv:
+    """A convolution with its weights and epilogues prepared for the vector kernels.
 
     Args:
         isa: The instruction set.
@@ -42,7 +47,7 @@ class TableConv:
         self._geometry = geometry
         pixels = geometry.out_size[0] * geometry.out_size[1]
         builder = TapeBuilder(isa, MAX_VECTORS if pixels <= isa.lanes else 1)
-        layout = layout_for(geometry)
+        layout = planes_read(isa, geometry)
         # The staging sets the padding, every time: the arena is fresh.
         planes = add_planes(builder, layout, builder.reserve(layout.image_bytes))
         in_pixels = geometry.in_size[0] * geometry.in_size[1]
@@ -56,8 +61,8 @@ class TableConv:
             self._add(writer, part, Pointer(PORT + 1 + index, 0), pixels)
         writer.write()
         self._tape = builder.build()
-        self._quads = len(writer.weights.tables)
-        self._lookups = -(-pixels // isa.lanes) * writer.weights.tables.size
+        self._quads = -(-geometry.out_channels // QUAD)
+        self._vectors = -(-pixels // isa.lanes) * geometry.out_channels * geometry.dot_length // 8
 
     def _add(self, writer: ConvWriter, part: Epilogue, target: Pointer, pixels: int) -> None:
         """Add an epilogue that writes to a port."""
@@ -81,7 +86,7 @@ class TableConv:
             flat = data.reshape(*data.shape[:2], -1)
             data = regroup(flat, geometry.groups, geometry.group_channels, threads)
         images = len(data)
-        if images * self._lookups < SERIAL_LOOKUPS:
+        if images * self._vectors < SERIAL_VECTORS:
             threads = 1
         if threads == 1 and len(outputs) == 1 and outputs[0].flags.c_contiguous:
             self._tape.run_once(data, outputs[0])
@@ -112,11 +117,28 @@ class TableConv:
 
 def conv2d(
     isa: Isa, geometry: ConvGeometry, weights: np.ndarray, epilogues: tuple[Epilogue, ...]
-) -> TableConv | PortableConv:
+) -> TapeConv | PortableConv:
     """Prepare a convolution.
 
     The portable kernel takes dot products that leave 16 bits, and more outputs than tapes name.
     """
     if geometry.dot_length > MAX_DOT_LENGTH or PORT + 1 + len(epilogues) > SPACES:
         return PortableConv(geometry, weights, epilogues)
-    return TableConv(isa, geometry, weights, epilogues)
+    return TapeConv(isa, geometry, weights, epilogues)
+
+
+def kernels(name: str) -> Kernels:
+    """The kernels of one instruction set.
+
+    Args:
+        name: Key of `ISAS`.
+
+    Returns:
+        The convolution of tapes; what is not generated yet is the portable kernel.
+    """
+    return Kernels(
+        pack_planes=PORTABLE.pack_planes,
+        gemm=PORTABLE.gemm,
+        conv2d=functools.partial(conv2d, ISAS[name]),
+        max_pool2d=PORTABLE.max_pool2d,
+    )

@@ -1,0 +1,202 @@
+"""The generated code as functions that Numba kernels call; the first argument names the ISA.
+
+Unlike those of the table kernels these stay functions of their own: they fill all registers, and
+inside a kernel with dozens of values at hand LLVM would keep their addresses on the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from bnas.binops.sliced import counting, inputs, results
+from bnas.binops.table import emitters
+from bnas.binops.table.isa import Isa, isa_of
+from bnas.binops.table.lanes import I64
+
+_Emit = Callable[[ir.IRBuilder, list[ir.Value]], None]
+
+
+def _called(isa: Isa, name: str, emit: _Emit, builder: ir.IRBuilder, arguments: list) -> None:
+    """Emit a function, unless the module has it, and a call of it."""
+    module, full = builder.module, f"bnas_sliced_{isa.name}_{name}"
+    function = module.globals.get(full)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
+        function = ir.Function(module, kind, full)
+        function.linkage = "linkonce_odr"
+        function.attributes.add("noinline")
+        inside = ir.IRBuilder(function.append_basic_block("entry"))
+        emit(inside, list(function.args))
+        inside.ret_void()
+    builder.call(function, arguments)
+
+
+def generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
+    """The signature and the code of a function of a tag and `count` integers, without result."""
+    isa = isa_of(tag.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        name = emit.__name__.removeprefix("emit_")
+        _called(
+            isa, name, lambda inside, given: emit(inside, isa, given), builder, list(arguments[1:])
+        )
+        return context.get_dummy_value()
+
+    return types.void(tag, *[types.intp] * count), generate
+
+
+def _generated_for(tag: Any, octets: Any, emitter: Any, count: int) -> tuple[Any, Any]:
+    """The same for an emitter of a number of octets, a constant."""
+    isa = isa_of(tag.instance_class)
+    chosen = emitter(isa, octets.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        name = f"{emitter.__name__}_{octets.literal_value}"
+        _called(isa, name, chosen.emit, builder, list(arguments[2:]))
+        return context.get_dummy_value()
+
+    return types.void(tag, octets, *[types.intp] * count), generate
+
+
+@intrinsic
+def gather_bits(typing, tag, source, group_bytes, groups, target):
+    """Part a block of bytes of four channels into words of bits: see `emit_gather`."""
+    return generated(tag, inputs.emit_gather, 4)
+
+
+@intrinsic
+def shift_bits(typing, tag, source, block_bytes, first, mask, channels, target):
+    """Displace the words of a block for one tap: see `emit_shift`."""
+    return generated(tag, inputs.emit_shift, 6)
+
+
+@intrinsic
+def make_tables(typing, tag, words, pairs, tables, parity):
+    """Make the tables of one block of pixels: see `emit_tables`."""
+    return generated(tag, counting.emit_tables, 4)
+
+
+@intrinsic(prefer_literal=True)
+def count_octets(
+    typing,
+    tag,
+    octets,
+    tables,
+    indices,
+    index_step,
+    trees,
+    counters,
+    counter_step,
+    carries,
+    carry_step,
+):
+    """Count some octets: see `CountEmitter.emit`; `octets` is a constant."""
+    return _generated_for(tag, octets, counting.CountEmitter, 8)
+
+
+@intrinsic(prefer_literal=True)
+def reduce_carries(typing, tag, octets, carries, carry_step, count, counters, counter_step, out):
+    """Add carries to counters: see `ReduceEmitter.emit`; `octets` is a constant."""
+    return _generated_for(tag, octets, counting.ReduceEmitter, 6)
+
+
+@intrinsic
+def start_counters(
+    typing,
+    tag,
+    starts,
+    planes,
+    parity,
+    signs,
+    octets,
+    counters,
+    counter_bytes,
+    carries,
+    carry_bytes,
+):
+    """Set counters: see `emit_start`."""
+    return generated(tag, results.emit_start, 9)
+
+
+@intrinsic
+def write_signs(
+    typing,
+    tag,
+    plane,
+    counter_bytes,
+    quads,
+    flips,
+    first,
+    group_bytes,
+    pixel,
+    plane_bytes,
+    columns,
+    count,
+    masks,
+    mask_bytes,
+):
+    """Write bits of counters into planes: see `emit_signs`."""
+    return generated(tag, results.emit_signs, 12)
+
+
+@intrinsic
+def read_sign_bytes(typing, tag, plane, flips, is_whole, out):
+    """Bits of an octet of a counter: see `emit_sign_bytes`."""
+    return generated(tag, results.emit_sign_bytes, 4)
+
+
+@intrinsic
+def read_numbers(typing, tag, counter, planes, out, step):
+    """Numbers of a quad of a counter: see `emit_numbers`."""
+    return generated(tag, results.emit_numbers, 4)
+
+
+@intrinsic
+def read_sums(typing, tag, counters, counter_bytes, quads, planes, length, out):
+    """Dot products of counters: see `emit_sums`."""
+    return generated(tag, results.emit_sums, 6)
+
+
+@intrinsic
+def scale_sums(
+    typing,
+    tag,
+    counts,
+    scales,
+    parameters,
+    parameter_row,
+    activation,
+    accumulate,
+    out,
+    row_bytes,
+    channels,
+):
+    """Floats of dot products: see `emit_scale_sums`."""
+    return generated(tag, emitters.emit_scale_sums, 9)
+
+
+@intrinsic
+def pack_rows(
+    typing,
+    tag,
+    values,
+    row_bytes,
+    channels,
+    thresholds,
+    flips,
+    first,
+    group_bytes,
+    pixel,
+    plane_bytes,
+    columns,
+    count,
+    masks,
+    mask_bytes,
+):
+    """Bits of rows of floats: see `emit_pack`."""
+    return generated(tag, emitters.emit_pack, 13)

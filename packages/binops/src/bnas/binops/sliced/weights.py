@@ -1,0 +1,151 @@
+"""Weights as choices of lanes, and what the counters of each kind of pixel start with."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from bnas.binops.geometry import ConvGeometry
+from bnas.binops.sliced.counting import PAIRS
+from bnas.binops.sliced.logic import LANES
+
+
+@attrs.frozen(eq=False)
+class SlicedWeights:
+    """A convolution's weights for the bit-sliced kernel.
+
+    O octets of output channels, K inputs (taps times channels, tap by tap).
+
+    Args:
+        indices: uint8 (O, bytes), the lanes of the tables that channels read; a spare vector behind
+            the last octet may be read.
+        signs: uint8 (O,), the parity of each channel's weights.
+        inputs: K, rounded up to whole trees of pairs; weights of spare inputs are 0.
+        trees: Trees of pairs.
+    """
+
+    indices: np.ndarray
+    signs: np.ndarray
+    inputs: int
+    trees: int
+
+
+def sliced_weights(geometry: ConvGeometry, weights: np.ndarray, lanes: int) -> SlicedWeights:
+    """Choose the lanes of a convolution in one group.
+
+    Args:
+        geometry: The convolution.
+        weights: uint8 (O, channel bytes, KH, KW), packed along the input channels.
+        lanes: Bytes of a vector.
+
+    Returns:
+        What the kernel takes.
+    """
+    bits = _octets(weight_bits(geometry, weights).reshape(geometry.out_channels, -1))
+    octets, _, length = bits.shape
+    trees = -(-length // (2 * PAIRS))
+    inputs = trees * 2 * PAIRS
+    bits = np.pad(bits, ((0, 0), (0, 0), (0, inputs - length)))
+    first, second = bits[:, :, ::2], bits[:, :, 1::2]
+    parity = np.cumsum(first ^ second, axis=2, dtype=np.uint8) & 1
+    before = np.pad(parity[:, :, :-1], ((0, 0), (0, 0), (1, 0)))
+    choice = first | second << 1 | before << 2
+    # Half a byte a pair, and a lane of bytes after the other.
+    packed = choice[:, :, ::2] | choice[:, :, 1::2] << 4
+    width = lanes // LANES
+    vectors = -(-packed.shape[2] // width)
+    packed = np.pad(packed, ((0, 0), (0, 0), (0, vectors * width - packed.shape[2])))
+    indices = packed.reshape(octets, LANES, vectors, width).transpose(0, 2, 1, 3)
+    spare = np.zeros(lanes, np.uint8)
+    return SlicedWeights(
+        indices=np.concatenate([indices.reshape(-1), spare]),
+        signs=byte_of(parity[:, :, -1]),
+        inputs=inputs,
+        trees=trees,
+    )
+
+
+def weight_bits(geometry: ConvGeometry, weights: np.ndarray) -> np.ndarray:
+    """Return the weights of every tap and channel: uint8 (O, taps, C) of 0 and 1."""
+    bits = np.unpackbits(weights, axis=1, bitorder="little")[:, : geometry.in_channels]
+    return bits.reshape(len(bits), geometry.in_channels, -1).transpose(0, 2, 1)
+
+
+def _octets(values: np.ndarray) -> np.ndarray:
+    """Arrange (O, ...) as (octets, 8, ...), with zeros at the end."""
+    spare = -len(values) % LANES
+    values = np.pad(values, [(0, spare)] + [(0, 0)] * (values.ndim - 1))
+    return values.reshape(-1, LANES, *values.shape[1:])
+
+
+def byte_of(flags: np.ndarray) -> np.ndarray:
+    """Make bytes of (..., 8) of 0 and 1, the first in the lowest bit."""
+    return np.packbits(flags.astype(bool), axis=-1, bitorder="little")[..., 0]
+
+
+@attrs.frozen(eq=False)
+class Kinds:
+    """The pixels of an output by the taps that fall on padding.
+
+    Args:
+        valid: bool (kinds, taps), the taps inside the image.
+        of_pixel: int64 (pixels,), the kind of each.
+    """
+
+    valid: np.ndarray
+    of_pixel: np.ndarray
+
+
+def pixel_kinds(geometry: ConvGeometry) -> Kinds:
+    """Find the kinds of an output's pixels."""
+    rows, columns = (geometry.valid_taps(axis) for axis in (0, 1))
+    valid = rows[:, None, :, None] & columns[None, :, None, :]
+    valid = valid.reshape(rows.shape[0] * columns.shape[0], -1)
+    kinds, of_pixel = np.unique(valid, axis=0, return_inverse=True)
+    return Kinds(kinds, of_pixel.reshape(-1))
+
+
+@attrs.frozen(eq=False)
+class Starts:
+    """What the counters of every octet start with.
+
+    Args:
+        planes: uint8 (patterns, octets, planes, bytes of a vector), numbers bit by bit.
+        of_block: int64 (blocks,), the pattern of each block of pixels.
+    """
+
+    planes: np.ndarray
+    of_block: np.ndarray
+
+
+def mismatches_on_padding(bits: np.ndarray, kinds: Kinds) -> np.ndarray:
+    """What is counted but must not be: padding is bits of 0, which weights of 1 mismatch.
+
+    Args:
+        bits: uint8 (O, taps, C), the weights.
+        kinds: Kinds of pixels.
+
+    Returns:
+        int64 (kinds, O).
+    """
+    return ~kinds.valid @ bits.sum(axis=2, dtype=np.int64).T
+
+
+def start_planes(numbers: np.ndarray, kinds: Kinds, planes: int, lanes: int) -> Starts:
+    """Lay numbers out as counters.
+
+    Args:
+        numbers: int64 (kinds, O).
+        kinds: Kinds of pixels.
+        planes: Bits of a counter.
+        lanes: Pixels of a block.
+    """
+    spare = -len(kinds.of_pixel) % lanes
+    of_block = np.pad(kinds.of_pixel, (0, spare), mode="edge").reshape(-1, lanes)
+    patterns, turns = np.unique(of_block, axis=0, return_inverse=True)
+    octets = _octets(numbers.T).transpose(2, 0, 1)
+    # (patterns, pixels, octets, channels) -> bits -> words of pixels.
+    digits = octets[patterns][..., None] >> np.arange(planes) & 1
+    words = np.packbits(digits.astype(bool), axis=1, bitorder="little")
+    words = words.transpose(0, 2, 4, 3, 1)
+    return Starts(np.ascontiguousarray(words).reshape(*words.shape[:3], lanes), turns.reshape(-1))

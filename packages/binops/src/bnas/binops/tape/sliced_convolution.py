@@ -1,0 +1,209 @@
+"""Write a binary convolution whose counts are added bit by bit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bnas.binops.geometry import ConvGeometry
+from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
+from bnas.binops.sliced.logic import LANES
+from bnas.binops.sliced.results import LOW_PLANES
+from bnas.binops.sliced.weights import (
+    Kinds,
+    SlicedWeights,
+    mismatches_on_padding,
+    pixel_kinds,
+    sliced_weights,
+    start_planes,
+    weight_bits,
+)
+from bnas.binops.table.isa import Isa
+from bnas.binops.table.planes import GROUP, PlaneLayout, layout_for, tap_positions
+from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.pointers import Pointer
+from bnas.binops.tape.records import Reading, Sink
+
+
+def is_sliced(isa: Isa, geometry: ConvGeometry) -> bool:
+    """Whether a convolution is counted bit by bit: one group, on registers of 64 bytes."""
+    return isa.lanes == 64 and geometry.groups == 1
+
+
+def reads_image(geometry: ConvGeometry) -> bool:
+    """Whether the bit-sliced kernel makes the taps itself, from the plane of column 0 alone."""
+    return geometry.stride == (1, 1) and geometry.out_size == geometry.in_size
+
+
+def planes_read(isa: Isa, geometry: ConvGeometry) -> PlaneLayout:
+    """The planes that one convolution reads: of the image alone, where the kernel makes the taps."""
+    if not (is_sliced(isa, geometry) and reads_image(geometry)):
+        return layout_for(geometry)
+    groups = -(-geometry.in_channels // GROUP)
+    return PlaneLayout(geometry.in_size, geometry.in_size[1], (1, 1), (0,), 0, 0, groups)
+
+
+def sliced_fields(
+    builder: TapeBuilder,
+    geometry: ConvGeometry,
+    weights: np.ndarray,
+    source: tuple[PlaneLayout, Pointer],
+    reading: Reading,
+    limits: np.ndarray | None,
+) -> dict[str, object]:
+    """Make what a SLICED_CONV record says of the convolution itself.
+
+    Args:
+        builder: The tape.
+        geometry: The convolution.
+        weights: uint8 (O, channel bytes, KH, KW), packed along the input channels.
+        source: The planes that it reads, and their start.
+        reading: What the counters are to end with.
+        limits: int64 (O,), least count of a bit that is 1, for signs.
+
+    Returns:
+        Field -> value.
+    """
+    lanes = builder.isa.lanes
+    chosen = sliced_weights(geometry, weights, lanes)
+    blocks = -(-geometry.out_size[0] * geometry.out_size[1] // lanes)
+    return {
+        **_taps(builder, geometry, source, blocks),
+        **_numbers(builder, geometry, weights, (reading, limits)),
+        **_memory(builder, geometry, chosen, blocks),
+        "channels": geometry.in_channels,
+        "blocks": blocks,
+        "trees": chosen.trees,
+        "indices_at": builder.constant(chosen.indices),
+        "index_bytes": (chosen.indices.size - lanes) // len(chosen.signs),
+        "signs_at": builder.constant(chosen.signs),
+        "reading": reading,
+        "length": geometry.dot_length,
+    }
+
+
+def _taps(
+    builder: TapeBuilder, geometry: ConvGeometry, source: tuple[PlaneLayout, Pointer], blocks: int
+) -> dict[str, object]:
+    """Where the taps of every group of four channels are read."""
+    layout, at = source
+    places = [
+        (row, column) for row in tap_positions(geometry, 0) for column in tap_positions(geometry, 1)
+    ]
+    # A single tap at its own place needs no displacement.
+    plain = reads_image(geometry) and len(places) > 1
+    if plain:
+        at = at.plus(layout.place(0, 0, 0))
+        taps = [row * geometry.in_size[1] + column for row, column in places]
+        masks = _masks(geometry, blocks * builder.isa.lanes, builder.isa.lanes)
+    else:
+        taps = [layout.place(0, row, column) for row, column in places]
+        masks = np.zeros(0, np.uint8)
+    return {
+        "source_at": at,
+        "source_step": at.step,
+        "group_bytes": len(layout.columns) * layout.plane_bytes,
+        "groups": -(-geometry.in_channels // GROUP),
+        "is_plain": plain,
+        "taps_at": builder.constant(np.array(taps, np.int64)),
+        "taps": len(taps),
+        "masks_at": builder.constant(masks),
+    }
+
+
+def _masks(geometry: ConvGeometry, pixels: int, lanes: int) -> np.ndarray:
+    """Which pixels see each tap inside the image: uint8 (blocks, taps, bytes of a word)."""
+    rows, columns = (geometry.valid_taps(axis) for axis in (0, 1))
+    valid = rows.T[:, None, :, None] & columns.T[None, :, None, :]
+    valid = valid.reshape(rows.shape[1] * columns.shape[1], -1)
+    valid = np.pad(valid, ((0, 0), (0, pixels - valid.shape[1])))
+    bits = np.packbits(valid, axis=1, bitorder="little")
+    return bits.reshape(len(bits), -1, lanes // LANES).transpose(1, 0, 2)
+
+
+def _numbers(
+    builder: TapeBuilder,
+    geometry: ConvGeometry,
+    weights: np.ndarray,
+    wanted: tuple[Reading, np.ndarray | None],
+) -> dict[str, object]:
+    """What counters start with, and how many bits they have."""
+    kinds = pixel_kinds(geometry)
+    length = geometry.dot_length
+    reading, limits = wanted
+    planes = length.bit_length()
+    bias = np.zeros((len(kinds.valid), geometry.out_channels), np.int64)
+    if limits is not None:
+        bias = -1 - _allowed(kinds, geometry, limits)
+        planes = (length + 1).bit_length() + 1
+    elif reading == Reading.SUMS:
+        missing = (~kinds.valid).sum(axis=1) * geometry.in_channels
+        bias += missing[:, None] // 2
+    assert planes <= PLANES, planes
+    planes = max(planes, LOW_PLANES)
+    numbers = bias - mismatches_on_padding(weight_bits(geometry, weights), kinds)
+    starts = start_planes(numbers, kinds, planes, builder.isa.lanes)
+    return {
+        "starts_at": builder.constant(starts.planes, align=builder.isa.lanes),
+        "start_bytes": starts.planes[0].nbytes,
+        "patterns_at": builder.constant(starts.of_block),
+        "planes": planes,
+    }
+
+
+def _allowed(kinds: Kinds, geometry: ConvGeometry, limits: np.ndarray) -> np.ndarray:
+    """Most mismatches with which a count is at least its limit: int64 (kinds, O), from -1 on."""
+    valid = kinds.valid.sum(axis=1)[:, None] * geometry.in_channels
+    return np.clip((valid - limits) // 2, -1, geometry.dot_length)
+
+
+def _memory(
+    builder: TapeBuilder, geometry: ConvGeometry, weights: SlicedWeights, blocks: int
+) -> dict[str, object]:
+    """Scratch memory."""
+    lanes = builder.isa.lanes
+    word = lanes // LANES
+    channels = -(-geometry.in_channels // LANES) * LANES
+    reach = max(
+        abs(row * geometry.in_size[1] + column)
+        for row in tap_positions(geometry, 0)
+        for column in tap_positions(geometry, 1)
+    )
+    margin = reach // lanes + 1
+    segments = math.ceil(weights.trees / MOST_TREES)
+    # A carry that counters start with, and room up to whole trees.
+    more = lanes * (min(weights.trees, MOST_TREES) // PAIRS + 1) * PAIRS
+    carry_bytes = more + lanes * math.ceil(segments * (more // lanes // PAIRS) / PAIRS) * PAIRS
+    words, inputs, tables, parity, counters, carries, scratch = builder.scratch(
+        (blocks + 2 * margin + 1) * channels * word,
+        # What is written for spare channels hangs over.
+        (weights.inputs + LANES) * word,
+        weights.inputs // 2 * lanes,
+        word,
+        MOST_OCTETS * PLANES * lanes,
+        MOST_OCTETS * carry_bytes,
+        2 * MOST_OCTETS * LANES * lanes,
+    )
+    return {
+        "words_at": words.plus(margin * channels * word),
+        "block_bytes": channels * word,
+        "inputs_at": inputs,
+        "tables_at": tables,
+        "parity_at": parity,
+        "counters_at": counters,
+        "carries_at": carries,
+        "carry_bytes": carry_bytes,
+        "more": more,
+        "scratch_at": scratch,
+    }
+
+
+def reading_for(geometry: ConvGeometry, sinks: list[Sink]) -> Reading:
+    """What counters should end with for some epilogues."""
+    if len(sinks) == 1 and sinks[0] in (Sink.PLANES, Sink.BYTES):
+        return Reading.SIGNS
+    # Half of the inputs on padding must be a whole number.
+    if set(sinks) == {Sink.STREAM} and geometry.in_channels % 2 == 0:
+        return Reading.SUMS
+    return Reading.NUMBERS

@@ -1,0 +1,297 @@
+"""SLICED_CONV: a binary convolution whose counts are added bit by bit (`bnas.binops.sliced`).
+
+An image at a time: its bits are gathered for every tap; then, a block of pixels after the other,
+tables are made of them, and octets of output channels read these. Where bits are all that is
+wanted, they are the top bits of the counters; otherwise the counters become numbers, and the
+epilogues of `bnas.binops.tape.conv_kernel` run over them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnas.binops.jit import kernel
+from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
+from bnas.binops.sliced.intrinsics import (
+    count_octets,
+    gather_bits,
+    make_tables,
+    pack_rows,
+    read_numbers,
+    read_sign_bytes,
+    read_sums,
+    reduce_carries,
+    scale_sums,
+    shift_bits,
+    start_counters,
+    write_signs,
+)
+from bnas.binops.sliced.logic import LANES
+from bnas.binops.table.emitters import QUAD
+from bnas.binops.tape.conv_kernel import finish
+from bnas.binops.tape.pointers import resolve
+from bnas.binops.tape.records import Reading, Sink
+from bnas.binops.tape.views import bytes_at, longs_at
+
+_BYTES = int(Sink.BYTES)
+_SIGNS, _SUMS = int(Reading.SIGNS), int(Reading.SUMS)
+
+
+@kernel(inline=True)
+def _gather_image(tag, bases, record, source):
+    """Make the bits of every channel of one image, block by block."""
+    words = resolve(bases, record.words_at)
+    for block in range(record.blocks):
+        target = words + block * record.block_bytes
+        place = source + block * tag.lanes
+        gather_bits(tag, place, record.group_bytes, record.groups, target)
+
+
+@kernel(inline=True)
+def _gather_block(tag, bases, record, source, block):
+    """Make the bits of every input of one block."""
+    word = tag.lanes // LANES
+    inputs = resolve(bases, record.inputs_at)
+    taps = longs_at(resolve(bases, record.taps_at), record.taps)
+    words = resolve(bases, record.words_at)
+    masks = resolve(bases, record.masks_at) + block * record.taps * word
+    step = record.channels * word
+    for tap in range(record.taps):
+        target = inputs + tap * step
+        if record.is_plain:
+            # Floor division: displacements have either sign.
+            skip, first = divmod(taps[tap], tag.lanes)
+            place = words + (block + skip) * record.block_bytes
+            mask = masks + tap * word
+            shift_bits(tag, place, record.block_bytes, first, mask, record.channels, target)
+        else:
+            place = source + taps[tap] + block * tag.lanes
+            gather_bits(tag, place, record.group_bytes, record.groups, target)
+    used = record.taps * step
+    bytes_at(inputs + used, 2 * PAIRS * record.trees * word - used)[:] = np.uint8(0)
+
+
+@kernel(inline=True)
+def _count_together(tag, count, bases, record, octet, counters, carries):
+    """Count some octets, whose number is a constant, from counters that have been started."""
+    counter_bytes, carry_bytes = PLANES * tag.lanes, record.carry_bytes
+    tables = resolve(bases, record.tables_at)
+    indices = resolve(bases, record.indices_at) + octet * record.index_bytes
+    more = carries + record.more
+    left = 0
+    tree = 0
+    while tree < record.trees:
+        trees = min(MOST_TREES, record.trees - tree)
+        # The first carry is what the start of the counters left.
+        first = 1 if tree == 0 else 0
+        count_octets(
+            tag,
+            count,
+            tables + tree * PAIRS * tag.lanes,
+            indices + tree * PAIRS // 2 * LANES,
+            record.index_bytes,
+            trees,
+            counters,
+            counter_bytes,
+            carries + first * tag.lanes,
+            carry_bytes,
+        )
+        place = counters + 4 * tag.lanes
+        here = trees + first
+        out = more + left * tag.lanes
+        reduce_carries(tag, count, carries, carry_bytes, here, place, counter_bytes, out)
+        left += (here + PAIRS - 1) // PAIRS
+        tree += trees
+    for plane in range(7, record.planes, 3):
+        place = counters + plane * tag.lanes
+        reduce_carries(tag, count, more, carry_bytes, left, place, counter_bytes, more)
+        left = (left + PAIRS - 1) // PAIRS
+
+
+@kernel(inline=True)
+def _count(tag, bases, record, octet, count, block):
+    """Count up to `MOST_OCTETS` octets of one block."""
+    counters = resolve(bases, record.counters_at)
+    carries = resolve(bases, record.carries_at)
+    pattern = longs_at(resolve(bases, record.patterns_at), record.blocks)[block]
+    starts = resolve(bases, record.starts_at) + pattern * record.start_bytes
+    start_counters(
+        tag,
+        starts + octet * record.planes * tag.lanes,
+        record.planes,
+        resolve(bases, record.parity_at),
+        resolve(bases, record.signs_at) + octet,
+        count,
+        counters,
+        PLANES * tag.lanes,
+        carries,
+        record.carry_bytes,
+    )
+    if count == 1:
+        _count_together(tag, 1, bases, record, octet, counters, carries)
+    elif count == 2:
+        _count_together(tag, 2, bases, record, octet, counters, carries)
+    elif count == 3:
+        _count_together(tag, 3, bases, record, octet, counters, carries)
+    else:
+        _count_together(tag, 4, bases, record, octet, counters, carries)
+
+
+@kernel(inline=True)
+def _write_bytes(tag, bases, record, epilogue, place, top, bits):
+    """Write the bits of some octets as bytes of eight channels."""
+    octet, count, image, block = place
+    pixel = block * tag.lanes
+    length = min(tag.lanes, record.pixels - pixel)
+    target = resolve(bases, epilogue.target_at) + image * epilogue.target_step + pixel
+    for k in range(count):
+        flips = resolve(bases, epilogue.flips_at) + 2 * (octet + k)
+        is_whole = 1 if 2 * (octet + k) + 1 < record.quads else 0
+        out = target + (octet + k) * epilogue.row
+        plane = top + k * PLANES * tag.lanes
+        if length == tag.lanes:
+            read_sign_bytes(tag, plane, flips, is_whole, out)
+        else:
+            read_sign_bytes(tag, plane, flips, is_whole, bits.ctypes.data)
+            bytes_at(out, length)[:] = bits[:length]
+
+
+@kernel(inline=True)
+def _write_bits(tag, bases, record, epilogue, planes, place, bits):
+    """Write the top bits of the counters of some octets."""
+    octet, count, image, block = place
+    top = resolve(bases, record.counters_at) + (record.planes - 1) * tag.lanes
+    if epilogue.sink == _BYTES:
+        _write_bytes(tag, bases, record, epilogue, place, top, bits)
+        return
+    target = planes[epilogue.planes]
+    first = resolve(bases, target.at) + image * target.step + 2 * octet * target.group_bytes
+    write_signs(
+        tag,
+        top,
+        PLANES * tag.lanes,
+        min(2 * count, record.quads - 2 * octet),
+        resolve(bases, epilogue.flips_at) + 2 * octet,
+        first,
+        target.group_bytes,
+        block * tag.lanes,
+        target.plane_bytes,
+        resolve(bases, target.columns_at),
+        target.columns,
+        resolve(bases, target.masks_at),
+        target.mask_bytes,
+    )
+
+
+@kernel(inline=True)
+def _write_streams(tag, bases, record, records, place):
+    """Add the floats of some octets to rows of whole vectors, and pack these for their readers."""
+    octet, count, image, block = place
+    epilogues, readers, planes = records
+    sums = resolve(bases, record.scratch_at)
+    pixel, channel = block * tag.lanes, LANES * octet
+    channels = min(LANES * count, record.out_channels - channel)
+    read_sums(
+        tag,
+        resolve(bases, record.counters_at),
+        PLANES * tag.lanes,
+        (channels + QUAD - 1) // QUAD,
+        record.planes,
+        record.length,
+        sums,
+    )
+    for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
+        epilogue = epilogues[e]
+        target = resolve(bases, epilogue.target_at) + image * epilogue.target_step
+        values = target + channel * epilogue.row + 4 * pixel
+        scale_sums(
+            tag,
+            sums,
+            resolve(bases, epilogue.scale_at) + 4 * channel,
+            resolve(bases, epilogue.parameters_at) + 4 * channel,
+            16 * record.quads,
+            epilogue.relu,
+            epilogue.accumulate,
+            values,
+            epilogue.row,
+            channels,
+        )
+        for index in range(epilogue.first_reader, epilogue.first_reader + epilogue.readers):
+            reader = readers[index]
+            to = planes[reader.planes]
+            pack_rows(
+                tag,
+                values,
+                epilogue.row,
+                channels,
+                resolve(bases, reader.thresholds_at) + 4 * channel,
+                resolve(bases, reader.flips_at) + channel // QUAD,
+                resolve(bases, to.at) + image * to.step + channel // QUAD * to.group_bytes,
+                to.group_bytes,
+                pixel,
+                to.plane_bytes,
+                resolve(bases, to.columns_at),
+                to.columns,
+                resolve(bases, to.masks_at),
+                to.mask_bytes,
+            )
+
+
+@kernel(inline=True)
+def _write_numbers(tag, bases, record, records, place, bits):
+    """Run the epilogues over the numbers in the counters of some octets."""
+    octet, count, image, block = place
+    epilogues, readers, planes = records
+    acc = resolve(bases, record.scratch_at)
+    counters = resolve(bases, record.counters_at)
+    pixel = block * tag.lanes
+    for k in range(min(2 * count, record.quads - 2 * octet)):
+        quad = 2 * octet + k
+        lanes = counters + k // 2 * PLANES * tag.lanes + k % 2 * QUAD * (tag.lanes // LANES)
+        read_numbers(tag, lanes, record.planes, acc, tag.lanes)
+        channels = min(QUAD, record.out_channels - QUAD * quad)
+        here = (quad, image, pixel, 1, QUAD * quad, channels)
+        for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
+            others = (readers, planes)
+            finish(tag, bases, record, epilogues[e], others, here, acc, tag.lanes, bits)
+
+
+@kernel()
+def run_sliced_conv(tag, bases, record, octets, records, images, bits):
+    """Convolve the planes of some images.
+
+    Args:
+        tag: The instruction set.
+        bases: int64 (spaces,).
+        record: `bnas.binops.tape.records.SLICED_CONV`.
+        octets: First octet of output channels, and the one after the last.
+        records: All EPILOGUE records, all READER records, all PLANES records.
+        images: Number of images.
+        bits: uint8 scratch of at least a vector.
+    """
+    inputs = resolve(bases, record.inputs_at)
+    tables = resolve(bases, record.tables_at)
+    parity = resolve(bases, record.parity_at)
+    epilogues, _, planes = records
+    for image in range(images):
+        source = resolve(bases, record.source_at) + image * record.source_step
+        if record.is_plain:
+            _gather_image(tag, bases, record, source)
+        for block in range(record.blocks):
+            _gather_block(tag, bases, record, source, block)
+            make_tables(tag, inputs, PAIRS * record.trees, tables, parity)
+            octet = octets[0]
+            while octet < octets[1]:
+                # As even as can be: a pass over few octets costs more for each.
+                passes = (octets[1] - octet + MOST_OCTETS - 1) // MOST_OCTETS
+                count = (octets[1] - octet + passes - 1) // passes
+                _count(tag, bases, record, octet, count, block)
+                here = (octet, count, image, block)
+                if record.reading == _SUMS:
+                    _write_streams(tag, bases, record, records, here)
+                elif record.reading == _SIGNS:
+                    epilogue = epilogues[record.first_epilogue]
+                    _write_bits(tag, bases, record, epilogue, planes, here, bits)
+                else:
+                    _write_numbers(tag, bases, record, records, here, bits)
+                octet += count
