@@ -10,9 +10,10 @@ import numba
 from bnas.binops.disk_cache import forgiving, warn_of_no_cache
 
 
-def kernel(
-    *, parallel: bool = False, inline: bool = False
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+_Function = Callable[..., Any]
+
+
+def kernel(*, parallel: bool = False, inline: bool = False) -> Callable[[_Function], _Function]:
     """Compile a kernel: no GIL, no fast math, C's division, cached on disk.
 
     No fast math: the float results must be those of NumPy, bit for bit.
@@ -31,7 +32,7 @@ def kernel(
         A decorator.
     """
 
-    def compile_lazily(function: Callable[..., Any]) -> Callable[..., Any]:
+    def compile_lazily(function: _Function) -> _Function:
         options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
         if inline:
             options["inline"] = "always"

@@ -172,6 +172,7 @@ def _add_to(
     """Add two bits of weight 2, and on every second and fourth time their carries.
 
     Args:
+        isa: The instruction set.
         sums: Of weights 2, 4, 8.
         pair: The bits.
         waiting: Carries that wait for a second one of their weight; those that are used go.
@@ -192,7 +193,7 @@ def _add_to(
 
 
 class ReduceEmitter:
-    """Emits the sum of carries of one weight: three bits of counters, and carries of eight times it.
+    """Emits the sum of carries of one weight: three bits of counters, and carries of the next.
 
     Args:
         isa: The instruction set.
@@ -212,7 +213,7 @@ class ReduceEmitter:
                 of eight; bytes between octets of these; their number; address of the plane of
                 their weight of the first octet's counter, to which, with the next two, they are
                 added; bytes between counters; address of what leaves these for the first octet, an
-                eighth as many.
+                eighth as many of eight times the weight.
         """
         carries, carry_step, count, counters, counter_step, out = arguments
         isa, octets = self.isa, range(self.octets)

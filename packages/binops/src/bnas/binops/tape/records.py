@@ -106,8 +106,9 @@ CONV = _record(
 #: Planes -> bit-sliced counts -> epilogues; see `bnas.binops.sliced`. words:
 #: the bits of every channel, block by block; taps: int64 (taps,), displacements in pixels, or else
 #: bytes from the source; masks: words (blocks, taps); inputs, tables, parity: those of one block;
-#: starts: what counters start with, for every pattern of pixels; patterns: int64 (blocks,); counters
-#: and carries of a few octets, the carries first of weight 16, then, from `more` bytes on, of 128.
+#: starts: what counters start with, for every pattern of pixels; patterns: int64 (blocks,);
+#: counters and carries of a few octets, the carries first of weight 16, then, from `more` bytes on,
+#: of 128.
 SLICED_CONV = _record(
     "source_at",
     "source_step",

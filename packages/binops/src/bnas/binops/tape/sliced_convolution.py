@@ -37,7 +37,7 @@ def reads_image(geometry: ConvGeometry) -> bool:
 
 
 def planes_read(isa: Isa, geometry: ConvGeometry) -> PlaneLayout:
-    """The planes that one convolution reads: of the image alone, where the kernel makes the taps."""
+    """The planes that a convolution reads: of the image alone, where the kernel makes the taps."""
     if not (is_sliced(isa, geometry) and reads_image(geometry)):
         return layout_for(geometry)
     groups = -(-geometry.in_channels // GROUP)
