@@ -9,7 +9,6 @@ import numba
 
 from bnas.binops.disk_cache import forgiving, warn_of_no_cache
 
-
 _Function = Callable[..., Any]
 
 

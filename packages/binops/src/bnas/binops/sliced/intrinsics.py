@@ -70,6 +70,12 @@ def gather_bits(typing, tag, source, group_bytes, groups, target):
 
 
 @intrinsic
+def gather_bytes(typing, tag, source, step, count, pixels, target):
+    """Part a block of bytes of eight channels into words of bits: see `emit_gather_bytes`."""
+    return generated(tag, inputs.emit_gather_bytes, 5)
+
+
+@intrinsic
 def shift_bits(typing, tag, source, block_bytes, first, mask, channels, target):
     """Displace the words of a block for one tap: see `emit_shift`."""
     return generated(tag, inputs.emit_shift, 6)

@@ -178,6 +178,20 @@ def load_lanes(
     return Lanes(builder, load(builder, address, ir.VectorType(element, count), align))
 
 
+def load_where(builder: ir.IRBuilder, flags: Lanes, address: ir.Value, element: ir.Type) -> Lanes:
+    """The elements at an address whose flag is True, and 0; nothing else is read."""
+    kind = ir.VectorType(element, flags.count)
+    pointer = builder.inttoptr(address, kind.as_pointer())
+    name = f"llvm.masked.load.v{flags.count}i{element.width}.p0"
+    arguments = [pointer.type, I32, flags.value.type, kind]
+    module = builder.module
+    function = module.globals.get(name) or ir.Function(
+        module, ir.FunctionType(kind, arguments), name
+    )
+    nothing = ir.Constant(kind, None)
+    return Lanes(builder, builder.call(function, [pointer, I32(1), flags.value, nothing]))
+
+
 def store(
     builder: ir.IRBuilder, lanes: Lanes | ir.Value, address: ir.Value, align: int = 1
 ) -> None:

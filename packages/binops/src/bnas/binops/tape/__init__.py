@@ -17,8 +17,6 @@ from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.convolution import (
     MAX_DOT_LENGTH,
     ConvWriter,
-    PlaneSet,
-    add_planes,
     add_stage,
 )
 from bnas.binops.tape.operations import (
@@ -32,6 +30,7 @@ from bnas.binops.tape.operations import (
     add_restage,
     add_unpack,
 )
+from bnas.binops.tape.plane_set import PlaneSet, add_planes
 from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
 from bnas.binops.tape.real_convolution import add_real_conv
 from bnas.binops.tape.records import Float

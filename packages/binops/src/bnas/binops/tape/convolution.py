@@ -4,88 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
 import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.table.emitters import QUAD
-from bnas.binops.table.planes import MARGIN, PADDING, PlaneLayout
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.table.weights import table_weights
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.pointers import FIXED, Pointer
+from bnas.binops.tape.plane_set import PlaneSet
+from bnas.binops.tape.pointers import NOWHERE, Pointer
 from bnas.binops.tape.records import Kind, Reading, Sink
-from bnas.binops.tape.sliced_convolution import is_sliced, reading_for, sliced_fields
+from bnas.binops.tape.sliced_convolution import PackedBits, is_sliced, reading_for, sliced_fields
 
-#: No pointer: a field that is not used.
-NOWHERE = Pointer(FIXED, 0)
 #: Longer dot products could leave int16.
 MAX_DOT_LENGTH = 32_000
-
-
-@attrs.frozen(eq=False)
-class PlaneSet:
-    """The planes of one value in an arena.
-
-    Args:
-        layout: How they lie.
-        at: The start of the first plane.
-        columns: int64, the horizontal positions.
-        masks: uint8, see `PlaneLayout.masks`; nowhere if the layout is not plain.
-        mask_bytes: Bytes of one mask.
-        record: Index of its PLANES record; -1 if the layout is not plain.
-    """
-
-    layout: PlaneLayout
-    at: Pointer
-    columns: Pointer
-    masks: Pointer
-    mask_bytes: int
-    record: int
-
-    @property
-    def group_bytes(self) -> int:
-        """Bytes of the planes of one group of channels."""
-        return len(self.layout.columns) * self.layout.plane_bytes
-
-    def pixels(self) -> Pointer:
-        """Pixel 0 of the first group's plane of column 0."""
-        plane = self.layout.columns.index(0) * self.layout.plane_bytes
-        return self.at.plus(plane + self.layout.start)
-
-
-def add_planes(builder: TapeBuilder, layout: PlaneLayout, at: Pointer | None = None) -> PlaneSet:
-    """Reserve planes, their padding set.
-
-    Args:
-        builder: The tape.
-        layout: How they lie.
-        at: Where, if not in memory of their own.
-    """
-    at = at or builder.reserve(layout.image_bytes, fill=PADDING)
-    columns = builder.constant(np.array(layout.columns, np.int64))
-    if not layout.is_plain or max(map(abs, layout.columns)) > MARGIN:
-        return PlaneSet(layout, at, columns, NOWHERE, 0, -1)
-    masks = layout.masks(builder.isa.lanes)
-    masks_at = builder.constant(masks).plus(MARGIN)
-    planes = PlaneSet(layout, at, columns, masks_at, masks.shape[1], -1)
-    return attrs.evolve(planes, record=add_planes_record(builder, planes))
-
-
-def add_planes_record(builder: TapeBuilder, planes: PlaneSet, group: int = 0) -> int:
-    """Write where bits go, from one group of channels on, and return the record's index."""
-    layout = planes.layout
-    return builder.record(
-        "planes",
-        at=planes.at.plus(layout.start + group * planes.group_bytes),
-        step=planes.at.step,
-        group_bytes=planes.group_bytes,
-        plane_bytes=layout.plane_bytes,
-        columns_at=planes.columns,
-        columns=len(layout.columns),
-        masks_at=planes.masks,
-        mask_bytes=planes.mask_bytes,
-    )
 
 
 def add_stage(builder: TapeBuilder, source: Pointer, planes: PlaneSet, channel_groups: int) -> None:
@@ -152,7 +84,8 @@ class ConvWriter:
         builder: The tape.
         geometry: The convolution; dot products of at most `MAX_DOT_LENGTH`.
         weights: uint8 (O, group bytes, KH, KW), packed along the input channels.
-        planes: What it reads, at least the positions that it needs.
+        planes: What it reads, at least the positions that it needs; packed bits only where
+            `reads_packed`.
     """
 
     def __init__(
@@ -160,7 +93,7 @@ class ConvWriter:
         builder: TapeBuilder,
         geometry: ConvGeometry,
         weights: np.ndarray,
-        planes: PlaneSet,
+        planes: PlaneSet | PackedBits,
     ) -> None:
         self._builder = builder
         self.geometry = geometry
@@ -302,12 +235,13 @@ class ConvWriter:
                 builder,
                 geometry,
                 self._weights,
-                (self._planes.layout, self._planes.at),
+                self._planes,
                 reading,
                 self._limits[0].astype(np.int64) if reading == Reading.SIGNS else None,
             )
             builder.op(Kind.SLICED_CONV, "sliced_convs", **common, **fields)
             return
+        assert isinstance(self._planes, PlaneSet)
         weights = table_weights(geometry, self._weights, self._planes.layout)
         builder.op(
             Kind.CONV,

@@ -9,15 +9,9 @@ import numpy as np
 
 from bnas.binops.table.planes import GROUP, PlaneLayout
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.convolution import (
-    NOWHERE,
-    PlaneSet,
-    add_planes,
-    add_planes_record,
-    by_quads,
-    quad_bits,
-)
-from bnas.binops.tape.pointers import Pointer
+from bnas.binops.tape.convolution import by_quads, quad_bits
+from bnas.binops.tape.plane_set import PlaneSet, add_planes, add_planes_record
+from bnas.binops.tape.pointers import NOWHERE, Pointer
 from bnas.binops.tape.records import Float, Kind
 
 

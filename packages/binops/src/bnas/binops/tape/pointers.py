@@ -46,6 +46,10 @@ class Pointer(NamedTuple):
         return self._replace(offset=self.offset + count)
 
 
+#: No pointer: a field that is not used.
+NOWHERE = Pointer(FIXED, 0)
+
+
 @kernel()
 def resolve(bases, pointer):
     """The address that an encoded pointer means.

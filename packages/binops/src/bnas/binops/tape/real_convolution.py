@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.convolution import NOWHERE
 from bnas.binops.tape.operations import Rows
+from bnas.binops.tape.pointers import NOWHERE
 from bnas.binops.tape.records import Kind
 
 #: Rows of a block of the product, by lanes: with 64 there are 32 registers.

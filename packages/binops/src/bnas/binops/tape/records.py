@@ -103,7 +103,7 @@ CONV = _record(
     "epilogues",
 )
 
-#: Planes -> bit-sliced counts -> epilogues; see `bnas.binops.sliced`. words:
+#: Planes, or bytes of eight channels (group), -> bit-sliced counts -> epilogues. words:
 #: the bits of every channel, block by block; taps: int64 (taps,), displacements in pixels, or else
 #: bytes from the source; masks: words (blocks, taps); inputs, tables, parity: those of one block;
 #: starts: what counters start with, for every pattern of pixels; patterns: int64 (blocks,);
@@ -112,8 +112,10 @@ CONV = _record(
 SLICED_CONV = _record(
     "source_at",
     "source_step",
+    "group",
     "group_bytes",
     "groups",
+    "in_pixels",
     "channels",
     "is_plain",
     "words_at",

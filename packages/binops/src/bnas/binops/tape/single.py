@@ -1,4 +1,4 @@
-"""`TapeConv`: one binary convolution as a tape of two operations, staging and counting."""
+"""`TapeConv`: one binary convolution as a tape: staging, where it must be, and counting."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from bnas.binops.portable.conv import PortableConv
 from bnas.binops.portable.regroup import regroup
 from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.isa import ISAS, Isa
+from bnas.binops.table.planes import layout_for
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape.builder import TapeBuilder
-from bnas.binops.tape.convolution import MAX_DOT_LENGTH, ConvWriter, add_planes, add_stage
+from bnas.binops.tape.convolution import MAX_DOT_LENGTH, ConvWriter, add_stage
+from bnas.binops.tape.plane_set import PlaneSet, add_planes
 from bnas.binops.tape.pointers import PORT, SPACES, Pointer
-from bnas.binops.tape.sliced_convolution import planes_read
+from bnas.binops.tape.sliced_convolution import PackedBits, reads_packed
 
 #: Below this many bytes of eight bit-operations, in vectors, a parallel region costs more than it
 #: saves.
@@ -47,15 +49,20 @@ class TapeConv:
         self._geometry = geometry
         pixels = geometry.out_size[0] * geometry.out_size[1]
         builder = TapeBuilder(isa, MAX_VECTORS if pixels <= isa.lanes else 1)
-        layout = planes_read(isa, geometry)
-        # The staging sets the padding, every time: the arena is fresh.
-        planes = add_planes(builder, layout, builder.reserve(layout.image_bytes))
         in_pixels = geometry.in_size[0] * geometry.in_size[1]
         in_bytes = geometry.groups * geometry.group_bytes
         if geometry.groups == 1:
             in_bytes = -(-geometry.in_channels // 8)
         self._in_bytes = in_bytes * in_pixels
-        add_stage(builder, Pointer(PORT, 0, self._in_bytes), planes, geometry.groups)
+        source = Pointer(PORT, 0, self._in_bytes)
+        planes: PlaneSet | PackedBits
+        if reads_packed(isa, geometry):
+            planes = PackedBits(source)
+        else:
+            layout = layout_for(geometry)
+            # The staging sets the padding, every time: the arena is fresh.
+            planes = add_planes(builder, layout, builder.reserve(layout.image_bytes))
+            add_stage(builder, source, planes, geometry.groups)
         writer = ConvWriter(builder, geometry, weights, planes)
         for index, part in enumerate(epilogues):
             self._add(writer, part, Pointer(PORT + 1 + index, 0), pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import attrs
 import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
@@ -22,6 +23,7 @@ from bnas.binops.sliced.weights import (
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.planes import GROUP, PlaneLayout, layout_for, tap_positions
 from bnas.binops.tape.builder import TapeBuilder
+from bnas.binops.tape.plane_set import PlaneSet
 from bnas.binops.tape.pointers import Pointer
 from bnas.binops.tape.records import Reading, Sink
 
@@ -36,19 +38,35 @@ def reads_image(geometry: ConvGeometry) -> bool:
     return geometry.stride == (1, 1) and geometry.out_size == geometry.in_size
 
 
+def reads_packed(isa: Isa, geometry: ConvGeometry) -> bool:
+    """Whether a convolution can read packed bits as they are handed over."""
+    return is_sliced(isa, geometry) and reads_image(geometry)
+
+
 def planes_read(isa: Isa, geometry: ConvGeometry) -> PlaneLayout:
     """The planes that a convolution reads: of the image alone, where the kernel makes the taps."""
-    if not (is_sliced(isa, geometry) and reads_image(geometry)):
+    if not reads_packed(isa, geometry):
         return layout_for(geometry)
     groups = -(-geometry.in_channels // GROUP)
     return PlaneLayout(geometry.in_size, geometry.in_size[1], (1, 1), (0,), 0, 0, groups)
+
+
+@attrs.frozen
+class PackedBits:
+    """Bits that are read as they are handed over.
+
+    Args:
+        at: uint8 (N, ceil(C / 8), H, W), eight channels a byte.
+    """
+
+    at: Pointer
 
 
 def sliced_fields(
     builder: TapeBuilder,
     geometry: ConvGeometry,
     weights: np.ndarray,
-    source: tuple[PlaneLayout, Pointer],
+    source: PlaneSet | PackedBits,
     reading: Reading,
     limits: np.ndarray | None,
 ) -> dict[str, object]:
@@ -58,7 +76,7 @@ def sliced_fields(
         builder: The tape.
         geometry: The convolution.
         weights: uint8 (O, channel bytes, KH, KW), packed along the input channels.
-        source: The planes that it reads, and their start.
+        source: What it reads; packed bits only if `reads_image`.
         reading: What the counters are to end with.
         limits: int64 (O,), least count of a bit that is 1, for signs.
 
@@ -84,27 +102,36 @@ def sliced_fields(
 
 
 def _taps(
-    builder: TapeBuilder, geometry: ConvGeometry, source: tuple[PlaneLayout, Pointer], blocks: int
+    builder: TapeBuilder, geometry: ConvGeometry, source: PlaneSet | PackedBits, blocks: int
 ) -> dict[str, object]:
-    """Where the taps of every group of four channels are read."""
-    layout, at = source
+    """Where the taps of every group of channels are read."""
     places = [
         (row, column) for row in tap_positions(geometry, 0) for column in tap_positions(geometry, 1)
     ]
+    pixels = geometry.in_size[0] * geometry.in_size[1]
     # A single tap at its own place needs no displacement.
     plain = reads_image(geometry) and len(places) > 1
+    masks = np.zeros(0, np.uint8)
+    taps = [0]
     if plain:
-        at = at.plus(layout.place(0, 0, 0))
         taps = [row * geometry.in_size[1] + column for row, column in places]
         masks = _masks(geometry, blocks * builder.isa.lanes, builder.isa.lanes)
+    if isinstance(source, PackedBits):
+        at, group, group_bytes = source.at, 8, pixels
     else:
-        taps = [layout.place(0, row, column) for row, column in places]
-        masks = np.zeros(0, np.uint8)
+        layout, group = source.layout, GROUP
+        at, group_bytes = source.at, len(layout.columns) * layout.plane_bytes
+        if plain:
+            at = at.plus(layout.place(0, 0, 0))
+        else:
+            taps = [layout.place(0, row, column) for row, column in places]
     return {
         "source_at": at,
         "source_step": at.step,
-        "group_bytes": len(layout.columns) * layout.plane_bytes,
-        "groups": -(-geometry.in_channels // GROUP),
+        "group": group,
+        "group_bytes": group_bytes,
+        "groups": -(-geometry.in_channels // group),
+        "in_pixels": pixels,
         "is_plain": plain,
         "taps_at": builder.constant(np.array(taps, np.int64)),
         "taps": len(taps),

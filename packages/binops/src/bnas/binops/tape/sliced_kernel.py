@@ -15,6 +15,7 @@ from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
 from bnas.binops.sliced.intrinsics import (
     count_octets,
     gather_bits,
+    gather_bytes,
     make_tables,
     pack_rows,
     read_numbers,
@@ -28,6 +29,7 @@ from bnas.binops.sliced.intrinsics import (
 )
 from bnas.binops.sliced.logic import LANES
 from bnas.binops.table.emitters import QUAD
+from bnas.binops.table.planes import GROUP
 from bnas.binops.tape.conv_kernel import finish
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Reading, Sink
@@ -38,13 +40,23 @@ _SIGNS, _SUMS = int(Reading.SIGNS), int(Reading.SUMS)
 
 
 @kernel(inline=True)
+def _part(tag, record, place, block, target):
+    """Part the bytes of one block of pixels."""
+    if record.group == GROUP:
+        gather_bits(tag, place, record.group_bytes, record.groups, target)
+    else:
+        pixels = record.in_pixels - block * tag.lanes
+        gather_bytes(tag, place, record.group_bytes, record.groups, pixels, target)
+
+
+@kernel(inline=True)
 def _gather_image(tag, bases, record, source):
     """Make the bits of every channel of one image, block by block."""
     words = resolve(bases, record.words_at)
     for block in range(record.blocks):
         target = words + block * record.block_bytes
         place = source + block * tag.lanes
-        gather_bits(tag, place, record.group_bytes, record.groups, target)
+        _part(tag, record, place, block, target)
 
 
 @kernel(inline=True)
@@ -66,7 +78,7 @@ def _gather_block(tag, bases, record, source, block):
             shift_bits(tag, place, record.block_bytes, first, mask, record.channels, target)
         else:
             place = source + taps[tap] + block * tag.lanes
-            gather_bits(tag, place, record.group_bytes, record.groups, target)
+            _part(tag, record, place, block, target)
     used = record.taps * step
     bytes_at(inputs + used, 2 * PAIRS * record.trees * word - used)[:] = np.uint8(0)
 
