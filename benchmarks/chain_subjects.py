@@ -1,4 +1,4 @@
-"""Chains of equal binary convolutions: packed plans against OpenVINO's BinaryConvolution.
+"""Chains of equal binary convolutions: a tape against OpenVINO's BinaryConvolution.
 
 Both take float32 activations, binarise them, run the layers from bits to bits with one threshold a
 channel, and put out the last layer's counts; a time is that of a chain divided by its layers.
@@ -6,13 +6,13 @@ channel, and put out the last layer's counts; a time is that of a chain divided 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmarks.conv_subjects import signs
 from bnas import binops
+from bnas.binops import tape
 from bnas.tools.bench import Subject
 
 
@@ -27,32 +27,48 @@ def thresholds(channels: int, layer: int) -> np.ndarray:
 
 
 def packed(*, inputs: list[Any], threads: int, layers: int) -> Subject:
-    """Return packed plans, one after the other, each with a buffer of its own for what it puts out.
+    """Return the chain as a tape, one compiled call, as packed networks run.
 
     Args:
         inputs: float32 (N, C, H, W) each.
         threads: For the kernels.
         layers: Length of the chain.
     """
-    shape = inputs[0].shape
-    plans = [_plan(shape, layer, layers) for layer in range(layers)]
-    buffers = [plan(binops.pack(inputs[0], axis=1)) for plan in plans]
+    images, *shape = inputs[0].shape
+    channels, pixels = shape[0], shape[1] * shape[2]
+    builder = tape.TapeBuilder(tape.best_isa())
+    row = 4 * builder.row_floats(pixels)
+    given = tape.Rows(
+        tape.Pointer(tape.PORT, 0, 4 * channels * pixels), 4 * pixels, channels, pixels
+    )
+    floats = tape.Rows(builder.reserve(channels * row), row, channels, pixels)
+    tape.add_float(builder, tape.Float.COPY, given, floats)
+    geometry = tape.conv_geometry(tuple(shape), (channels, channels, 3, 3), padding=1)
+    layout = tape.planes_read(builder.isa, geometry)
+    planes = tape.add_planes(builder, layout)
+    zeros = np.zeros(channels, np.float32)
+    never = np.zeros(channels, np.bool_)
+    tape.add_pack(builder, floats, [tape.add_reader(builder, zeros, never, planes)])
+    for layer in range(layers):
+        bits = binops.pack(weights(channels, layer), axis=1).data
+        conv = tape.ConvWriter(builder, geometry, bits, planes)
+        if layer < layers - 1:
+            planes = tape.add_planes(builder, layout)
+            conv.add_bits(thresholds(channels, layer), never, planes)
+        else:
+            counts = tape.Pointer(tape.PORT + 1, 0, 4 * channels * pixels)
+            conv.add_counts(counts, 4 * pixels)
+        conv.write()
+    built = builder.build()
+    arena = built.arena(threads)
+    out = np.empty((images, *shape), np.int32)
 
     def call(array: np.ndarray) -> Any:
-        value = binops.pack(array, axis=1)
-        for plan, buffer in zip(plans, buffers, strict=True):
-            value = plan(value, out=buffer, threads=threads)
-        return value
+        ports = np.array([[a.ctypes.data, a.nbytes // images] for a in (array, out)], np.int64)
+        built.run(arena, ports, images, threads)
+        return out
 
     return Subject(call, inputs, np.array, parts=layers)
-
-
-def _plan(shape: tuple[int, ...], layer: int, layers: int) -> Callable[..., Any]:
-    epilogue: Any = "int32"
-    if layer < layers - 1:
-        cuts = thresholds(shape[1], layer)
-        epilogue = binops.Threshold(cuts, np.zeros(shape[1], np.bool_))
-    return binops.Conv2d(weights(shape[1], layer), shape, padding=1, epilogue=epilogue)
 
 
 def openvino(*, inputs: list[Any], threads: int, layers: int) -> Subject:
