@@ -5,8 +5,8 @@ an output channel's weights, and p the parity of all mismatches of the pairs bef
 three bits ``x ^ v``, ``y ^ w`` and p gives a parity for the next pair and a carry of weight 2. But
 the parity is ``x ^ y ^ …`` of the pixels alone, up to a sign that the channel's weights decide, so
 for all channels the carry is one of eight words of pixels: ``majority(±x, ±y, ±p)``. The *table*
-of a pair holds these eight in the lanes of one vector, for a block of pixels; a permutation of
-lanes looks up the carries of eight channels at once. Carries are summed by a tree of full adders.
+of a pair holds these eight in the words of one vector, for a block of pixels; a permutation of
+words looks up the carries of eight channels at once. Carries are summed by a tree of full adders.
 
 So a pair costs a look-up, half a shift of the index, and 7/8 of a full adder, for two taps of eight
 channels: with 512 bits, 1024 bit-operations in about 3.3 instructions.
@@ -17,23 +17,22 @@ from __future__ import annotations
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import (
-    LANES,
+    PIXELS,
+    WORD_BYTES,
+    WORDS,
     add_three,
-    lane_bytes,
-    lane_type,
     load_block,
     load_vector,
     majority,
     patterns,
-    pick_lanes,
+    pick_words,
     store_vector,
 )
-from bnas.binops.table.isa import Isa
-from bnas.binops.table.lanes import I64, Lanes, Variable, address_at, load_lanes, loop, store, zeros
+from bnas.binops.table.lanes import I64, Lanes, Variable, address_at, loop, store, zeros
 
 #: Pairs that one tree of adders takes; it leaves a carry of sixteen times the weight of an input.
 PAIRS = 8
-#: Channels that share look-up tables in one pass, in vectors: registers hold three sums of each.
+#: Channels that share look-up tables in one pass, in vectors: 32 registers hold three sums of each.
 MOST_OCTETS = 4
 #: Trees of adders between reductions of their carries, so that these stay in the nearest cache.
 MOST_TREES = 32
@@ -41,52 +40,48 @@ MOST_TREES = 32
 PLANES = 16
 
 
-def emit_tables(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_tables(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the tables of one block of pixels.
 
     Args:
         builder: Where.
-        isa: The instruction set.
         arguments: int64 each: address of the inputs, a word each; number of pairs, a multiple of
             `PAIRS`; address of the tables, a vector a pair; address of the result: the parity of
             all inputs, one word.
     """
     inputs, pairs, tables, parity = arguments
-    word = lane_bytes(isa)
-    first, second = patterns(builder, isa, 0), patterns(builder, isa, 1)
-    so_far = Variable(builder, lane_type(isa), LANES)
-    so_far.set(patterns(builder, isa, 2))
+    first, second = patterns(builder, 0), patterns(builder, 1)
+    so_far = Variable(builder, I64, WORDS)
+    so_far.set(patterns(builder, 2))
     with loop(builder, I64(0), builder.udiv(pairs, I64(PAIRS))) as part:
         pair = builder.mul(part, I64(PAIRS))
-        place = address_at(builder, inputs, pair, 2 * word)
-        target = address_at(builder, tables, pair, isa.lanes)
+        place = address_at(builder, inputs, pair, 2 * WORD_BYTES)
+        target = address_at(builder, tables, pair, PIXELS)
         parity_now = so_far.get()
         for k in range(0, PAIRS, 2):
             words = [
-                load_block(builder, isa, builder.add(place, I64((2 * k + j) * word)))
+                load_block(builder, builder.add(place, I64((2 * k + j) * WORD_BYTES)))
                 for j in range(4)
             ]
             parity_between = parity_now ^ words[0] ^ words[1]
             for j, before in enumerate((parity_now, parity_between)):
-                carry = majority(isa, words[2 * j] ^ first, words[2 * j + 1] ^ second, before)
-                store_vector(builder, isa, carry, builder.add(target, I64((k + j) * isa.lanes)))
+                carry = majority(words[2 * j] ^ first, words[2 * j + 1] ^ second, before)
+                store_vector(builder, carry, builder.add(target, I64((k + j) * PIXELS)))
             # From two pairs to the next two the chain is one operation long.
             parity_now = parity_now ^ (words[0] ^ words[1] ^ words[2]) ^ words[3]
         so_far.set(parity_now)
-    # The pattern of lane 0 changes no sign.
-    store(builder, builder.extract_element(so_far.get().value, I64(0)), parity, lane_bytes(isa))
+    # The pattern of word 0 changes no sign.
+    store(builder, builder.extract_element(so_far.get().value, I64(0)), parity, WORD_BYTES)
 
 
 class CountEmitter:
     """Emits the counting of some octets of output channels.
 
     Args:
-        isa: The instruction set.
         octets: Vectors of output channels, 1 to `MOST_OCTETS`.
     """
 
-    def __init__(self, isa: Isa, octets: int) -> None:
-        self.isa = isa
+    def __init__(self, octets: int) -> None:
         self.octets = octets
 
     def emit(self, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
@@ -101,18 +96,18 @@ class CountEmitter:
                 tree; bytes between octets of these.
         """
         tables, indices, index_step, trees, counters, counter_step, carries, carry_step = arguments
-        sums = [[Variable(builder, lane_type(self.isa), LANES) for _ in range(3)] for _ in self]
+        sums = [[Variable(builder, I64, WORDS) for _ in range(3)] for _ in self]
         counter_of = [builder.add(counters, builder.mul(counter_step, I64(o))) for o in self]
         index_of = [builder.add(indices, builder.mul(index_step, I64(o))) for o in self]
         carry_of = [builder.add(carries, builder.mul(carry_step, I64(o))) for o in self]
         self._each_sum(builder, sums, counter_of, self._read_sum)
         with loop(builder, I64(0), trees) as tree:
-            here = address_at(builder, tables, tree, PAIRS * self.isa.lanes)
+            here = address_at(builder, tables, tree, PAIRS * PIXELS)
             offset = self._index_offset(builder, tree)
             places = [builder.add(index, offset) for index in index_of]
             for octet, out in enumerate(self._tree(builder, sums, here, places)):
-                target = address_at(builder, carry_of[octet], tree, self.isa.lanes)
-                store_vector(builder, self.isa, out, target)
+                target = address_at(builder, carry_of[octet], tree, PIXELS)
+                store_vector(builder, out, target)
         self._each_sum(builder, sums, counter_of, self._write_sum)
 
     def __iter__(self):
@@ -122,57 +117,43 @@ class CountEmitter:
     def _each_sum(self, builder, sums, counters, do) -> None:
         for three, counter in zip(sums, counters, strict=True):
             for plane, total in enumerate(three, 1):
-                do(builder, total, builder.add(counter, I64(plane * self.isa.lanes)))
+                do(builder, total, builder.add(counter, I64(plane * PIXELS)))
 
     def _read_sum(self, builder, total, place) -> None:
-        total.set(load_vector(builder, self.isa, place, self.isa.lanes))
+        total.set(load_vector(builder, place))
 
     def _write_sum(self, builder, total, place) -> None:
-        store_vector(builder, self.isa, total.get(), place)
+        store_vector(builder, total.get(), place)
 
     def _index_offset(self, builder, tree) -> ir.Value:
-        """Bytes to a tree's indices: half a byte a pair, in lanes that fill one after the other."""
-        half = PAIRS // 2
-        trees_a_lane = lane_bytes(self.isa) // half
-        if trees_a_lane == 1:
-            return builder.mul(tree, I64(self.isa.lanes))
-        vector, part = builder.udiv(tree, I64(trees_a_lane)), builder.urem(tree, I64(trees_a_lane))
-        return builder.add(builder.mul(vector, I64(self.isa.lanes)), builder.mul(part, I64(half)))
+        """Bytes to a tree's indices: half a byte a pair, in words that fill one after the other."""
+        half, is_odd = builder.lshr(tree, I64(1)), builder.and_(tree, I64(1))
+        return builder.add(builder.mul(half, I64(PIXELS)), builder.mul(is_odd, I64(PAIRS // 2)))
 
     def _tree(self, builder, sums, tables, indices) -> list[Lanes]:
         """Add the carries of eight pairs to the sums and return what leaves these."""
         waiting: list[list[Lanes]] = [[] for _ in self]
         for pair in range(0, PAIRS, 2):
             first, second = (
-                load_vector(
-                    builder,
-                    self.isa,
-                    builder.add(tables, I64((pair + k) * self.isa.lanes)),
-                    self.isa.lanes,
-                )
+                load_vector(builder, builder.add(tables, I64((pair + k) * PIXELS)))
                 for k in range(2)
             )
             for octet in self:
-                # Only the lowest bits of a lane count: a byte is reached by its address.
+                # Only the lowest bits of a word count: a byte is reached by its address.
                 place = builder.add(indices[octet], I64(pair // 2))
-                index = load_lanes(builder, place, lane_type(self.isa), LANES)
+                index = load_vector(builder, place, align=1)
                 found = [
-                    pick_lanes(self.isa, first, index),
-                    pick_lanes(self.isa, second, index >> 4),
+                    pick_words(first, index),
+                    pick_words(second, index >> 4),
                 ]
-                waiting[octet].append(
-                    _add_to(self.isa, sums[octet], found, waiting[octet], pair // 2 + 1)
-                )
+                waiting[octet].append(_add_to(sums[octet], found, waiting[octet], pair // 2 + 1))
         return [rest[-1] for rest in waiting]
 
 
-def _add_to(
-    isa: Isa, sums: list[Variable], pair: list[Lanes], waiting: list[Lanes], number: int
-) -> Lanes:
+def _add_to(sums: list[Variable], pair: list[Lanes], waiting: list[Lanes], number: int) -> Lanes:
     """Add two bits of weight 2, and on every second and fourth time their carries.
 
     Args:
-        isa: The instruction set.
         sums: Of weights 2, 4, 8.
         pair: The bits.
         waiting: Carries that wait for a second one of their weight; those that are used go.
@@ -182,7 +163,7 @@ def _add_to(
         The carry that is left.
     """
     for level, total in enumerate(sums):
-        sum_, carry = add_three(isa, total.get(), pair[0], pair[1])
+        sum_, carry = add_three(total.get(), pair[0], pair[1])
         total.set(sum_)
         if number % 2 ** (level + 1):
             return carry
@@ -196,12 +177,10 @@ class ReduceEmitter:
     """Emits the sum of carries of one weight: three bits of counters, and carries of the next.
 
     Args:
-        isa: The instruction set.
         octets: Vectors of output channels, 1 to `MOST_OCTETS`.
     """
 
-    def __init__(self, isa: Isa, octets: int) -> None:
-        self.isa = isa
+    def __init__(self, octets: int) -> None:
         self.octets = octets
 
     def emit(self, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
@@ -216,35 +195,35 @@ class ReduceEmitter:
                 eighth as many of eight times the weight.
         """
         carries, carry_step, count, counters, counter_step, out = arguments
-        isa, octets = self.isa, range(self.octets)
+        octets = range(self.octets)
         trees = builder.udiv(builder.add(count, I64(PAIRS - 1)), I64(PAIRS))
         carry_of = [builder.add(carries, builder.mul(carry_step, I64(o))) for o in octets]
         counter_of = [builder.add(counters, builder.mul(counter_step, I64(o))) for o in octets]
         with loop(builder, count, builder.mul(trees, I64(PAIRS))) as spare:
             for start in carry_of:
-                place = address_at(builder, start, spare, isa.lanes)
-                store_vector(builder, isa, zeros(builder, lane_type(isa), LANES), place)
-        sums = [[Variable(builder, lane_type(isa), LANES) for _ in range(3)] for _ in octets]
+                place = address_at(builder, start, spare, PIXELS)
+                store_vector(builder, zeros(builder, I64, WORDS), place)
+        sums = [[Variable(builder, I64, WORDS) for _ in range(3)] for _ in octets]
         for three, counter in zip(sums, counter_of, strict=True):
             for plane, total in enumerate(three):
-                place = builder.add(counter, I64(plane * isa.lanes))
-                total.set(load_vector(builder, isa, place, isa.lanes))
+                place = builder.add(counter, I64(plane * PIXELS))
+                total.set(load_vector(builder, place))
         with loop(builder, I64(0), trees) as tree:
             for octet, start in enumerate(carry_of):
-                here = address_at(builder, start, tree, PAIRS * isa.lanes)
+                here = address_at(builder, start, tree, PAIRS * PIXELS)
                 rest = self._tree(builder, sums[octet], here)
                 place = builder.add(out, builder.mul(carry_step, I64(octet)))
-                store_vector(builder, isa, rest, address_at(builder, place, tree, isa.lanes))
+                store_vector(builder, rest, address_at(builder, place, tree, PIXELS))
         for three, counter in zip(sums, counter_of, strict=True):
             for plane, total in enumerate(three):
-                place = builder.add(counter, I64(plane * isa.lanes))
-                store_vector(builder, isa, total.get(), place)
+                place = builder.add(counter, I64(plane * PIXELS))
+                store_vector(builder, total.get(), place)
 
     def _tree(self, builder: ir.IRBuilder, sums: list[Variable], carries: ir.Value) -> Lanes:
         """Add eight carries to the sums and return what leaves these."""
         waiting: list[Lanes] = []
         for pair in range(0, PAIRS, 2):
-            places = [builder.add(carries, I64((pair + k) * self.isa.lanes)) for k in range(2)]
-            bits = [load_vector(builder, self.isa, place, self.isa.lanes) for place in places]
-            waiting.append(_add_to(self.isa, sums, bits, waiting, pair // 2 + 1))
+            places = [builder.add(carries, I64((pair + k) * PIXELS)) for k in range(2)]
+            bits = [load_vector(builder, place) for place in places]
+            waiting.append(_add_to(sums, bits, waiting, pair // 2 + 1))
         return waiting[-1]

@@ -15,15 +15,15 @@ from numba.extending import intrinsic
 
 from bnas.binops.sliced import counting, inputs, results
 from bnas.binops.table import emitters
-from bnas.binops.table.isa import Isa, isa_of
+from bnas.binops.table.isa import isa_of
 from bnas.binops.table.lanes import I64
 
 _Emit = Callable[[ir.IRBuilder, list[ir.Value]], None]
 
 
-def _called(isa: Isa, name: str, emit: _Emit, builder: ir.IRBuilder, arguments: list) -> None:
+def _called(name: str, emit: _Emit, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit a function, unless the module has it, and a call of it."""
-    module, full = builder.module, f"bnas_sliced_{isa.name}_{name}"
+    module, full = builder.module, f"bnas_sliced_{name}"
     function = module.globals.get(full)
     if function is None:
         kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
@@ -36,15 +36,11 @@ def _called(isa: Isa, name: str, emit: _Emit, builder: ir.IRBuilder, arguments: 
     builder.call(function, arguments)
 
 
-def generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
+def _generated(tag: Any, name: str, emit: _Emit, count: int) -> tuple[Any, Any]:
     """The signature and the code of a function of a tag and `count` integers, without result."""
-    isa = isa_of(tag.instance_class)
 
     def generate(context, builder, signature, arguments):
-        name = emit.__name__.removeprefix("emit_")
-        _called(
-            isa, name, lambda inside, given: emit(inside, isa, given), builder, list(arguments[1:])
-        )
+        _called(name, emit, builder, list(arguments[1:]))
         return context.get_dummy_value()
 
     return types.void(tag, *[types.intp] * count), generate
@@ -52,39 +48,44 @@ def generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any
 
 def _generated_for(tag: Any, octets: Any, emitter: Any, count: int) -> tuple[Any, Any]:
     """The same for an emitter of a number of octets, a constant."""
-    isa = isa_of(tag.instance_class)
-    chosen = emitter(isa, octets.literal_value)
+    number = octets.literal_value
 
     def generate(context, builder, signature, arguments):
-        name = f"{emitter.__name__}_{octets.literal_value}"
-        _called(isa, name, chosen.emit, builder, list(arguments[2:]))
+        name = f"{emitter.__name__}_{number}"
+        _called(name, emitter(number).emit, builder, list(arguments[2:]))
         return context.get_dummy_value()
 
     return types.void(tag, octets, *[types.intp] * count), generate
 
 
+def _as_isa_of(tag: Any, emit: Callable[..., None]) -> _Emit:
+    """An emitter of the table kernels for the instruction set of a tag."""
+    isa = isa_of(tag.instance_class)
+    return lambda builder, arguments: emit(builder, isa, arguments)
+
+
 @intrinsic
 def gather_bits(typing, tag, source, group_bytes, groups, target):
     """Part a block of bytes of four channels into words of bits: see `emit_gather`."""
-    return generated(tag, inputs.emit_gather, 4)
+    return _generated(tag, "gather", inputs.emit_gather, 4)
 
 
 @intrinsic
 def gather_bytes(typing, tag, source, step, count, pixels, target):
     """Part a block of bytes of eight channels into words of bits: see `emit_gather_bytes`."""
-    return generated(tag, inputs.emit_gather_bytes, 5)
+    return _generated(tag, "gather_bytes", inputs.emit_gather_bytes, 5)
 
 
 @intrinsic
 def shift_bits(typing, tag, source, block_bytes, first, mask, channels, target):
     """Displace the words of a block for one tap: see `emit_shift`."""
-    return generated(tag, inputs.emit_shift, 6)
+    return _generated(tag, "shift", inputs.emit_shift, 6)
 
 
 @intrinsic
 def make_tables(typing, tag, words, pairs, tables, parity):
     """Make the tables of one block of pixels: see `emit_tables`."""
-    return generated(tag, counting.emit_tables, 4)
+    return _generated(tag, "tables", counting.emit_tables, 4)
 
 
 @intrinsic(prefer_literal=True)
@@ -126,7 +127,7 @@ def start_counters(
     carry_bytes,
 ):
     """Set counters: see `emit_start`."""
-    return generated(tag, results.emit_start, 9)
+    return _generated(tag, "start", results.emit_start, 9)
 
 
 @intrinsic
@@ -147,25 +148,25 @@ def write_signs(
     mask_bytes,
 ):
     """Write bits of counters into planes: see `emit_signs`."""
-    return generated(tag, results.emit_signs, 12)
+    return _generated(tag, "signs", results.emit_signs, 12)
 
 
 @intrinsic
 def read_sign_bytes(typing, tag, plane, flips, is_whole, out):
     """Bits of an octet of a counter: see `emit_sign_bytes`."""
-    return generated(tag, results.emit_sign_bytes, 4)
+    return _generated(tag, "sign_bytes", results.emit_sign_bytes, 4)
 
 
 @intrinsic
 def read_numbers(typing, tag, counter, planes, out, step):
     """Numbers of a quad of a counter: see `emit_numbers`."""
-    return generated(tag, results.emit_numbers, 4)
+    return _generated(tag, "numbers", results.emit_numbers, 4)
 
 
 @intrinsic
 def read_sums(typing, tag, counters, counter_bytes, quads, planes, length, out):
     """Dot products of counters: see `emit_sums`."""
-    return generated(tag, results.emit_sums, 6)
+    return _generated(tag, "sums", results.emit_sums, 6)
 
 
 @intrinsic
@@ -183,7 +184,7 @@ def scale_sums(
     channels,
 ):
     """Floats of dot products: see `emit_scale_sums`."""
-    return generated(tag, emitters.emit_scale_sums, 9)
+    return _generated(tag, "scale_sums", _as_isa_of(tag, emitters.emit_scale_sums), 9)
 
 
 @intrinsic
@@ -205,4 +206,4 @@ def pack_rows(
     mask_bytes,
 ):
     """Bits of rows of floats: see `emit_pack`."""
-    return generated(tag, emitters.emit_pack, 13)
+    return _generated(tag, "pack", _as_isa_of(tag, emitters.emit_pack), 13)

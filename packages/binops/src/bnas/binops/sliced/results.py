@@ -5,16 +5,16 @@ from __future__ import annotations
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import (
-    lane_bytes,
-    lane_type,
-    lanes_where,
+    PIXELS,
+    WORD_BYTES,
     load_block,
     load_vector,
     store_vector,
+    words_where,
 )
 from bnas.binops.table.emitters import QUAD, emit_spread_one
-from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import (
+    I1,
     I8,
     I16,
     I64,
@@ -32,51 +32,46 @@ from bnas.binops.table.lanes import (
 LOW_PLANES = 4
 
 
-def emit_start(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_start(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the first state of some octets' counters: what they start with, plus their parity.
 
     Args:
         builder: Where.
-        isa: The instruction set.
         arguments: int64 each: address of what the first octet's counter starts with, vectors;
             number of planes; address of the parity, one word; of the first octet's signs of it, one
             bit a channel; octets; address of the first counter; bytes between counters; address of
             the first octet's first carry (weight 16); bytes between octets of these.
     """
     starts, planes, parity, signs, octets, counters, counter_bytes, carries, carry_bytes = arguments
-    pixels = load_block(builder, isa, parity)
+    pixels = load_block(builder, parity)
     with loop(builder, I64(0), octets) as octet:
-        source = address_at(builder, starts, builder.mul(octet, planes), isa.lanes)
+        source = address_at(builder, starts, builder.mul(octet, planes), PIXELS)
         counter = builder.add(counters, builder.mul(octet, counter_bytes))
-        carry = lanes_where(builder, isa, builder.add(signs, octet)).choose(pixels ^ -1, pixels)
+        carry = words_where(builder, builder.add(signs, octet)).choose(pixels ^ -1, pixels)
         for plane in range(LOW_PLANES):
-            offset = I64(plane * isa.lanes)
-            bits = load_vector(builder, isa, builder.add(source, offset), isa.lanes)
-            store_vector(builder, isa, bits ^ carry, builder.add(counter, offset))
+            offset = I64(plane * PIXELS)
+            bits = load_vector(builder, builder.add(source, offset))
+            store_vector(builder, bits ^ carry, builder.add(counter, offset))
             carry = bits & carry
-        store_vector(builder, isa, carry, builder.add(carries, builder.mul(octet, carry_bytes)))
+        store_vector(builder, carry, builder.add(carries, builder.mul(octet, carry_bytes)))
         with loop(builder, I64(LOW_PLANES), planes) as plane:
-            offset = builder.mul(plane, I64(isa.lanes))
-            bits = load_vector(builder, isa, builder.add(source, offset), isa.lanes)
-            store_vector(builder, isa, bits, builder.add(counter, offset))
+            offset = builder.mul(plane, I64(PIXELS))
+            bits = load_vector(builder, builder.add(source, offset))
+            store_vector(builder, bits, builder.add(counter, offset))
 
 
-def _words(builder, isa, plane) -> list[Lanes]:
+def _words(builder, plane) -> list[Lanes]:
     """Vectors of bool, one for each channel of a quad: the bits of its pixels."""
-    flags = ir.VectorType(ir.IntType(1), isa.lanes)
-    words = [
-        load(builder, address_at(builder, plane, k, lane_bytes(isa)), lane_type(isa))
-        for k in range(QUAD)
-    ]
+    flags = ir.VectorType(I1, PIXELS)
+    words = [load(builder, address_at(builder, plane, k, WORD_BYTES), I64) for k in range(QUAD)]
     return [Lanes(builder, builder.bitcast(word, flags)) for word in words]
 
 
-def emit_signs(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_signs(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the bits of one plane of counters, written to the planes of their groups of channels.
 
     Args:
         builder: Where.
-        isa: The instruction set.
         arguments: int64 each: address of the plane in the first octet's counter; bytes between
             counters; number of quads of channels; address of the flips, a byte a quad; of pixel 0
             in the first column's plane of the first quad; bytes between quads; the first pixel;
@@ -84,94 +79,91 @@ def emit_signs(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
     """
     counter, counter_bytes, quads, flips, first, group_bytes, pixel, *target = arguments
     with loop(builder, I64(0), quads) as quad:
-        bits = _quad_bits(builder, isa, counter, counter_bytes, quad)
-        flip = broadcast(builder, load(builder, builder.add(flips, quad), I8), isa.lanes)
+        bits = _quad_bits(builder, counter, counter_bytes, quad)
+        flip = broadcast(builder, load(builder, builder.add(flips, quad), I8), PIXELS)
         plane = builder.add(first, builder.mul(group_bytes, quad))
         emit_spread_one(builder, bits ^ flip, pixel, (plane, *target))
 
 
-def _quad_bits(builder, isa, counter, counter_bytes, quad) -> Lanes:
+def _quad_bits(builder, counter, counter_bytes, quad) -> Lanes:
     """The bits of four channels as bytes."""
-    half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * lane_bytes(isa)))
+    half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * WORD_BYTES))
     octet = builder.mul(builder.lshr(quad, I64(1)), counter_bytes)
-    bits = zeros(builder, I8, isa.lanes)
-    for k, word in enumerate(_words(builder, isa, builder.add(builder.add(counter, octet), half))):
+    bits = zeros(builder, I8, PIXELS)
+    for k, word in enumerate(_words(builder, builder.add(builder.add(counter, octet), half))):
         bits = word.choose(bits | (1 << k), bits)
     return bits
 
 
-def emit_sign_bytes(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_sign_bytes(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the bits of one plane of a counter as bytes of eight channels.
 
     Args:
         builder: Where.
-        isa: The instruction set.
         arguments: int64 each: address of the plane; of the flips of the octet's quads, two bytes;
             whether there is a second quad; address of the result, uint8, a vector.
     """
     plane, flips, is_whole, out = arguments
     both = []
     for half in range(2):
-        bits = _quad_bits(builder, isa, plane, I64(0), I64(half))
+        bits = _quad_bits(builder, plane, I64(0), I64(half))
         flip = load(builder, builder.add(flips, I64(half)), I8)
-        both.append(bits ^ broadcast(builder, flip, isa.lanes))
+        both.append(bits ^ broadcast(builder, flip, PIXELS))
     # The high half of a 16-bit lane takes what the low one shifts out: there is nothing to shift.
     high = (both[1].regard_as(I16) << 4).regard_as(I8)
-    none = zeros(builder, I8, isa.lanes)
+    none = zeros(builder, I8, PIXELS)
     chosen = builder.select(builder.icmp_signed("!=", is_whole, I64(0)), high.value, none.value)
     store(builder, both[0] | Lanes(builder, chosen), out)
 
 
-def emit_numbers(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_numbers(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit a quad's counter as numbers.
 
     Args:
         builder: Where.
-        isa: The instruction set.
-        arguments: int64 each: address of the quad's first lane in plane 0; number of planes;
+        arguments: int64 each: address of the quad's first word in plane 0; number of planes;
             address of the result, uint16 (4, step); its step.
     """
     counter, planes, out, step = arguments
-    for k, number in enumerate(_numbers(builder, isa, counter, planes)):
+    for k, number in enumerate(_numbers(builder, counter, planes)):
         store(builder, number, address_at(builder, out, builder.mul(step, I64(k)), 2), 2)
 
 
-def emit_sums(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+def emit_sums(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit ``length - 2 * number`` of counters: dot products.
 
     Args:
         builder: Where.
-        isa: The instruction set.
         arguments: int64 each: address of the first octet's counter; bytes between counters; number
             of quads of channels; number of planes; length; address of the result, int16
-            (quads * 4, lanes).
+            (quads * 4, 64).
     """
     counters, counter_bytes, quads, planes, length, out = arguments
-    whole = broadcast(builder, builder.trunc(length, I16), isa.lanes)
+    whole = broadcast(builder, builder.trunc(length, I16), PIXELS)
     with loop(builder, I64(0), quads) as quad:
-        half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * lane_bytes(isa)))
+        half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * WORD_BYTES))
         octet = builder.mul(builder.lshr(quad, I64(1)), counter_bytes)
         counter = builder.add(builder.add(counters, octet), half)
-        row = address_at(builder, out, quad, 2 * QUAD * isa.lanes)
-        for k, number in enumerate(_numbers(builder, isa, counter, planes)):
-            place = builder.add(row, I64(2 * k * isa.lanes))
+        row = address_at(builder, out, quad, 2 * QUAD * PIXELS)
+        for k, number in enumerate(_numbers(builder, counter, planes)):
+            place = builder.add(row, I64(2 * k * PIXELS))
             store(builder, whole - (number + number), place, 2)
 
 
-def _numbers(builder, isa, counter, planes) -> list[Lanes]:
+def _numbers(builder, counter, planes) -> list[Lanes]:
     """The numbers of a quad, vectors of 16 bits."""
     eight = builder.icmp_signed("<", planes, I64(8))
     low_planes = builder.select(eight, planes, I64(8))
-    sums = [[Variable(builder, I8, isa.lanes) for _ in range(2)] for _ in range(QUAD)]
+    sums = [[Variable(builder, I8, PIXELS) for _ in range(2)] for _ in range(QUAD)]
     for pair in sums:
         for total in pair:
-            total.set(zeros(builder, I8, isa.lanes))
-    weight = Variable(builder, I8, isa.lanes)
+            total.set(zeros(builder, I8, PIXELS))
+    weight = Variable(builder, I8, PIXELS)
     for half, (start, stop) in enumerate(((I64(0), low_planes), (low_planes, planes))):
-        weight.set(zeros(builder, I8, isa.lanes) + 1)
+        weight.set(zeros(builder, I8, PIXELS) + 1)
         with loop(builder, start, stop) as plane:
-            place = address_at(builder, counter, plane, isa.lanes)
-            for k, word in enumerate(_words(builder, isa, place)):
+            place = address_at(builder, counter, plane, PIXELS)
+            for k, word in enumerate(_words(builder, place)):
                 state = sums[k][half].get()
                 sums[k][half].set(word.choose(state + weight.get(), state))
             weight.set(weight.get() + weight.get())

@@ -1,4 +1,4 @@
-"""Weights as choices of lanes, and what the counters of each kind of pixel start with."""
+"""Weights as choices of words, and what the counters of each kind of pixel start with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.sliced.counting import PAIRS
-from bnas.binops.sliced.logic import LANES
+from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
 
 
 @attrs.frozen(eq=False)
@@ -17,7 +17,7 @@ class SlicedWeights:
     O octets of output channels, K inputs (taps times channels, tap by tap).
 
     Args:
-        indices: uint8 (O, bytes), the lanes of the tables that channels read; a spare vector behind
+        indices: uint8 (O, bytes), the words of the tables that channels read; a spare vector behind
             the last octet may be read.
         signs: uint8 (O,), the parity of each channel's weights.
         inputs: K, rounded up to whole trees of pairs; weights of spare inputs are 0.
@@ -30,13 +30,12 @@ class SlicedWeights:
     trees: int
 
 
-def sliced_weights(geometry: ConvGeometry, weights: np.ndarray, lanes: int) -> SlicedWeights:
-    """Choose the lanes of a convolution in one group.
+def sliced_weights(geometry: ConvGeometry, weights: np.ndarray) -> SlicedWeights:
+    """Choose the words of a convolution in one group.
 
     Args:
         geometry: The convolution.
         weights: uint8 (O, channel bytes, KH, KW), packed along the input channels.
-        lanes: Bytes of a vector.
 
     Returns:
         What the kernel takes.
@@ -50,13 +49,11 @@ def sliced_weights(geometry: ConvGeometry, weights: np.ndarray, lanes: int) -> S
     parity = np.cumsum(first ^ second, axis=2, dtype=np.uint8) & 1
     before = np.pad(parity[:, :, :-1], ((0, 0), (0, 0), (1, 0)))
     choice = first | second << 1 | before << 2
-    # Half a byte a pair, and a lane of bytes after the other.
+    # Half a byte a pair, and a word of bytes after the other.
     packed = choice[:, :, ::2] | choice[:, :, 1::2] << 4
-    width = lanes // LANES
-    vectors = -(-packed.shape[2] // width)
-    packed = np.pad(packed, ((0, 0), (0, 0), (0, vectors * width - packed.shape[2])))
-    indices = packed.reshape(octets, LANES, vectors, width).transpose(0, 2, 1, 3)
-    spare = np.zeros(lanes, np.uint8)
+    packed = np.pad(packed, ((0, 0), (0, 0), (0, -packed.shape[2] % WORD_BYTES)))
+    indices = packed.reshape(octets, WORDS, -1, WORD_BYTES).transpose(0, 2, 1, 3)
+    spare = np.zeros(PIXELS, np.uint8)
     return SlicedWeights(
         indices=np.concatenate([indices.reshape(-1), spare]),
         signs=byte_of(parity[:, :, -1]),
@@ -73,9 +70,9 @@ def weight_bits(geometry: ConvGeometry, weights: np.ndarray) -> np.ndarray:
 
 def _octets(values: np.ndarray) -> np.ndarray:
     """Arrange (O, ...) as (octets, 8, ...), with zeros at the end."""
-    spare = -len(values) % LANES
+    spare = -len(values) % WORDS
     values = np.pad(values, [(0, spare)] + [(0, 0)] * (values.ndim - 1))
-    return values.reshape(-1, LANES, *values.shape[1:])
+    return values.reshape(-1, WORDS, *values.shape[1:])
 
 
 def byte_of(flags: np.ndarray) -> np.ndarray:
@@ -131,21 +128,20 @@ def mismatches_on_padding(bits: np.ndarray, kinds: Kinds) -> np.ndarray:
     return ~kinds.valid @ bits.sum(axis=2, dtype=np.int64).T
 
 
-def start_planes(numbers: np.ndarray, kinds: Kinds, planes: int, lanes: int) -> Starts:
+def start_planes(numbers: np.ndarray, kinds: Kinds, planes: int) -> Starts:
     """Lay numbers out as counters.
 
     Args:
         numbers: int64 (kinds, O).
         kinds: Kinds of pixels.
         planes: Bits of a counter.
-        lanes: Pixels of a block.
     """
-    spare = -len(kinds.of_pixel) % lanes
-    of_block = np.pad(kinds.of_pixel, (0, spare), mode="edge").reshape(-1, lanes)
+    spare = -len(kinds.of_pixel) % PIXELS
+    of_block = np.pad(kinds.of_pixel, (0, spare), mode="edge").reshape(-1, PIXELS)
     patterns, turns = np.unique(of_block, axis=0, return_inverse=True)
     octets = _octets(numbers.T).transpose(2, 0, 1)
     # (patterns, pixels, octets, channels) -> bits -> words of pixels.
     digits = octets[patterns][..., None] >> np.arange(planes) & 1
     words = np.packbits(digits.astype(bool), axis=1, bitorder="little")
     words = words.transpose(0, 2, 4, 3, 1)
-    return Starts(np.ascontiguousarray(words).reshape(*words.shape[:3], lanes), turns.reshape(-1))
+    return Starts(np.ascontiguousarray(words).reshape(*words.shape[:3], PIXELS), turns.reshape(-1))

@@ -65,25 +65,3 @@ def count_quad(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_
         _pairs_together(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step)
     else:
         _pairs_apart(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step)
-
-
-@kernel()
-def quads_together(tag, vectors):
-    """Quads that are counted at a time: few vectors leave registers for more channels.
-
-    Measured on a Zen 5, look-ups of four pairs on one vector give 350 bit operations a cycle, of
-    two pairs 260.
-    """
-    return 2 if tag.lanes == 64 and vectors <= 2 else 1
-
-
-@kernel()
-def count_two_quads(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step):
-    """Count the mismatches of eight output channels; arguments as for `count_quad`.
-
-    Only for 32 registers and at most two vectors of pixels.
-    """
-    if vectors == 1:
-        tile(tag, 4, 1, lut, tables, pixels, step, taps, triples, acc, acc_step)
-    else:
-        tile(tag, 4, 2, lut, tables, pixels, step, taps, triples, acc, acc_step)

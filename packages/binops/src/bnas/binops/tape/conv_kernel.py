@@ -15,9 +15,7 @@ from bnas.binops.table.intrinsics import scale, threshold
 from bnas.binops.table.quads import (
     MAX_VECTORS,
     count_quad,
-    count_two_quads,
     most_vectors,
-    quads_together,
 )
 from bnas.binops.table.tile import LOOKUPS_A_SUM
 from bnas.binops.tape.pack_kernel import pack_quad, spread_quad
@@ -168,22 +166,6 @@ def finish(tag, bases, record, epilogue, records, place, acc, step, bits):
 
 
 @kernel()
-def _count(tag, bases, lut, record, place, source, step, taps, acc):
-    """Count one or two quads of a tile, and return how many."""
-    quad, last, vectors = place
-    row = MAX_VECTORS * tag.lanes
-    tables = resolve(bases, record.tables_at) + 4 * record.depth * quad
-    triples = record.depth // LOOKUPS_A_SUM
-    here = resolve(bases, record.taps_at) + 8 * record.depth * taps[quad]
-    both = quads_together(tag, vectors) == 2 and quad + 1 < last
-    if both and taps[quad] == taps[quad + 1]:
-        count_two_quads(tag, vectors, lut, tables, source, step, here, triples, acc, row)
-        return 2
-    count_quad(tag, vectors, lut, tables, source, step, here, triples, acc, row)
-    return 1
-
-
-@kernel()
 def _finish_tile(tag, bases, record, records, place, acc, together, bits):
     """Run every epilogue over the counts of one quad, image by image."""
     epilogues, readers, planes = records
@@ -213,7 +195,7 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
         bits: uint8 scratch of `MAX_VECTORS` vectors.
     """
     acc = resolve(bases, record.scratch_at)
-    quad_bytes = 2 * QUAD * MAX_VECTORS * tag.lanes
+    tables, offsets = resolve(bases, record.tables_at), resolve(bases, record.taps_at)
     most = most_vectors(tag)
     taps = longs_at(resolve(bases, record.quad_taps_at), record.quads)
     image = 0
@@ -226,14 +208,20 @@ def run_conv(tag, bases, lut, record, quads, records, images, bits):
         for block in range(blocks):
             vectors = -(-(record.vectors - vector) // (blocks - block))
             pixel = vector * tag.lanes
-            quad = quads[0]
-            while quad < quads[1]:
-                place = (quad, quads[1], max(vectors, together))
-                done = _count(tag, bases, lut, record, place, source + pixel, step, taps, acc)
-                for k in range(done):
-                    here = (quad + k, image, pixel, vectors)
-                    counts = acc + k * quad_bytes
-                    _finish_tile(tag, bases, record, records, here, counts, together, bits)
-                quad += done
+            for quad in range(quads[0], quads[1]):
+                count_quad(
+                    tag,
+                    max(vectors, together),
+                    lut,
+                    tables + 4 * record.depth * quad,
+                    source + pixel,
+                    step,
+                    offsets + 8 * record.depth * taps[quad],
+                    record.depth // LOOKUPS_A_SUM,
+                    acc,
+                    MAX_VECTORS * tag.lanes,
+                )
+                here = (quad, image, pixel, vectors)
+                _finish_tile(tag, bases, record, records, here, acc, together, bits)
             vector += vectors
         image += together

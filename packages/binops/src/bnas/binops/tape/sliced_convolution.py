@@ -9,7 +9,7 @@ import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
-from bnas.binops.sliced.logic import LANES
+from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
 from bnas.binops.sliced.results import LOW_PLANES
 from bnas.binops.sliced.weights import (
     Kinds,
@@ -30,7 +30,7 @@ from bnas.binops.tape.records import Reading, Sink
 
 def is_sliced(isa: Isa, geometry: ConvGeometry) -> bool:
     """Whether a convolution is counted bit by bit: one group, on registers of 64 bytes."""
-    return isa.lanes == 64 and geometry.groups == 1
+    return isa.lanes == PIXELS and geometry.groups == 1
 
 
 def reads_image(geometry: ConvGeometry) -> bool:
@@ -83,9 +83,8 @@ def sliced_fields(
     Returns:
         Field -> value.
     """
-    lanes = builder.isa.lanes
-    chosen = sliced_weights(geometry, weights, lanes)
-    blocks = -(-geometry.out_size[0] * geometry.out_size[1] // lanes)
+    chosen = sliced_weights(geometry, weights)
+    blocks = -(-geometry.out_size[0] * geometry.out_size[1] // PIXELS)
     return {
         **_taps(builder, geometry, source, blocks),
         **_numbers(builder, geometry, weights, (reading, limits)),
@@ -94,7 +93,7 @@ def sliced_fields(
         "blocks": blocks,
         "trees": chosen.trees,
         "indices_at": builder.constant(chosen.indices),
-        "index_bytes": (chosen.indices.size - lanes) // len(chosen.signs),
+        "index_bytes": (chosen.indices.size - PIXELS) // len(chosen.signs),
         "signs_at": builder.constant(chosen.signs),
         "reading": reading,
         "length": geometry.dot_length,
@@ -115,7 +114,7 @@ def _taps(
     taps = [0]
     if plain:
         taps = [row * geometry.in_size[1] + column for row, column in places]
-        masks = _masks(geometry, blocks * builder.isa.lanes, builder.isa.lanes)
+        masks = _masks(geometry, blocks)
     if isinstance(source, PackedBits):
         at, group, group_bytes = source.at, 8, pixels
     else:
@@ -139,14 +138,14 @@ def _taps(
     }
 
 
-def _masks(geometry: ConvGeometry, pixels: int, lanes: int) -> np.ndarray:
+def _masks(geometry: ConvGeometry, blocks: int) -> np.ndarray:
     """Which pixels see each tap inside the image: uint8 (blocks, taps, bytes of a word)."""
     rows, columns = (geometry.valid_taps(axis) for axis in (0, 1))
     valid = rows.T[:, None, :, None] & columns.T[None, :, None, :]
     valid = valid.reshape(rows.shape[1] * columns.shape[1], -1)
-    valid = np.pad(valid, ((0, 0), (0, pixels - valid.shape[1])))
+    valid = np.pad(valid, ((0, 0), (0, blocks * PIXELS - valid.shape[1])))
     bits = np.packbits(valid, axis=1, bitorder="little")
-    return bits.reshape(len(bits), -1, lanes // LANES).transpose(1, 0, 2)
+    return bits.reshape(len(bits), blocks, WORD_BYTES).transpose(1, 0, 2)
 
 
 def _numbers(
@@ -170,9 +169,9 @@ def _numbers(
     assert planes <= PLANES, planes
     planes = max(planes, LOW_PLANES)
     numbers = bias - mismatches_on_padding(weight_bits(geometry, weights), kinds)
-    starts = start_planes(numbers, kinds, planes, builder.isa.lanes)
+    starts = start_planes(numbers, kinds, planes)
     return {
-        "starts_at": builder.constant(starts.planes, align=builder.isa.lanes),
+        "starts_at": builder.constant(starts.planes, align=PIXELS),
         "start_bytes": starts.planes[0].nbytes,
         "patterns_at": builder.constant(starts.of_block),
         "planes": planes,
@@ -189,32 +188,30 @@ def _memory(
     builder: TapeBuilder, geometry: ConvGeometry, weights: SlicedWeights, blocks: int
 ) -> dict[str, object]:
     """Scratch memory."""
-    lanes = builder.isa.lanes
-    word = lanes // LANES
-    channels = -(-geometry.in_channels // LANES) * LANES
+    channels = -(-geometry.in_channels // WORDS) * WORDS
     reach = max(
         abs(row * geometry.in_size[1] + column)
         for row in tap_positions(geometry, 0)
         for column in tap_positions(geometry, 1)
     )
-    margin = reach // lanes + 1
+    margin = reach // PIXELS + 1
     segments = math.ceil(weights.trees / MOST_TREES)
     # A carry that counters start with, and room up to whole trees.
-    more = lanes * (min(weights.trees, MOST_TREES) // PAIRS + 1) * PAIRS
-    carry_bytes = more + lanes * math.ceil(segments * (more // lanes // PAIRS) / PAIRS) * PAIRS
+    more = PIXELS * (min(weights.trees, MOST_TREES) // PAIRS + 1) * PAIRS
+    carry_bytes = more + PIXELS * math.ceil(segments * (more // PIXELS // PAIRS) / PAIRS) * PAIRS
     words, inputs, tables, parity, counters, carries, scratch = builder.scratch(
-        (blocks + 2 * margin + 1) * channels * word,
+        (blocks + 2 * margin + 1) * channels * WORD_BYTES,
         # What is written for spare channels hangs over.
-        (weights.inputs + LANES) * word,
-        weights.inputs // 2 * lanes,
-        word,
-        MOST_OCTETS * PLANES * lanes,
+        (weights.inputs + WORDS) * WORD_BYTES,
+        weights.inputs // 2 * PIXELS,
+        WORD_BYTES,
+        MOST_OCTETS * PLANES * PIXELS,
         MOST_OCTETS * carry_bytes,
-        2 * MOST_OCTETS * LANES * lanes,
+        2 * MOST_OCTETS * WORDS * PIXELS,
     )
     return {
-        "words_at": words.plus(margin * channels * word),
-        "block_bytes": channels * word,
+        "words_at": words.plus(margin * channels * WORD_BYTES),
+        "block_bytes": channels * WORD_BYTES,
         "inputs_at": inputs,
         "tables_at": tables,
         "parity_at": parity,

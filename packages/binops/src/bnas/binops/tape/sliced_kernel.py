@@ -27,7 +27,7 @@ from bnas.binops.sliced.intrinsics import (
     start_counters,
     write_signs,
 )
-from bnas.binops.sliced.logic import LANES
+from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
 from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.planes import GROUP
 from bnas.binops.tape.conv_kernel import finish
@@ -45,7 +45,7 @@ def _part(tag, record, place, block, target):
     if record.group == GROUP:
         gather_bits(tag, place, record.group_bytes, record.groups, target)
     else:
-        pixels = record.in_pixels - block * tag.lanes
+        pixels = record.in_pixels - block * PIXELS
         gather_bytes(tag, place, record.group_bytes, record.groups, pixels, target)
 
 
@@ -55,38 +55,37 @@ def _gather_image(tag, bases, record, source):
     words = resolve(bases, record.words_at)
     for block in range(record.blocks):
         target = words + block * record.block_bytes
-        place = source + block * tag.lanes
+        place = source + block * PIXELS
         _part(tag, record, place, block, target)
 
 
 @kernel(inline=True)
 def _gather_block(tag, bases, record, source, block):
     """Make the bits of every input of one block."""
-    word = tag.lanes // LANES
     inputs = resolve(bases, record.inputs_at)
     taps = longs_at(resolve(bases, record.taps_at), record.taps)
     words = resolve(bases, record.words_at)
-    masks = resolve(bases, record.masks_at) + block * record.taps * word
-    step = record.channels * word
+    masks = resolve(bases, record.masks_at) + block * record.taps * WORD_BYTES
+    step = record.channels * WORD_BYTES
     for tap in range(record.taps):
         target = inputs + tap * step
         if record.is_plain:
             # Floor division: displacements have either sign.
-            skip, first = divmod(taps[tap], tag.lanes)
+            skip, first = divmod(taps[tap], PIXELS)
             place = words + (block + skip) * record.block_bytes
-            mask = masks + tap * word
+            mask = masks + tap * WORD_BYTES
             shift_bits(tag, place, record.block_bytes, first, mask, record.channels, target)
         else:
-            place = source + taps[tap] + block * tag.lanes
+            place = source + taps[tap] + block * PIXELS
             _part(tag, record, place, block, target)
     used = record.taps * step
-    bytes_at(inputs + used, 2 * PAIRS * record.trees * word - used)[:] = np.uint8(0)
+    bytes_at(inputs + used, 2 * PAIRS * record.trees * WORD_BYTES - used)[:] = np.uint8(0)
 
 
 @kernel(inline=True)
 def _count_together(tag, count, bases, record, octet, counters, carries):
     """Count some octets, whose number is a constant, from counters that have been started."""
-    counter_bytes, carry_bytes = PLANES * tag.lanes, record.carry_bytes
+    counter_bytes, carry_bytes = PLANES * PIXELS, record.carry_bytes
     tables = resolve(bases, record.tables_at)
     indices = resolve(bases, record.indices_at) + octet * record.index_bytes
     more = carries + record.more
@@ -99,23 +98,23 @@ def _count_together(tag, count, bases, record, octet, counters, carries):
         count_octets(
             tag,
             count,
-            tables + tree * PAIRS * tag.lanes,
-            indices + tree * PAIRS // 2 * LANES,
+            tables + tree * PAIRS * PIXELS,
+            indices + tree * PAIRS // 2 * WORDS,
             record.index_bytes,
             trees,
             counters,
             counter_bytes,
-            carries + first * tag.lanes,
+            carries + first * PIXELS,
             carry_bytes,
         )
-        place = counters + 4 * tag.lanes
+        place = counters + 4 * PIXELS
         here = trees + first
-        out = more + left * tag.lanes
+        out = more + left * PIXELS
         reduce_carries(tag, count, carries, carry_bytes, here, place, counter_bytes, out)
         left += (here + PAIRS - 1) // PAIRS
         tree += trees
     for plane in range(7, record.planes, 3):
-        place = counters + plane * tag.lanes
+        place = counters + plane * PIXELS
         reduce_carries(tag, count, more, carry_bytes, left, place, counter_bytes, more)
         left = (left + PAIRS - 1) // PAIRS
 
@@ -129,13 +128,13 @@ def _count(tag, bases, record, octet, count, block):
     starts = resolve(bases, record.starts_at) + pattern * record.start_bytes
     start_counters(
         tag,
-        starts + octet * record.planes * tag.lanes,
+        starts + octet * record.planes * PIXELS,
         record.planes,
         resolve(bases, record.parity_at),
         resolve(bases, record.signs_at) + octet,
         count,
         counters,
-        PLANES * tag.lanes,
+        PLANES * PIXELS,
         carries,
         record.carry_bytes,
     )
@@ -153,15 +152,15 @@ def _count(tag, bases, record, octet, count, block):
 def _write_bytes(tag, bases, record, epilogue, place, top, bits):
     """Write the bits of some octets as bytes of eight channels."""
     octet, count, image, block = place
-    pixel = block * tag.lanes
-    length = min(tag.lanes, record.pixels - pixel)
+    pixel = block * PIXELS
+    length = min(PIXELS, record.pixels - pixel)
     target = resolve(bases, epilogue.target_at) + image * epilogue.target_step + pixel
     for k in range(count):
         flips = resolve(bases, epilogue.flips_at) + 2 * (octet + k)
         is_whole = 1 if 2 * (octet + k) + 1 < record.quads else 0
         out = target + (octet + k) * epilogue.row
-        plane = top + k * PLANES * tag.lanes
-        if length == tag.lanes:
+        plane = top + k * PLANES * PIXELS
+        if length == PIXELS:
             read_sign_bytes(tag, plane, flips, is_whole, out)
         else:
             read_sign_bytes(tag, plane, flips, is_whole, bits.ctypes.data)
@@ -172,7 +171,7 @@ def _write_bytes(tag, bases, record, epilogue, place, top, bits):
 def _write_bits(tag, bases, record, epilogue, planes, place, bits):
     """Write the top bits of the counters of some octets."""
     octet, count, image, block = place
-    top = resolve(bases, record.counters_at) + (record.planes - 1) * tag.lanes
+    top = resolve(bases, record.counters_at) + (record.planes - 1) * PIXELS
     if epilogue.sink == _BYTES:
         _write_bytes(tag, bases, record, epilogue, place, top, bits)
         return
@@ -181,12 +180,12 @@ def _write_bits(tag, bases, record, epilogue, planes, place, bits):
     write_signs(
         tag,
         top,
-        PLANES * tag.lanes,
+        PLANES * PIXELS,
         min(2 * count, record.quads - 2 * octet),
         resolve(bases, epilogue.flips_at) + 2 * octet,
         first,
         target.group_bytes,
-        block * tag.lanes,
+        block * PIXELS,
         target.plane_bytes,
         resolve(bases, target.columns_at),
         target.columns,
@@ -201,12 +200,12 @@ def _write_streams(tag, bases, record, records, place):
     octet, count, image, block = place
     epilogues, readers, planes = records
     sums = resolve(bases, record.scratch_at)
-    pixel, channel = block * tag.lanes, LANES * octet
-    channels = min(LANES * count, record.out_channels - channel)
+    pixel, channel = block * PIXELS, WORDS * octet
+    channels = min(WORDS * count, record.out_channels - channel)
     read_sums(
         tag,
         resolve(bases, record.counters_at),
-        PLANES * tag.lanes,
+        PLANES * PIXELS,
         (channels + QUAD - 1) // QUAD,
         record.planes,
         record.length,
@@ -256,16 +255,16 @@ def _write_numbers(tag, bases, record, records, place, bits):
     epilogues, readers, planes = records
     acc = resolve(bases, record.scratch_at)
     counters = resolve(bases, record.counters_at)
-    pixel = block * tag.lanes
+    pixel = block * PIXELS
     for k in range(min(2 * count, record.quads - 2 * octet)):
         quad = 2 * octet + k
-        lanes = counters + k // 2 * PLANES * tag.lanes + k % 2 * QUAD * (tag.lanes // LANES)
-        read_numbers(tag, lanes, record.planes, acc, tag.lanes)
+        lanes = counters + k // 2 * PLANES * PIXELS + k % 2 * QUAD * WORD_BYTES
+        read_numbers(tag, lanes, record.planes, acc, PIXELS)
         channels = min(QUAD, record.out_channels - QUAD * quad)
         here = (quad, image, pixel, 1, QUAD * quad, channels)
         for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
             others = (readers, planes)
-            finish(tag, bases, record, epilogues[e], others, here, acc, tag.lanes, bits)
+            finish(tag, bases, record, epilogues[e], others, here, acc, PIXELS, bits)
 
 
 @kernel()
