@@ -54,12 +54,26 @@ def assembly(isa: Isa, kernel: str) -> str:
     Raises:
         KeyError: No kernel has the name.
     """
-    module = ir.Module(name=kernel)
+    return assembly_of(isa, kernel, _emitter(isa, kernel), _ARGUMENTS[kernel])
+
+
+def assembly_of(
+    isa: Isa, name: str, emit: Callable[[ir.IRBuilder, list[ir.Value]], None], arguments: int
+) -> str:
+    """Compile what an emitter emits for an instruction set and return the assembly.
+
+    Args:
+        isa: The instruction set.
+        name: Name of the function.
+        emit: Emits its body.
+        arguments: Number of its arguments, all int64.
+    """
+    module = ir.Module(name=name)
     module.triple = isa.triple
-    kind = ir.FunctionType(ir.VoidType(), [I64] * _ARGUMENTS[kernel])
-    function = ir.Function(module, kind, kernel)
+    kind = ir.FunctionType(ir.VoidType(), [I64] * arguments)
+    function = ir.Function(module, kind, name)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    _emitter(isa, kernel)(builder, list(function.args))
+    emit(builder, list(function.args))
     builder.ret_void()
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

@@ -1,0 +1,227 @@
+"""Bit-sliced convolutions: their parts alone, their code, and whole layers of any length."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnas import binops
+from bnas.binops import oracles, tape
+from bnas.binops.geometry import ConvGeometry
+from bnas.binops.sliced import counting, inputs, results
+from bnas.binops.sliced.counting import MOST_OCTETS, CountEmitter, ReduceEmitter
+from bnas.binops.sliced.weights import (
+    mismatches_on_padding,
+    pixel_kinds,
+    sliced_weights,
+    start_planes,
+    weight_bits,
+)
+from bnas.binops.table.cross import assembly_of
+from bnas.binops.table.isa import ISAS
+
+RNG = np.random.default_rng(0)
+EMITTERS = {
+    "gather": (inputs.emit_gather, 4),
+    "gather_bytes": (inputs.emit_gather_bytes, 5),
+    "shift": (inputs.emit_shift, 6),
+    "tables": (counting.emit_tables, 4),
+    "start": (results.emit_start, 9),
+    "signs": (results.emit_signs, 12),
+    "sign_bytes": (results.emit_sign_bytes, 4),
+    "numbers": (results.emit_numbers, 4),
+    "sums": (results.emit_sums, 6),
+    "reduce": (ReduceEmitter(MOST_OCTETS).emit, 6),
+    "count": (CountEmitter(MOST_OCTETS).emit, 8),
+}
+
+needs_avx512 = pytest.mark.skipif(
+    not binops.backends()["avx512"].available, reason="this CPU has no AVX-512BW"
+)
+
+
+def geometry_of(
+    channels: int, outputs: int, size: tuple[int, int], kernel: int, **options: int
+) -> ConvGeometry:
+    return tape.conv_geometry((channels, *size), (outputs, channels, kernel, kernel), **options)
+
+
+class TestCode:
+    """Compiled for AVX-512BW alone, wherever the tests run."""
+
+    @pytest.mark.parametrize("name", EMITTERS)
+    def test_it_calls_nothing(self, name: str) -> None:
+        code = assembly_of(ISAS["avx512"], name, *EMITTERS[name])
+        assert f"{name}:" in code
+        assert "call" not in re.sub(r"\.[a-z_]*call.*", "", code)
+
+    @pytest.mark.parametrize("octets", range(1, MOST_OCTETS + 1))
+    def test_a_tree_is_as_many_instructions_as_it_must_be(self, octets: int) -> None:
+        code = assembly_of(ISAS["avx512"], "count", CountEmitter(octets).emit, 8)
+        # Eight look-ups, four shifts, and a sum and a carry of seven adders for every octet.
+        assert len(re.findall(r"\bvperm(?:q|pd)\b", code)) == 8 * octets
+        assert len(re.findall(r"\bvpsrlq\b", code)) == 4 * octets
+        assert len(re.findall(r"\bvpternlog[dq]\b", code)) == 14 * octets
+
+    def test_sums_stay_in_registers(self) -> None:
+        lines = assembly_of(ISAS["avx512"], "count", *EMITTERS["count"]).splitlines()
+        found = [number for number, line in enumerate(lines) if "vperm" in line]
+        inner = lines[found[0] : found[-1]]
+        assert not [line for line in inner if re.search(r"%zmm\d+, -?\d*\(%rsp\)", line)]
+
+
+class TestWeights:
+    @given(
+        channels=st.integers(1, 40),
+        outputs=st.integers(1, 20),
+        kernel=st.integers(1, 3),
+        seed=st.integers(0, 2**32 - 1),
+    )
+    def test_indices_name_the_words_of_the_tables(
+        self, channels: int, outputs: int, kernel: int, seed: int
+    ) -> None:
+        """Reading the tables of one pixel with them gives what adding mismatches gives."""
+        generator = np.random.default_rng(seed)
+        geometry = geometry_of(channels, outputs, (kernel, kernel), kernel)
+        bits = generator.random((outputs, channels, kernel, kernel)) < 0.5
+        found = sliced_weights(geometry, np.packbits(bits, axis=1, bitorder="little"))
+        weights = bits.reshape(outputs, channels, -1).transpose(0, 2, 1).reshape(outputs, -1)
+        seen = np.zeros(found.inputs, np.int64)
+        seen[: weights.shape[1]] = generator.integers(0, 2, weights.shape[1])
+        for channel, row in enumerate(weights):
+            octet, word = divmod(channel, 8)
+            octets = -(-outputs // 8)
+            own = found.indices[:-64].reshape(octets, -1, 8, 8)[octet, :, word].reshape(-1)
+            picks = np.stack([own & 15, own >> 4], axis=1).reshape(-1)
+            parity = carries = 0
+            for pair, pick in enumerate(picks[: found.inputs // 2]):
+                x, y = seen[2 * pair], seen[2 * pair + 1]
+                total = (x ^ pick & 1) + (y ^ pick >> 1 & 1) + (parity ^ pick >> 2 & 1)
+                carries += total >> 1
+                parity ^= x ^ y
+            sign = found.signs[octet] >> word & 1
+            expected = np.count_nonzero(seen[: len(row)] != row)
+            assert 2 * carries + (parity ^ sign) == expected
+
+    def test_pixels_are_of_as_many_kinds_as_borders_make(self) -> None:
+        kinds = pixel_kinds(geometry_of(4, 4, (5, 7), 3, padding=1))
+        assert len(kinds.valid) == 9
+        assert kinds.of_pixel.shape == (35,)
+        assert len(set(kinds.of_pixel[[0, 6, 28, 34, 1, 29, 7, 13, 8]])) == 9
+        assert len(pixel_kinds(geometry_of(4, 4, (5, 7), 1)).valid) == 1
+
+    def test_what_padding_counts_is_known(self) -> None:
+        geometry = geometry_of(5, 3, (4, 4), 3, padding=1)
+        weights = RNG.random((3, 5, 3, 3)) < 0.5
+        bits = weight_bits(geometry, np.packbits(weights, axis=1, bitorder="little"))
+        kinds = pixel_kinds(geometry)
+        found = mismatches_on_padding(bits, kinds)[kinds.of_pixel].reshape(4, 4, 3)
+        assert not found[1:3, 1:3].any()
+        np.testing.assert_array_equal(found[0, 1], weights[:, :, 0].sum(axis=(1, 2)))
+
+    @pytest.mark.parametrize("size", [(3, 3), (8, 8), (16, 16), (9, 15)])
+    def test_starts_are_numbers_bit_by_bit(self, size: tuple[int, int]) -> None:
+        kinds = pixel_kinds(geometry_of(4, 11, size, 3, padding=1))
+        numbers = RNG.integers(-100, 100, (len(kinds.valid), 11))
+        starts = start_planes(numbers, kinds, 9)
+        words = starts.planes.view("<u8")[starts.of_block]
+        pixels = np.arange(size[0] * size[1])
+        for channel in range(11):
+            octet, word = divmod(channel, 8)
+            own = words[pixels // 64, octet, :, word] >> (pixels % 64)[:, None].astype(np.uint64)
+            values = ((own & np.uint64(1)) << np.arange(9, dtype=np.uint64)).sum(axis=1)
+            np.testing.assert_array_equal(values, numbers[kinds.of_pixel, channel] % 512)
+        # Blocks that look alike share what they start with.
+        assert len(starts.planes) <= min(3, len(starts.of_block)) or size == (9, 15)
+
+
+#: Channels, outputs, (height, width), kernel, options: short and long sums, more octets than go
+#: together, odd numbers of channels, blocks that are not full, strides.
+LAYERS = [
+    (1, 1, (1, 1), 1, {}),
+    (3, 9, (5, 13), 3, {"padding": 1}),
+    (36, 36, (16, 16), 3, {"padding": 1}),
+    (40, 72, (7, 7), 3, {"padding": 1}),
+    (57, 31, (9, 8), 3, {"padding": 2, "dilation": 2}),
+    (64, 33, (8, 8), 1, {}),
+    (64, 20, (12, 9), 3, {"padding": 1, "stride": 2}),
+    (70, 7, (6, 11), 5, {"padding": 1}),
+    (600, 40, (4, 17), 1, {}),
+    (600, 70, (3, 3), 3, {"padding": 1}),
+    (3500, 12, (2, 3), 3, {"padding": 1}),
+]
+
+
+@needs_avx512
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+@pytest.mark.parametrize("images", [1, 3])
+def test_layers_equal_the_oracle(layer: tuple[Any, ...], images: int) -> None:
+    channels, outputs, size, kernel, options = layer
+    x = RNG.choice(np.array([-1, 1], np.float32), (images, channels, *size))
+    w = RNG.choice(np.array([-1, 1], np.float32), (outputs, channels, kernel, kernel))
+    expected = oracles.conv2d(x, w, **options)
+    limits = RNG.integers(-20, 20, outputs).astype(np.int32)
+    flips = RNG.random(outputs) < 0.5
+    shared = {**options, "backend": "avx512"}
+    counts = binops.Conv2d(w, x.shape, **shared)(x)
+    np.testing.assert_array_equal(counts, expected)
+    threshold = binops.Threshold(limits, flips)
+    bits = binops.Conv2d(w, x.shape, epilogue=threshold, **shared)(x)
+    wanted = (expected >= limits[:, None, None]) ^ flips[:, None, None]
+    np.testing.assert_array_equal(binops.unpack(bits) > 0, wanted)
+
+
+@needs_avx512
+@settings(deadline=None, max_examples=40)
+@given(
+    channels=st.integers(1, 90),
+    outputs=st.integers(1, 90),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    extreme=st.sampled_from([-(2**31), -5000, 0, 5000, 2**31 - 1]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_threshold_of_any_layer(
+    channels: int, outputs: int, height: int, width: int, extreme: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    x = generator.choice(np.array([-1, 1], np.float32), (2, channels, height, width))
+    w = generator.choice(np.array([-1, 1], np.float32), (outputs, channels, 3, 3))
+    expected = oracles.conv2d(x, w, padding=1)
+    # Limits that counts meet exactly, and one that none or all do.
+    limits = generator.choice(expected.reshape(-1), outputs).astype(np.int32)
+    limits[0] = extreme
+    flips = generator.random(outputs) < 0.5
+    plan = binops.Conv2d(
+        w, x.shape, padding=1, epilogue=binops.Threshold(limits, flips), backend="avx512"
+    )
+    wanted = (expected >= limits[:, None, None]) ^ flips[:, None, None]
+    np.testing.assert_array_equal(binops.unpack(plan(x)) > 0, wanted)
+
+
+@needs_avx512
+@pytest.mark.parametrize("channels", [12, 13])
+def test_packed_bits_or_planes_are_read_alike(channels: int) -> None:
+    """The former by `Conv2d`, the latter in networks, odd numbers of channels as other numbers."""
+    x = RNG.choice(np.array([-1, 1], np.float32), (2, channels, 9, 10))
+    w = RNG.choice(np.array([-1, 1], np.float32), (20, channels, 3, 3))
+    geometry = tape.conv_geometry(x.shape[1:], w.shape, padding=1)
+    builder = tape.TapeBuilder(ISAS["avx512"], 2)
+    layout = tape.planes_read(builder.isa, geometry)
+    assert layout.columns == (0,)
+    planes = tape.add_planes(builder, layout)
+    data = binops.pack(x, axis=1).data
+    tape.add_stage(builder, tape.Pointer(tape.PORT, 0, data.strides[0]), planes, 1)
+    counts = np.zeros((2, 20, 9, 10), np.int32)
+    conv = tape.ConvWriter(builder, geometry, binops.pack(w, axis=1).data, planes)
+    conv.add_counts(tape.Pointer(tape.PORT + 1, 0, counts.strides[0]), 4 * 90)
+    conv.write()
+    built = builder.build()
+    ports = np.array([[a.ctypes.data, a.strides[0]] for a in (data, counts)], np.int64)
+    built.run(built.arena(), ports, 2)
+    np.testing.assert_array_equal(counts, oracles.conv2d(x, w, padding=1))
