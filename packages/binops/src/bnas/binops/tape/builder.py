@@ -11,7 +11,8 @@ from bnas.binops.table.isa import Isa
 from bnas.binops.tape import records
 from bnas.binops.tape.pointers import ARENA, FIXED, Pointer
 from bnas.binops.tape.records import Kind
-from bnas.binops.tape.tape import Reservations, Tape
+from bnas.binops.tape.reservations import Reservations
+from bnas.binops.tape.tape import Tape
 
 
 class TapeBuilder:
@@ -83,5 +84,4 @@ class TapeBuilder:
     def build(self) -> Tape:
         """Return the tape."""
         tables = {name: np.array(self._rows[name], dtype) for name, dtype in records.TABLES.items()}
-        memory = self._memory
-        return Tape(self.isa, tables, self._constants, memory.size, memory.fills, self.images)
+        return Tape(self.isa, tables, self._constants, self._memory)

@@ -34,6 +34,8 @@ class Writer:
         shapes: Value -> (C, H, W); bits under the name of their sign, float buffers under theirs.
         plan: Where the float buffers lie.
         ends: For every number of steps, the operations that have then run.
+        last_writes: Name of bits -> operations after which a run has completed them; none for bits
+            that are made once.
         main: Operations that a run needs; those behind them make the constant bits, once an arena.
     """
 
@@ -42,6 +44,7 @@ class Writer:
     shapes: Mapping[str, Shape]
     plan: MemoryPlan
     ends: list[int] = field(factory=lambda: [0])
+    last_writes: dict[str, int] = field(factory=dict)
     main: int = 0
     planes: dict[str, tape.PlaneSet] = field(factory=dict)
     floats: tape.Pointer = field(init=False)
@@ -59,6 +62,7 @@ class Writer:
         for step in self.steps:
             if not _is_constant(step):
                 self._write(step)
+                self.last_writes |= dict.fromkeys(written_bits(step), len(self.builder))
             self.ends.append(len(self.builder))
         classes = output.stop - output.start
         logits = tape.Pointer(LOGITS, 0, _FLOAT_BYTES * classes)
@@ -107,15 +111,6 @@ class Writer:
                 ready = len(slots) - 1
             slots[ready] = (last, slots[ready][1])
             self.planes[name] = slots[ready][1]
-
-    def last_write(self, name: str) -> int:
-        """The number of operations after which the bits of a name are complete."""
-        writers = [
-            index
-            for index, step in enumerate(self.steps)
-            if name in written_bits(step) and not _is_constant(step)
-        ]
-        return self.ends[writers[-1] + 1] if writers else 0
 
     # Steps
 

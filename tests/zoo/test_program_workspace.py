@@ -1,0 +1,75 @@
+"""The memory of a program: as large as what has come, the same answers whatever came before."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from bnas import zoo
+from bnas.zoo.program.program import Program
+from bnas.zoo.program.workspace import Workspace
+
+
+@pytest.fixture
+def program(small_network: zoo.PackedNetwork) -> Program:
+    return Program(small_network.parameters.graph, small_network.parameters, (16, 16))
+
+
+@pytest.fixture
+def batch() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((9, 3, 16, 16), np.float32)
+
+
+def test_single_images_take_the_memory_of_one(program: Program, batch: np.ndarray) -> None:
+    alone = program.bytes_per_thread
+    for image in batch[:3]:
+        program.run(image[None])
+    # Two threads with an image each: an arena each, of one image.
+    program.run(batch[:2], threads=2)
+    assert program.bytes_per_thread == alone
+    program.run(batch)
+    together = program.bytes_per_thread
+    assert program.images_together == 4
+    assert 2 * alone < together < 4 * alone
+    program.run(batch[:1])
+    assert program.bytes_per_thread == together
+
+
+def test_memory_is_allocated_when_a_call_needs_more_and_not_else(
+    program: Program, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = []
+    grow = Workspace._grow
+    monkeypatch.setattr(
+        Workspace, "_grow", lambda *given: (grown.append(given[1:]), grow(*given))[1]
+    )
+    for count, threads in ((1, 1), (1, 1), (2, 2), (1, 2), (9, 1), (9, 2), (1, 1), (3, 1)):
+        program.run(batch[:count], threads)
+    program.trace(batch)
+    # The first; a second lane; room for images that go together, for both lanes.
+    assert grown == [(1, False), (2, False), (2, True)]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(((1, 1), (3, 1), (9, 2), (2, 2)))])
+def test_what_came_before_changes_no_bit(
+    small_network: zoo.PackedNetwork,
+    program: Program,
+    batch: np.ndarray,
+    order: tuple[tuple[int, int], ...],
+) -> None:
+    expected = small_network(batch, threads=1)
+    for count, threads in order:
+        np.testing.assert_array_equal(program.run(batch[:count], threads), expected[:count])
+    traced = program.trace(batch[:2])
+    np.testing.assert_array_equal(traced["logits"], expected[:2])
+    np.testing.assert_array_equal(program.run(batch[:1], 1), expected[:1])
+
+
+def test_looking_inside_needs_no_run_before(program: Program, batch: np.ndarray) -> None:
+    signs = program.bits(batch[:1])
+    program.run(batch[:1])
+    again = program.bits(batch)
+    for name, found in signs.items():
+        np.testing.assert_array_equal(found, again[name][:1])
