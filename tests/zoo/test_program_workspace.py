@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 
 import numpy as np
 import pytest
 
 from bnas import zoo
+from bnas.zoo.program.emitter import emit
 from bnas.zoo.program.program import Program
+from bnas.zoo.program.steps import BinaryConv, RealConv
 from bnas.zoo.program.workspace import Workspace
 
 
@@ -65,6 +68,22 @@ def test_what_came_before_changes_no_bit(
     traced = program.trace(batch[:2])
     np.testing.assert_array_equal(traced["logits"], expected[:2])
     np.testing.assert_array_equal(program.run(batch[:1], 1), expected[:1])
+
+
+def test_no_step_outlives_its_writing(small_network: zoo.PackedNetwork) -> None:
+    """Steps hold weights, all of which the tape has copies of."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(type(each) in (RealConv, BinaryConv) for each in gc.get_objects())
+
+    before = alive()
+    emitted = emit(small_network.parameters.graph, small_network.parameters, (16, 16))
+    assert alive() > before
+    del emitted
+    program = Program(small_network.parameters.graph, small_network.parameters, (16, 16))
+    assert alive() == before
+    assert program.images_together > 1
 
 
 def test_looking_inside_needs_no_run_before(program: Program, batch: np.ndarray) -> None:

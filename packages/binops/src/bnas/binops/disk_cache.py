@@ -29,7 +29,7 @@ def _package_stamp() -> tuple[float, int]:
 
 
 @functools.cache
-def _name_runtime() -> None:
+def name_runtime() -> None:
     """Tell LLVM where Numba's runtime is: kernels that make arrays, or are given some, call it.
 
     Numba does it when it makes itself ready to compile. A name that LLVM does not find ends the
@@ -73,11 +73,17 @@ class ForgivingCache:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cache, name)
 
+    def data_path(self, signature: Any, target: Any) -> Path | None:
+        """Return the file that holds a compiled kernel, or None if there is none."""
+        file = self._cache._cache_file
+        name = file._load_index().get(self._cache._index_key(signature, target.codegen()))
+        return None if name is None else Path(file._data_path(name))
+
     def load_overload(self, signature: Any, target: Any) -> Any:
         """Load a compiled kernel, or return None; Numba need not be ready to compile."""
         # A damaged pickle can raise anything.
         try:
-            _name_runtime()
+            name_runtime()
             with self._cache._guard_against_spurious_io_errors():
                 return self._cache._load_overload(signature, target)
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Tape:
         places = [(table.ctypes.data, len(table)) for table in tables.values()]
         self._tables = np.array(places, np.int64)
         self._entries: np.ndarray | None = None
+        self._serial: Callable[..., None] | None = None
 
     def __len__(self) -> int:
         """Number of operations."""
@@ -116,14 +117,18 @@ class Tape:
             blocks: Blocks that the output channels of every convolution are cut into, one lane
                 each; only right where no operation reads what another block's lane wrote.
         """
-        from bnas.binops.tape.run import run_parallel, run_serial
-
         chosen = ops or (0, len(self))
         # Too few lanes for a set of blocks: one of them takes all.
         lanes = min(threads, images * blocks, len(arena)) // blocks * blocks
         if lanes <= 1:
-            run_serial(*self._fixed(), arena, ports, images, self.images, chosen)
+            if self._serial is None:
+                from bnas.binops.tape.run import SerialRun
+
+                self._serial = SerialRun(*self._fixed())
+            self._serial(arena, ports, images, self.images, chosen)
             return
+        from bnas.binops.tape.run import run_parallel
+
         fixed = self._fixed()
         with parallel_region(threads):
             run_parallel(*fixed, arena, ports, images, self.images, chosen, lanes, blocks)
@@ -155,13 +160,13 @@ class Tape:
 
 def load_operations() -> None:
     """Compile or load every operation and both interpreters, for the backend in use."""
-    from bnas.binops.tape.run import run_parallel, run_serial
+    from bnas.binops.tape.run import SerialRun, run_parallel
 
     isa = best_isa()
     nothing = np.zeros((len(TABLES), 2), np.int64)
     fixed = (isa.tag, look_up_tables().ctypes.data, nothing, _entries(isa, list(Kind)))
     arena, ports = np.empty((1, 1), np.uint8), np.zeros((2, 2), np.int64)
-    run_serial(*fixed, arena, ports, 0, 1, (0, 0))
+    SerialRun(*fixed)(arena, ports, 0, 1, (0, 0))
     with parallel_region(1):
         run_parallel(*fixed, arena, ports, 0, 1, (0, 0), 1, 1)
 

@@ -74,22 +74,23 @@ class Program:
     def __init__(self, graph: Graph, parameters: Parameters, input_size: tuple[int, int]) -> None:
         self.input_size = input_size
         emitted = emit(graph, parameters, input_size)
+        output, taps, shapes = emitted.output, emitted.taps, emitted.shapes
         isa = tape.best_isa()
         row = tape.TapeBuilder(isa).row_floats
-        sizes = {name: c * row(h * w) for name, (c, h, w) in emitted.shapes.items()}
-        plan = plan_memory(emitted.steps, sizes, [emitted.output])
+        sizes = {name: c * row(h * w) for name, (c, h, w) in shapes.items()}
+        plan = plan_memory(emitted.steps, sizes, [output])
         together = _BYTES_TOGETHER // max(1, plan.bytes_per_image)
         builder = tape.TapeBuilder(isa, max(1, min(_IMAGES_TOGETHER, together)))
-        writer = Writer(builder, emitted.steps, emitted.shapes, plan)
-        writer.write(emitted.output)
-        # The steps end here: they hold all weights, of which the tape has copies.
-        self._classes = emitted.output.stop
+        writer = Writer(builder, emitted.steps, shapes, plan)
+        del emitted  # The steps hold weights: the writer is to be the last that has them.
+        writer.write(output)
+        self._classes = output.stop
         self._taps = {
-            label: Tap(writer.rows(place), emitted.shapes[place.buffer][1:], writer.ends[count])
-            for label, (place, count) in emitted.taps.items()
+            label: Tap(writer.rows(place), shapes[place.buffer][1:], writer.ends[count])
+            for label, (place, count) in taps.items()
         }
         self._signs = {
-            name: Signs(planes, emitted.shapes[name], writer.last_writes.get(name, 0))
+            name: Signs(planes, shapes[name], writer.last_writes.get(name, 0))
             for name, planes in writer.planes.items()
         }
         self._workspace = Workspace(builder.build(), writer.main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,7 +31,7 @@ class Writer:
 
     Attributes:
         builder: The tape.
-        steps: The program.
+        steps: The program; none once it is written.
         shapes: Value -> (C, H, W); bits under the name of their sign, float buffers under theirs.
         plan: Where the float buffers lie.
         ends: For every number of steps, the operations that have then run.
@@ -56,10 +57,16 @@ class Writer:
     def write(self, output: Place) -> None:
         """Write all steps, the copy of the logits, and behind them what is done once.
 
+        Steps are let go as they are written, so that their weights and the tape's copies are not
+        all there at once.
+
         Args:
             output: Where the logits are after the last step.
         """
-        for step in self.steps:
+        once = [step for step in self.steps if _is_constant(step)]
+        steps, self.steps = deque(self.steps), ()
+        while steps:
+            step = steps.popleft()
             if not _is_constant(step):
                 self._write(step)
                 self.last_writes |= dict.fromkeys(written_bits(step), len(self.builder))
@@ -73,7 +80,7 @@ class Writer:
             tape.Rows(logits, _FLOAT_BYTES, classes, 1),
         )
         self.main = len(self.builder)
-        for step in filter(_is_constant, self.steps):
+        for step in once:
             self._write(kinds.Fill(writes=step.reads))
             self._write(step)
 
