@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bnas import zoo
+from bnas.binops import tape
 from bnas.zoo.program.emitter import emit
 from bnas.zoo.program.program import Program
 from bnas.zoo.program.steps import BinaryConv, RealConv
@@ -18,6 +19,12 @@ from bnas.zoo.program.workspace import Workspace
 @pytest.fixture
 def program(small_network: zoo.PackedNetwork) -> Program:
     return Program(small_network.parameters.graph, small_network.parameters, (16, 16))
+
+
+@pytest.fixture(scope="module")
+def with_constants() -> zoo.PackedNetwork:
+    """A network with bits that are the same for every image, made once an arena."""
+    return zoo.load("BNAS-Mini")
 
 
 @pytest.fixture
@@ -57,17 +64,45 @@ def test_memory_is_allocated_when_a_call_needs_more_and_not_else(
 
 @pytest.mark.parametrize("order", [*itertools.permutations(((1, 1), (3, 1), (9, 2), (2, 2)))])
 def test_what_came_before_changes_no_bit(
-    small_network: zoo.PackedNetwork,
-    program: Program,
-    batch: np.ndarray,
-    order: tuple[tuple[int, int], ...],
+    with_constants: zoo.PackedNetwork, batch: np.ndarray, order: tuple[tuple[int, int], ...]
 ) -> None:
-    expected = small_network(batch, threads=1)
+    expected = with_constants(batch, threads=1)
+    program = Program(with_constants.parameters.graph, with_constants.parameters, (16, 16))
     for count, threads in order:
         np.testing.assert_array_equal(program.run(batch[:count], threads), expected[:count])
     traced = program.trace(batch[:2])
     np.testing.assert_array_equal(traced["logits"], expected[:2])
     np.testing.assert_array_equal(program.run(batch[:1], 1), expected[:1])
+
+
+def test_where_one_image_is_all_that_fits_nothing_grows(
+    small_network: zoo.PackedNetwork, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = small_network.trace(batch)
+    monkeypatch.setattr("bnas.zoo.program.program._BYTES_TOGETHER", 0)
+    program = Program(small_network.parameters.graph, small_network.parameters, (16, 16))
+    assert program.images_together == 1
+    alone = program.bytes_per_thread
+    for label, value in program.trace(batch).items():
+        np.testing.assert_array_equal(value, expected[label])
+    assert program.bytes_per_thread == alone
+
+
+def test_an_interrupted_growth_is_begun_anew(
+    with_constants: zoo.PackedNetwork, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An arena whose constant bits are not there yet is never run in."""
+    expected = with_constants(batch)
+    program = Program(with_constants.parameters.graph, with_constants.parameters, (16, 16))
+    assert program._workspace.main < len(program._workspace._largest), "no bits are constant"
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tape.Tape, "run", interrupt)
+        program.run(batch)
+    np.testing.assert_array_equal(program.run(batch), expected)
 
 
 def test_no_step_outlives_its_writing(small_network: zoo.PackedNetwork) -> None:

@@ -51,7 +51,7 @@ class Workspace:
             ports: int64 (ports, 2), as for `tape.Tape.run`.
             images: Number of images.
             lanes: Threads, an arena each.
-            together: Images of a lane; more than can go together is no more than those.
+            together: Images of a lane, of which as many go together as can.
             ops: First operation, and the one after the last; None for all of a run.
         """
         is_narrow = self._tape.images < min(together, self._largest.images)
@@ -65,15 +65,16 @@ class Workspace:
             self._tape = self._largest
         # The old ones go first: both are never there at once.
         self._arena = np.empty((0, 0), np.uint8)
-        self._arena = self._tape.arena(lanes)
+        arena = self._tape.arena(lanes)
         if self._once[0] < self._once[1]:
             nowhere = np.zeros((2, 2), np.int64)
             for lane in range(lanes):
-                arena = self._arena[lane : lane + 1]
-                self._tape.run(arena, nowhere, self._tape.images, ops=self._once)
+                self._tape.run(arena[lane:], nowhere, self._tape.images, ops=self._once)
+        # Not before its bits are there: whatever interrupts this, the next run begins it anew.
+        self._arena = arena
 
     def memory(self, at: tape.Pointer, image: int) -> np.ndarray:
-        """The bytes of the first lane from a place of `largest` on, where it ran last."""
-        assert self._tape is self._largest, "places are those of the largest arena"
+        """The bytes of the first lane from a place of the largest tape on, after a run of it."""
+        assert self._tape.images == self._largest.images, "places are those of the largest arena"
         lane = self._arena[0]
         return lane[-lane.ctypes.data % 64 + at.offset + image * at.step :]
