@@ -212,7 +212,8 @@ TABLES = {
     ),
     "memory": Table(
         "Memory of a process, N=1",
-        "Kernels come from the cache on disk.",
+        "Kernels come from the cache on disk. Counted from where `from bnas import zoo` has "
+        "returned, Numba imported with it: what is loaded later, Numba's own parts too, counts.",
         _memory,
     ),
 }

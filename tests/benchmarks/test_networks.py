@@ -39,3 +39,9 @@ def test_chains_without_openvino_are_left_out_with_a_reason(
     found = kernels.chains(1, lambda line: None)
     assert found.records == ()
     assert [each.reason for each in found.skipped] == ["openvino is not installed"]
+
+
+def test_a_packed_network_takes_the_memory_that_it_needs() -> None:
+    """Goal: 30 MB. Numba made ready to compile is 31, room for images that never come 10."""
+    (record,) = networks.memory(1, lambda line: None).records
+    assert record.peak_mb < 40

@@ -137,6 +137,25 @@ def test_a_cache_that_cannot_be_written_costs_one_warning(monkeypatch, tmp_path)
     assert len(caught) == 1
 
 
+LOAD = """
+import sys
+from numba.core.runtime import rtsys
+from bnas import binops
+binops.warm_up()
+print(rtsys._init, "numba.np.linalg" in sys.modules)
+import numba
+print(numba.njit(lambda text: text.upper() + str(len([text])))("ready"), rtsys._init)
+"""
+
+
+def test_cached_kernels_load_into_a_numba_that_is_not_ready_to_compile_and_becomes_so_later():
+    # Every kernel that a network runs; the first process compiles those that are not there yet.
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "False", "READY1", "True"]
+
+
 @pytest.mark.parametrize("module", ["conv", "gemm", "pack", "pool", "regroup"])
 def test_serial_and_parallel_kernels_are_two_functions(module):
     loaded = __import__(f"bnas.binops.portable.{module}", fromlist=["kernels"])

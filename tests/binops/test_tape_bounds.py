@@ -18,7 +18,7 @@ import pytest
 from bnas import binops
 from bnas.binops import oracles, tape
 from bnas.binops.table.isa import ISAS
-from bnas.binops.tape.tape import Reservations
+from bnas.binops.tape.reservations import Reservations
 
 PAGE = mmap.PAGESIZE
 #: What vectors may read beyond a reservation: `bnas.binops.tape.tape` keeps it free at the end.

@@ -13,7 +13,7 @@ from bnas.binops.tape.pointers import SPACES, resolve
 from bnas.binops.tape.real_conv_kernel import depth_block, rows_of
 from bnas.binops.tape.real_convolution import BLOCK_ROWS, DEPTH_BLOCK
 from bnas.binops.tape.records import TABLES, Kind
-from bnas.binops.tape.tape import Reservations
+from bnas.binops.tape.reservations import Reservations
 
 
 @given(st.integers(0, SPACES - 1), st.integers(0, 2**47), st.integers(0, 2**20))
@@ -57,6 +57,36 @@ def test_an_arena_is_filled_where_that_was_asked_for() -> None:
         start = -lane.ctypes.data % 64
         assert (lane[start + first.offset :][: 3 * 128] == 7).all()
         assert (lane[start + second.offset :][:64] == 9).all()
+
+
+_CONSTANT = np.arange(4, dtype=np.int64)
+
+
+def _tape(images: int, pieces: list[tuple[int, bool]]) -> tape.Tape:
+    """A tape that points into each of some pieces, to a constant and to a port."""
+    builder = tape.TapeBuilder(GENERIC, images)
+    for count, shared in pieces:
+        piece = builder.reserve(count, shared=shared, fill=count % 256)
+        for at in (piece, piece.plus(count // 2), builder.constant(_CONSTANT), tape.Pointer(2, 7)):
+            rows = tape.Rows(at, 64, 1, 1)
+            tape.add_float(builder, tape.Float.FILL, rows, rows)
+    return builder.build()
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.lists(st.tuples(st.integers(1, 300), st.booleans()), max_size=6),
+)
+def test_a_tape_for_other_images_is_the_one_that_would_have_been_written_for_them(
+    before: int, after: int, pieces: list[tuple[int, bool]]
+) -> None:
+    moved, written = _tape(before, pieces).for_images(after), _tape(after, pieces)
+    assert moved.images == after
+    assert moved.arena_bytes == written.arena_bytes
+    assert moved._memory == written._memory
+    for name, records in written._records.items():
+        np.testing.assert_array_equal(moved._records[name], records)
 
 
 def test_a_record_has_all_fields_and_no_others() -> None:

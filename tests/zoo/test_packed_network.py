@@ -14,6 +14,7 @@ from PIL import Image
 
 from bnas import cells, zoo
 from bnas.cells.nn import Network
+from bnas.zoo.program.emitter import emit
 
 
 class TestCall:
@@ -111,14 +112,14 @@ class TestProgram:
         self, small_network: zoo.PackedNetwork
     ) -> None:
         """A cell adds to the live half of the residual stream, in the stream's own buffer."""
-        steps = small_network.program(16, 16)._emitted.steps
+        steps = emit(small_network.parameters.graph, small_network.parameters, (16, 16)).steps
         places = [place for step in steps for place in step.writes]
         streams = {place.buffer for place in places if place.buffer.startswith("cells.0.")}
         assert streams == {"cells.0.concat"}
         assert not [place for place in places if place.buffer == "cells.1.output"]
 
     def test_pruned_layers_are_not_run(self, small_network: zoo.PackedNetwork) -> None:
-        steps = small_network.program(16, 16)._emitted.steps
+        steps = emit(small_network.parameters.graph, small_network.parameters, (16, 16)).steps
         sources = [getattr(step, "source", "") for step in steps]
         assert "cells.2.preprocess0.sign" in sources
         assert "cells.2.preprocess1.sign" not in sources  # dead: Zeroise drops what reads it

@@ -15,6 +15,7 @@ from bnas.binops.table.isa import ISAS
 from bnas.cells import nodes
 from bnas.cells.builder import Builder, Value, Window
 from bnas.cells.nn import Network, RPReLU
+from bnas.zoo.program.emitter import emit
 from bnas.zoo.program.planes import is_plain, lifetimes, plan_planes, read_bits, written_bits
 from bnas.zoo.program.steps import BinaryConv, Bits, Pack, Place, PoolBits, Step, Unpack
 from bnas.zoo.program.steps import Window as PoolWindow
@@ -203,15 +204,15 @@ class TestOnEveryInstructionSet:
 
 class TestSharing:
     def test_planes_of_one_layout_follow_each_other(self, small_network: zoo.PackedNetwork) -> None:
-        program = small_network.program(16, 16)
-        writer = program._writer
-        spans = lifetimes(writer.steps)
+        parameters = small_network.parameters
+        spans = lifetimes(emit(parameters.graph, parameters, (16, 16)).steps)
         holders: dict[int, list[tuple[int, int]]] = {}
-        for name, planes in writer.planes.items():
-            holders.setdefault(planes.at.offset, []).append(spans[name])
-        assert len(holders) < len(writer.planes)
-        for found in holders.values():
-            ordered = sorted(found)
+        signs = small_network.program(16, 16)._signs
+        for name, found in signs.items():
+            holders.setdefault(found.planes.at.offset, []).append(spans[name])
+        assert len(holders) < len(signs)
+        for held in holders.values():
+            ordered = sorted(held)
             for before, after in zip(ordered, ordered[1:], strict=False):
                 assert before[1] < after[0]
 

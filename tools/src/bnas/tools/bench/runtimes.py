@@ -58,7 +58,8 @@ _RUNTIMES = (
         "packed bits, this toolkit",
         "packed_network",
         lambda files: {"weights": files.packed},
-        loads=("numba",),
+        # What `from bnas import zoo` loads, no more: whatever follows, Numba's own too, counts.
+        loads=(),
     ),
     Runtime(
         "torch",

@@ -11,7 +11,8 @@ from bnas.binops.table.isa import Isa
 from bnas.binops.tape import records
 from bnas.binops.tape.pointers import ARENA, FIXED, Pointer
 from bnas.binops.tape.records import Kind
-from bnas.binops.tape.tape import Reservations, Tape
+from bnas.binops.tape.reservations import Reservations
+from bnas.binops.tape.tape import Tape
 
 #: The space of pointers into scratch memory, which lies behind all else in an arena.
 _SCRATCH = -1
@@ -117,7 +118,7 @@ class TapeBuilder:
             name: np.array([_numbers(row, start) for row in self._rows[name]], dtype)
             for name, dtype in records.TABLES.items()
         }
-        return Tape(self.isa, tables, self._constants, memory.size, memory.fills, self.images)
+        return Tape(self.isa, tables, self._constants, memory)
 
 
 def _numbers(row: tuple[Pointer | int, ...], scratch: int) -> tuple[int, ...]:

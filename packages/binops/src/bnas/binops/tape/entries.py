@@ -7,13 +7,12 @@ own, compiled (or loaded from the disk cache) when a tape first needs it.
 
 from __future__ import annotations
 
-import functools
-
 from llvmlite import ir
 from numba import carray, from_dtype, int64, typeof, types
 from numba.extending import intrinsic
 
 from bnas.binops.jit import kernel
+from bnas.binops.machine_code import address_of
 from bnas.binops.table.isa import Tag
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape import records
@@ -170,14 +169,9 @@ _ENTRIES = (
 _INTEGERS = (int64,) * 8
 
 
-@functools.cache
 def entry_address(kind: int, tag: Tag) -> int:
     """Compile or load the operation of a kind, and return its address."""
-    entry = _ENTRIES[kind]
-    signature = (typeof(tag), *_INTEGERS)
-    entry.compile(signature)
-    compiled = entry.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return address_of(_ENTRIES[kind], (typeof(tag), *_INTEGERS))
 
 
 @intrinsic

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from bnas.binops.jit import kernel
 
 #: Space of addresses that are fixed.
@@ -48,6 +50,11 @@ class Pointer(NamedTuple):
 
 #: No pointer: a field that is not used.
 NOWHERE = Pointer(FIXED, 0)
+
+
+def offsets_in(space: int, pointers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which encoded pointers are in a space, and their offsets: bool and int64, as many."""
+    return pointers >> _SHIFT == space, pointers & _MASK
 
 
 @kernel()

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+
 import numpy as np
-from numba import carray, from_dtype, prange
+from numba import carray, from_dtype, int64, prange, typeof
 
 from bnas.binops.jit import kernel
+from bnas.binops.machine_code import address_of
 from bnas.binops.table.quads import MAX_VECTORS
 from bnas.binops.tape.entries import call_entry
 from bnas.binops.tape.pointers import ARENA, PORT, SPACES
 from bnas.binops.tape.records import OP
-from bnas.binops.tape.views import pointer_to
+from bnas.binops.tape.views import longs_at, pointer_to
 
 _to_ops = pointer_to(from_dtype(OP))
+_to_longs = pointer_to(int64)
+
+
+@kernel()
+def _pairs_at(address, count):
+    """int64 (count, 2)."""
+    return carray(_to_longs(address), (count, 2))
 
 
 @kernel()
@@ -60,18 +71,72 @@ def _run_lane(tag, fixed, arena, ports, images, chunk, ops, block):
 
 
 @kernel()
-def run_serial(tag, lut, tables, entries, arena, ports, images, chunk, ops):
-    """Run operations on all images, on this thread; arguments as for `run_parallel`."""
-    base = (arena.ctypes.data + 63) // 64 * 64
-    fixed = (lut, tables, entries)
-    _run_lane(tag, fixed, base, ports, (0, images), chunk, ops, (0, 1))
+def _serial(tag, fixed, arena, ports, arrays, images, chunk, first, end):
+    """Run operations on all images, on this thread; all but the tag are int64.
+
+    Args:
+        tag: The instruction set.
+        fixed: Address of five: that of the look-up tables, and addresses and lengths of `tables`
+            and `entries`.
+        arena: Address of the arena.
+        ports: Address of the ports.
+        arrays: Their number.
+        images: Number of images.
+        chunk: Most images at a time.
+        first: First operation.
+        end: The one after the last.
+    """
+    given = longs_at(fixed, 5)
+    found = (given[0], _pairs_at(given[1], given[2]), longs_at(given[3], given[4]))
+    base = (arena + 63) // 64 * 64
+    _run_lane(tag, found, base, _pairs_at(ports, arrays), (0, images), chunk, (first, end), (0, 1))
+
+
+#: Numbers that `_serial` takes beside the tag.
+_NUMBERS = 8
+#: A fifth of the time that `array.ctypes.data` takes.
+_beginning = (ctypes.c_char * 0).from_buffer
+
+
+@functools.cache
+def _loaded(tag):
+    """`_serial` for an instruction set, called by its address: that takes no compiler to load."""
+    address = address_of(_serial, (typeof(tag), *(int64,) * _NUMBERS))
+    places, numbers = (ctypes.c_void_p,) * 2, (ctypes.c_int64,) * (len(tag) + _NUMBERS)
+    return ctypes.CFUNCTYPE(ctypes.c_int32, *places, *numbers)(address)
+
+
+class SerialRun:
+    """Runs operations on all images, on the thread that calls it.
+
+    Args:
+        tag: The instruction set.
+        lut: Address of the look-up tables.
+        tables: int64 (types, 2); kept alive by the caller, as `entries` is.
+        entries: int64 (kinds,).
+    """
+
+    def __init__(self, tag, lut, tables, entries):
+        places = (tables.ctypes.data, len(tables), entries.ctypes.data, len(entries))
+        self._call = _loaded(tag)
+        self._fixed = np.array([lut, *places], np.int64)
+        # Where the function writes its result, None, and an error; nobody reads either.
+        self._result = ctypes.create_string_buffer(16)
+        result = ctypes.addressof(self._result)
+        self._always = (result, result + 8, *tag, self._fixed.ctypes.data)
+
+    def __call__(self, arena, ports, images, chunk, ops):
+        """Run; arguments as for `run_parallel`, arrays in C order and writable."""
+        places = (ctypes.addressof(_beginning(arena)), ctypes.addressof(_beginning(ports)))
+        if self._call(*self._always, *places, len(ports), images, chunk, *ops):
+            raise MemoryError("no memory for what a lane needs beside its arena")
 
 
 @kernel()
 def run_once(tag, lut, tables, entries, arena_bytes, source, target, images, chunk, ops):
     """Run all operations on one array into another, on this thread and in fresh memory.
 
-    What `run_serial` does, for a single small operation: arrays that Numba looks into cost a
+    What `SerialRun` does, for a single small operation: arrays that Numba looks into cost a
     fifth of what Python takes to ask for their addresses.
 
     Args:

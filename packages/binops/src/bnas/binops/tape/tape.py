@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import attrs
 import numpy as np
 
 from bnas.binops.dispatch import choose_backend
 from bnas.binops.table.isa import GENERIC, ISAS, Isa
 from bnas.binops.table.weights import look_up_tables
 from bnas.binops.tape.records import TABLES, Kind
+from bnas.binops.tape.reservations import Reservations
 from bnas.binops.threads import parallel_region
 
 
@@ -26,10 +25,8 @@ def best_isa() -> Isa:
     return ISAS.get(choose_backend().name, GENERIC)
 
 
-#: Bytes that arenas of different threads lie apart at least: vectors may read over an end ...
+#: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
 _SLACK = 256
-#: ... and, in the pooling of the first row, before the beginning.
-_LEAD = 64
 
 
 class Tape:
@@ -39,9 +36,7 @@ class Tape:
         isa: The instruction set.
         tables: Name of a record type -> its records; the keys of `records.TABLES`.
         constants: Arrays that the records point to, kept alive.
-        arena_bytes: Bytes of a thread's arena.
-        fills: Offset, number and value of the bytes of an arena that are set before the first run.
-        images: Most images that the arena holds.
+        memory: The pieces of a thread's arena.
     """
 
     def __init__(
@@ -49,24 +44,40 @@ class Tape:
         isa: Isa,
         tables: dict[str, np.ndarray],
         constants: Sequence[np.ndarray],
-        arena_bytes: int,
-        fills: Sequence[tuple[int, int, int]],
-        images: int,
+        memory: Reservations,
     ) -> None:
         self.isa = isa
-        self.arena_bytes = arena_bytes
-        self.images = images
+        self._memory = memory
         self._records = tables
         self._constants = tuple(constants)
-        self._fills = tuple(fills)
         self._lut = look_up_tables().ctypes.data
         places = [(table.ctypes.data, len(table)) for table in tables.values()]
         self._tables = np.array(places, np.int64)
         self._entries: np.ndarray | None = None
+        self._serial: Callable[..., None] | None = None
 
     def __len__(self) -> int:
         """Number of operations."""
         return len(self._records["ops"])
+
+    @property
+    def images(self) -> int:
+        """Most images that an arena holds."""
+        return self._memory.images
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of a thread's arena."""
+        return self._memory.size
+
+    def for_images(self, images: int) -> Tape:
+        """The same operations, on arenas with room for another number of images.
+
+        Constants are shared. Steps between images are the same; pieces of the arena lie elsewhere.
+        """
+        memory = self._memory.resized(images)
+        tables = {name: self._memory.moved(part, memory) for name, part in self._records.items()}
+        return Tape(self.isa, tables, self._constants, memory)
 
     def arena(self, lanes: int = 1) -> np.ndarray:
         """Allocate an arena for each of some lanes and set what must be set in them.
@@ -78,9 +89,9 @@ class Tape:
             uint8 (lanes, bytes); for one run at a time.
         """
         arena = np.empty((lanes, self.arena_bytes + _SLACK), np.uint8)
-        for lane in arena if self._fills else ():
+        for lane in arena if self._memory.fills else ():
             start = -lane.ctypes.data % 64
-            for offset, count, value in self._fills:
+            for offset, count, value in self._memory.fills:
                 lane[start + offset : start + offset + count] = value
         return arena
 
@@ -106,14 +117,18 @@ class Tape:
             blocks: Blocks that the output channels of every convolution are cut into, one lane
                 each; only right where no operation reads what another block's lane wrote.
         """
-        from bnas.binops.tape.run import run_parallel, run_serial
-
         chosen = ops or (0, len(self))
         # Too few lanes for a set of blocks: one of them takes all.
         lanes = min(threads, images * blocks, len(arena)) // blocks * blocks
         if lanes <= 1:
-            run_serial(*self._fixed(), arena, ports, images, self.images, chosen)
+            if self._serial is None:
+                from bnas.binops.tape.run import SerialRun
+
+                self._serial = SerialRun(*self._fixed())
+            self._serial(arena, ports, images, self.images, chosen)
             return
+        from bnas.binops.tape.run import run_parallel
+
         fixed = self._fixed()
         with parallel_region(threads):
             run_parallel(*fixed, arena, ports, images, self.images, chosen, lanes, blocks)
@@ -145,13 +160,13 @@ class Tape:
 
 def load_operations() -> None:
     """Compile or load every operation and both interpreters, for the backend in use."""
-    from bnas.binops.tape.run import run_parallel, run_serial
+    from bnas.binops.tape.run import SerialRun, run_parallel
 
     isa = best_isa()
     nothing = np.zeros((len(TABLES), 2), np.int64)
     fixed = (isa.tag, look_up_tables().ctypes.data, nothing, _entries(isa, list(Kind)))
     arena, ports = np.empty((1, 1), np.uint8), np.zeros((2, 2), np.int64)
-    run_serial(*fixed, arena, ports, 0, 1, (0, 0))
+    SerialRun(*fixed)(arena, ports, 0, 1, (0, 0))
     with parallel_region(1):
         run_parallel(*fixed, arena, ports, 0, 1, (0, 0), 1, 1)
 
@@ -163,35 +178,3 @@ def _entries(isa: Isa, kinds: Iterable[int]) -> np.ndarray:
     for kind in kinds:
         entries[kind] = entry_address(int(kind), isa.tag)
     return entries
-
-
-@attrs.define
-class Reservations:
-    """Memory of an arena, given out piece by piece.
-
-    Args:
-        images: Images that every piece has room for.
-    """
-
-    images: int
-    size: int = _LEAD
-    fills: list[tuple[int, int, int]] = attrs.field(factory=list)
-
-    def take(self, bytes_an_image: int, shared: bool, fill: int | None) -> tuple[int, int]:
-        """Reserve a piece, in whole cache lines.
-
-        Args:
-            bytes_an_image: Bytes for one image.
-            shared: All images use the same bytes, one after the other.
-            fill: What every byte of it is before the first run; None for anything.
-
-        Returns:
-            Its offset, and the bytes between images.
-        """
-        step = math.ceil(bytes_an_image / 64) * 64
-        count = step if shared else step * self.images
-        offset = self.size
-        self.size += count
-        if fill is not None:
-            self.fills.append((offset, count, fill))
-        return offset, 0 if shared else step

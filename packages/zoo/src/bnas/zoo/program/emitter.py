@@ -9,7 +9,7 @@ from bnas.binops import tape
 from bnas.cells import Graph, GraphError, nodes
 from bnas.zoo.parameters import Parameters
 from bnas.zoo.program import steps
-from bnas.zoo.program.absorption import absorb
+from bnas.zoo.program.absorption import absorb, scaled
 from bnas.zoo.program.constants import skip_zeros
 from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
 from bnas.zoo.program.fusion import fuse_packs
@@ -330,13 +330,12 @@ def _fold_into_conv(
 
     Exact but for rounding; only without padding, whose zeros the map would change.
     """
-    per_group = weight.reshape(groups, -1, *weight.shape[1:]).astype(np.float64)
-    multiplier = affine.multiplier.reshape(groups, 1, -1, 1, 1).astype(np.float64)
-    offset = affine.offset.reshape(groups, 1, -1, 1, 1).astype(np.float64)
-    constant = (per_group * offset).sum(axis=(2, 3, 4)).reshape(-1)
+    per_group = weight.reshape(groups, -1, *weight.shape[1:])
+    offset = affine.offset.reshape(groups, -1)
+    constant = np.einsum("goikl,gi->go", per_group, offset, dtype=np.float64).reshape(-1)
     folded_bias = constant if bias is None else constant + bias
-    folded = (per_group * multiplier).reshape(weight.shape)
-    return folded.astype(np.float32), folded_bias.astype(np.float32)
+    folded = scaled(per_group, affine.multiplier.reshape(groups, 1, -1, 1, 1))
+    return folded.reshape(weight.shape), folded_bias.astype(np.float32)
 
 
 def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,10 +31,12 @@ class Writer:
 
     Attributes:
         builder: The tape.
-        steps: The program.
+        steps: The program; none once it is written.
         shapes: Value -> (C, H, W); bits under the name of their sign, float buffers under theirs.
         plan: Where the float buffers lie.
         ends: For every number of steps, the operations that have then run.
+        last_writes: Name of bits -> operations after which a run has completed them; none for bits
+            that are made once.
         main: Operations that a run needs; those behind them make the constant bits, once an arena.
     """
 
@@ -42,6 +45,7 @@ class Writer:
     shapes: Mapping[str, Shape]
     plan: MemoryPlan
     ends: list[int] = field(factory=lambda: [0])
+    last_writes: dict[str, int] = field(factory=dict)
     main: int = 0
     planes: dict[str, tape.PlaneSet] = field(factory=dict)
     floats: tape.Pointer = field(init=False)
@@ -53,12 +57,19 @@ class Writer:
     def write(self, output: Place) -> None:
         """Write all steps, the copy of the logits, and behind them what is done once.
 
+        Steps are let go as they are written, so that their weights and the tape's copies are not
+        all there at once.
+
         Args:
             output: Where the logits are after the last step.
         """
-        for step in self.steps:
+        once = [step for step in self.steps if _is_constant(step)]
+        steps, self.steps = deque(self.steps), ()
+        while steps:
+            step = steps.popleft()
             if not _is_constant(step):
                 self._write(step)
+                self.last_writes |= dict.fromkeys(written_bits(step), len(self.builder))
             self.ends.append(len(self.builder))
         classes = output.stop - output.start
         logits = tape.Pointer(LOGITS, 0, _FLOAT_BYTES * classes)
@@ -69,7 +80,7 @@ class Writer:
             tape.Rows(logits, _FLOAT_BYTES, classes, 1),
         )
         self.main = len(self.builder)
-        for step in filter(_is_constant, self.steps):
+        for step in once:
             self._write(kinds.Fill(writes=step.reads))
             self._write(step)
 
@@ -107,15 +118,6 @@ class Writer:
                 ready = len(slots) - 1
             slots[ready] = (last, slots[ready][1])
             self.planes[name] = slots[ready][1]
-
-    def last_write(self, name: str) -> int:
-        """The number of operations after which the bits of a name are complete."""
-        writers = [
-            index
-            for index, step in enumerate(self.steps)
-            if name in written_bits(step) and not _is_constant(step)
-        ]
-        return self.ends[writers[-1] + 1] if writers else 0
 
     # Steps
 
