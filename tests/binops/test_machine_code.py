@@ -90,6 +90,17 @@ def test_code_that_numba_cached_is_linked_and_damage_costs_a_warning(tmp_path: P
     assert _run(script, **cache) == ["0", "42", "0", "0"]
 
 
+def test_a_numba_that_is_not_known_loads_its_kernels_itself(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    patch = "from bnas.binops import disk_cache\ndisk_cache._KNOWN_NUMBA = ('0.0.',)\n"
+    script.write_text(patch + KERNEL)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    for _ in range(2):
+        assert _run(script, **cache) == ["0", "42", "0", "0"]
+    ready = "print('numba.np.arrayobj' in sys.modules)"
+    assert _run(f"{patch}{NETWORK}\n{ready}")[-1] == "True"
+
+
 def test_a_tape_on_one_thread_needs_nothing_of_numbas_compiler() -> None:
     for _ in range(2):
         answer = _run(NETWORK)
