@@ -12,7 +12,7 @@ from bnas.binops.sliced.logic import (
     store_vector,
     words_where,
 )
-from bnas.binops.table.emitters import QUAD, emit_spread_one
+from bnas.binops.table.emitters import QUAD, emit_spread_quads
 from bnas.binops.table.lanes import (
     I1,
     I8,
@@ -77,12 +77,13 @@ def emit_signs(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
             in the first column's plane of the first quad; bytes between quads; the first pixel;
             then as `emit_spread_one` from the bytes between planes on.
     """
-    counter, counter_bytes, quads, flips, first, group_bytes, pixel, *target = arguments
-    with loop(builder, I64(0), quads) as quad:
-        bits = _quad_bits(builder, counter, counter_bytes, quad)
+    counter, counter_bytes, quads, flips, *target = arguments
+
+    def bits_of(quad: ir.Value) -> Lanes:
         flip = broadcast(builder, load(builder, builder.add(flips, quad), I8), PIXELS)
-        plane = builder.add(first, builder.mul(group_bytes, quad))
-        emit_spread_one(builder, bits ^ flip, pixel, (plane, *target))
+        return _quad_bits(builder, counter, counter_bytes, quad) ^ flip
+
+    emit_spread_quads(builder, quads, bits_of, tuple(target))
 
 
 def _quad_bits(builder, counter, counter_bytes, quad) -> Lanes:

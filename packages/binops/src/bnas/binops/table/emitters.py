@@ -6,6 +6,8 @@ number of vectors of pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llvmlite import ir
 
 from bnas.binops.table.isa import Isa
@@ -119,17 +121,53 @@ def emit_pack(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
             in the first column's plane of the first quad; bytes between quads; the first pixel;
             then as `emit_spread_one` from the bytes between planes on.
     """
-    values, row_bytes, channels, thresholds, flips, first, group_bytes, pixel, *target = arguments
+    values, row_bytes, channels, thresholds, flips, *target = arguments
     quads = builder.udiv(builder.add(channels, I64(QUAD - 1)), I64(QUAD))
-    with loop(builder, I64(0), quads) as quad:
+
+    def bits_of(quad: ir.Value) -> Lanes:
         done = builder.mul(quad, I64(QUAD))
         place = builder.add(values, builder.mul(row_bytes, done))
         rows = _quad_rows(builder, place, row_bytes, builder.sub(channels, done))
         limits = _scalars(builder, isa, address_at(builder, thresholds, done, 4), F32)
         flip = broadcast(builder, load(builder, builder.add(flips, quad), I8), isa.lanes)
-        plane = builder.add(first, builder.mul(group_bytes, quad))
-        bits = _compared(builder, isa, rows, limits) ^ flip
-        emit_spread_one(builder, bits, pixel, (plane, *target))
+        return _compared(builder, isa, rows, limits) ^ flip
+
+    emit_spread_quads(builder, quads, bits_of, tuple(target))
+
+
+def emit_spread_quads(
+    builder: ir.IRBuilder,
+    quads: ir.Value,
+    bits_of: Callable[[ir.Value], Lanes],
+    target: tuple[ir.Value, ...],
+) -> None:
+    """Write one vector of pixels of some quads into the planes of their groups.
+
+    Args:
+        builder: Where.
+        quads: int64, their number.
+        bits_of: Emits the bits of a quad.
+        target: int64 each: address of pixel 0 in the first column's plane of the first quad, bytes
+            between quads, the first pixel, then as `emit_spread_one` from the bytes between planes
+            on.
+    """
+    first, group_bytes, pixel, *rest = target
+    _, columns, count, masks, _ = rest
+    is_single = builder.icmp_signed("==", count, I64(1))
+    with builder.if_else(is_single) as (single, several):
+        with single:
+            # All planes see their pixels alike: one mask does for all.
+            shift = load(builder, columns, I64, 8)
+            place = builder.sub(pixel, shift)
+            plane = builder.add(first, place)
+            with loop(builder, I64(0), quads) as quad:
+                bits = bits_of(quad)
+                mask = load_lanes(builder, builder.add(masks, place), I8, bits.count)
+                here = builder.add(plane, builder.mul(group_bytes, quad))
+                store(builder, bits | mask, here)
+        with several, loop(builder, I64(0), quads) as quad:
+            here = builder.add(first, builder.mul(group_bytes, quad))
+            emit_spread_one(builder, bits_of(quad), pixel, (here, *rest))
 
 
 #: What follows the scale: nothing, ReLU, RPReLU, or a multiplier and an offset (a batch norm).

@@ -14,6 +14,8 @@ from bnas.binops.tape.records import Kind
 from bnas.binops.tape.reservations import Reservations
 from bnas.binops.tape.tape import Tape
 
+#: Values of a cache line.
+_LINE_FLOATS = 16
 #: The space of pointers into scratch memory, which lies behind all else in an arena.
 _SCRATCH = -1
 
@@ -70,8 +72,13 @@ class TapeBuilder:
         return places
 
     def row_floats(self, pixels: int) -> int:
-        """Values from row to row of floats: whole vectors of bytes, as the kernels write them."""
-        return -(-pixels // self.isa.lanes) * self.isa.lanes
+        """Values from row to row of floats: whole vectors of bytes, as the kernels write them.
+
+        Rows of a multiple of half a kilobyte are a cache line longer: the same pixels of many
+        channels, which go together, would else meet in a few sets of the cache.
+        """
+        length = -(-pixels // self.isa.lanes) * self.isa.lanes
+        return length + _LINE_FLOATS if length % (8 * _LINE_FLOATS) == 0 else length
 
     def constant(self, array: np.ndarray, align: int = 1) -> Pointer:
         """Keep an array and point to it; it is copied unless it is in C order and aligned.
