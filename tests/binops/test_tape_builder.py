@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnas.binops import tape
-from bnas.binops.table.isa import GENERIC, Isa
+from bnas.binops.table.isa import GENERIC
 from bnas.binops.tape.pointers import SPACES, resolve
-from bnas.binops.tape.real_conv_kernel import depth_block, rows_of
-from bnas.binops.tape.real_convolution import BLOCK_ROWS, DEPTH_BLOCK
 from bnas.binops.tape.records import TABLES, Kind
 from bnas.binops.tape.tape import Reservations
 
@@ -85,8 +83,3 @@ def test_constants_are_copied_unless_in_c_order() -> None:
     array = np.arange(6, dtype=np.int64).reshape(2, 3)
     assert builder.constant(array).offset == array.ctypes.data
     assert builder.constant(array.T).offset != array.ctypes.data
-
-
-def test_weights_are_arranged_for_the_blocks_that_the_kernel_reads(isa: Isa) -> None:
-    assert rows_of(isa.tag) == BLOCK_ROWS[isa.lanes]
-    assert depth_block(isa.tag) == DEPTH_BLOCK[isa.lanes]

@@ -142,6 +142,8 @@ def convolve(x: np.ndarray, weight: np.ndarray, groups: int, *geometry: int) -> 
         ((70, 5, 5), 12, 1, (2, 1, 0, 1)),
         ((1, 1, 1), 1, 1, (1, 1, 0, 1)),
         ((2, 1, 130), 3, 1, (1, 1, 0, 1)),
+        ((130, 7, 7), 9, 1, (1, 1, 0, 1)),  # a pixel behind three vectors; channels as they lie
+        ((20, 14, 14), 17, 1, (3, 1, 1, 1)),  # such a pixel in several tiles, in two parts
         ((2, 190, 191), 5, 1, (3, 1, 1, 1)),  # several sets of rows, none of whole vectors
     ],
 )
@@ -167,7 +169,13 @@ def test_real_convolutions(
     target = bench.rows((outputs, *out_size))
     sizes = (shape[1:], out_size)
     tape.add_real_conv(
-        bench.builder, bench.load(source), target, weight, bias, sizes, *geometry, relu=relu
+        bench.builder,
+        bench.load(source),
+        target,
+        (weight, bias),
+        sizes,
+        tape.Window(*geometry),
+        relu=relu,
     )
     result = bench.floats(target, out_size)
     bench.run()

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from bnas.binops.table import emitters, rows
-from bnas.binops.table.fma import ProductEmitter
+from bnas.binops.table.fma import ProductEmitter, block_of
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import I64
 from bnas.binops.table.tile import TileEmitter
@@ -28,7 +28,7 @@ _ARGUMENTS = {
     "dot": 4,
     "pool": 5,
     "mean": 4,
-    "product": 7,
+    "product": 8,
 }
 KERNELS = tuple(_ARGUMENTS)
 
@@ -39,7 +39,8 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
     if kernel == "tile":
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
-        return ProductEmitter(isa, *((6, 4) if wide else (4, 3))).emit
+        block = block_of(isa)
+        return ProductEmitter(isa, block.vectors, int(block.has_tail)).emit
     emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 

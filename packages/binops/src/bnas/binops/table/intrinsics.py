@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from bnas.binops.table import emitters, rows
-from bnas.binops.table.fma import ProductEmitter
+from bnas.binops.table.fma import emit_product
 from bnas.binops.table.isa import isa_of
 from bnas.binops.table.tile import TileEmitter
 
@@ -128,15 +129,20 @@ def mean_row(typing, tag, upper, lower, target, count):
     return _generated(tag, rows.emit_mean, 4)
 
 
-@intrinsic(prefer_literal=True)
-def product(typing, tag, height, vectors, weights, panel, depth, bias, floor, out, row_bytes):
-    """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""
-    emitter = ProductEmitter(
-        isa_of(tag.instance_class), height.literal_value, vectors.literal_value
-    )
+@intrinsic
+def product(typing, tag, columns, sources, depth, result):
+    """Rows of a product, for a tile of some columns: see `emit_product`.
+
+    `sources` are the addresses of the weights, of the pixels and of the offsets; `result` those of
+    the biases, of the least result and of the result, and the bytes between its rows.
+    """
+    isa = isa_of(tag.instance_class)
 
     def generate(context, builder, signature, arguments):
-        emitter.emit(builder, list(arguments[3:]))
+        _, columns, sources, depth, result = arguments
+        first, last = (cgutils.unpack_tuple(builder, part) for part in (sources, result))
+        emit_product(builder, isa, [columns, *first, depth, *last])
         return context.get_dummy_value()
 
-    return types.void(tag, height, vectors, *[_INT] * 7), generate
+    sizes = (types.UniTuple(_INT, 3), _INT, types.UniTuple(_INT, 4))
+    return types.void(tag, _INT, *sizes), generate

@@ -181,8 +181,9 @@ UNPACK = _record(
     "pixels",
 )
 
-#: A convolution with real weights, float32 (groups, blocks, depth, rows of a block), as a product
-#: with panels of gathered pixels.
+#: A convolution with real weights, float32 (groups, blocks * depth * rows of a block), as a product
+#: with rows of pixels, one a tap; int64 offsets (depth,). Planes of `plane_rows` rows hold what the
+#: taps see of `rows_together` rows of outputs; without them, taps see the channels themselves.
 REAL_CONV = _record(
     "source_at",
     "source_step",
@@ -206,11 +207,20 @@ REAL_CONV = _record(
     "stride",
     "padding",
     "dilation",
-    "padded_at",
-    "line_at",
-    "panels_at",
-    "rows_together",
+    "block_rows",
+    "block_vectors",
+    "block_depth",
+    "block_has_tail",
     "tile_at",
+    "offsets_at",
+    "rows_together",
+    "planes_at",
+    "plane_rows",
+    "plane_bytes",
+    "rows_at",
+    "line_at",
+    "odd_at",
+    "zeros_at",
 )
 
 #: One float32 operation on every value: see `Float`. parameters: float32 (C,) each, or 0.
