@@ -21,13 +21,17 @@ def test_an_offset_leads_every_tap_to_the_rows_that_it_sees(
     window = window._replace(padding=padding)
     planes = TapPlanes.of(window, height, width)
     offsets = planes.offsets(channels, width).reshape(channels, window.kernel, window.kernel)
+    rows: list[int] = []
+    for start, count, top in planes.parts:
+        assert start == len(rows)
+        rows += range(top, top + count * window.stride, window.stride)
     for (channel, y, x), offset in np.ndenumerate(offsets):
         plane, place = divmod(offset, 4 * planes.floats)
         assert plane == channel * window.kernel + x
         first = place // (4 * width)
         assert place == 4 * width * first
         shown = [row * window.stride + y * window.dilation - padding for row in range(height)]
-        assert list(planes.rows[first : first + height]) == shown
+        assert rows[first : first + height] == shown
 
 
 @given(windows, st.integers(1, 9), st.integers(1, 70))
@@ -36,7 +40,19 @@ def test_planes_are_odd_numbers_of_lines_with_room_for_a_vector(
 ) -> None:
     planes = TapPlanes.of(window, height, width)
     assert planes.floats % 32 == 16
-    assert planes.floats >= len(planes.rows) * width + 16
+    start, rows, _ = planes.parts[-1]
+    assert planes.floats >= (start + rows) * width + 16
+
+
+@given(windows, st.integers(0, 9), st.integers(1, 40))
+def test_taps_of_these_outputs_lie_inside(window: Window, padding: int, width: int) -> None:
+    window = window._replace(padding=padding)
+    reach = window.dilation * (window.kernel - 1) + 1
+    out_width = max(1, (width + 2 * padding - reach) // window.stride + 1)
+    for tap, (first, after) in enumerate(window.inside(width, out_width)):
+        columns = [x * window.stride + tap * window.dilation - padding for x in range(out_width)]
+        inside = [x for x, column in enumerate(columns) if 0 <= column < width]
+        assert inside == list(range(first, after))
 
 
 @pytest.mark.parametrize("isa", [*ISAS.values(), GENERIC], ids=lambda isa: isa.name)

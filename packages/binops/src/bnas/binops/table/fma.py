@@ -17,9 +17,15 @@ from bnas.binops.table.lanes import (
     load,
     load_lanes,
     loop,
+    prefetch,
     store,
     zeros,
 )
+
+#: Bytes ahead at which weights are fetched, for layers whose weights are read once an image and lie
+#: in no cache. Measured on a Zen 5, 8 MiB of them: 1,480 us without, 1,050 us with, where 890 us
+#: are what they take from the third-level cache; 1,024 bytes are too few, 8,192 no better.
+_AHEAD = 2048
 
 
 @attrs.frozen
@@ -29,7 +35,7 @@ class Block:
     Args:
         rows: Rows of the result whose sums are in registers together.
         vectors: Most vectors of each of them.
-        depth: Taps that are summed at a time: what they see stays in the first-level cache.
+        depth: Most taps that are summed at a time: what they see stays in the first-level cache.
         has_tail: Whether one more column fits, its sums for all rows in one vector.
     """
 
@@ -58,7 +64,7 @@ def block_of(isa: Isa) -> Block:
     channels.
     """
     if isa.lanes == 64:
-        return Block(rows=8, vectors=3, depth=128, has_tail=True)
+        return Block(rows=8, vectors=3, depth=144, has_tail=True)
     return Block(rows=4, vectors=3, depth=256, has_tail=False)
 
 
@@ -105,6 +111,7 @@ class ProductEmitter:
             line = builder.add(pixels, load(builder, address_at(builder, offsets, k, 8), I64, 8))
             taps = builder.add(weights, builder.mul(k, I64(4 * self.rows)))
             self._add_tap(builder, line, taps, sums, last)
+            prefetch(builder, builder.add(taps, I64(_AHEAD)))
         self._end(builder, floor, lines, sums, last)
 
     def _begin(self, builder, bias, sums, last) -> None:

@@ -94,21 +94,27 @@ def copy_row(typing, tag, source, target, count):
 
 
 @intrinsic
-def copy_floats(typing, tag, source, target, count):
-    """Copy bytes of float32 values, perhaps a vector more: see `emit_copy_floats`."""
-    return _generated(tag, rows.emit_copy_floats, 3)
-
-
-@intrinsic
 def halve_row(typing, tag, source, even, odd, count):
     """Deal bytes out in turn: see `emit_halve`."""
     return _generated(tag, rows.emit_halve, 4)
 
 
 @intrinsic
-def halve_floats(typing, tag, source, even, odd, count):
-    """Deal float32 values out in turn: see `emit_halve_floats`."""
-    return _generated(tag, rows.emit_halve_floats, 4)
+def copy_rows(typing, tag, source, target, source_step, target_step, count, height):
+    """Copy rows of float32 values: see `emit_copy_rows`."""
+    return _generated(tag, rows.emit_copy_rows, 6)
+
+
+@intrinsic
+def take_rows(typing, tag, source, target, source_step, target_step, count, height):
+    """Copy every other value of rows: see `emit_take_rows`."""
+    return _generated(tag, rows.emit_take_rows, 6)
+
+
+@intrinsic
+def halve_rows(typing, tag, source, even, odd, source_step, target_step, count, height):
+    """Deal the values of rows out in turn: see `emit_halve_rows`."""
+    return _generated(tag, rows.emit_halve_rows, 7)
 
 
 @intrinsic

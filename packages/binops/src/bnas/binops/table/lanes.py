@@ -186,6 +186,17 @@ def store(
     builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=align)
 
 
+def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the cache line at an address, which need not be anybody's."""
+    pointer = I8.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
+    module, name = builder.module, "llvm.prefetch.p0i8"
+    function = module.globals.get(name) or ir.Function(module, kind, name)
+    # To read, to be kept in every cache, of data.
+    options = I32(0), I32(3), I32(1)
+    builder.call(function, [builder.inttoptr(address, pointer), *options])
+
+
 def call(builder: ir.IRBuilder, name: str, result: ir.Type, *operands: Lanes) -> Lanes:
     """Call an LLVM intrinsic by its full name."""
     kind = ir.FunctionType(result, [operand.value.type for operand in operands])

@@ -37,11 +37,6 @@ def emit_copy(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     _emit_copy(builder, STEP, arguments)
 
 
-def emit_copy_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the copy of float32 values, a vector at a time; arguments as for `emit_copy`."""
-    _emit_copy(builder, isa.lanes, arguments)
-
-
 def _emit_copy(builder, step, arguments) -> None:
     source, target, count = arguments
     with loop(builder, I64(0), _parts(builder, count, step)) as part:
@@ -62,11 +57,6 @@ def emit_halve(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
     _emit_halve(builder, I8, STEP, arguments)
 
 
-def emit_halve_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the dealing out of float32 values in turn; arguments as for `emit_halve`."""
-    _emit_halve(builder, F32, isa.lanes, arguments)
-
-
 def _emit_halve(builder, kind, step, arguments) -> None:
     source, *targets, count = arguments
     lanes = step // 4 if kind == F32 else step
@@ -75,6 +65,42 @@ def _emit_halve(builder, kind, step, arguments) -> None:
         both = load_lanes(builder, address_at(builder, source, offset, 2), kind, 2 * lanes)
         for first, target in enumerate(targets):
             store(builder, both.pick(range(first, 2 * lanes, 2)), builder.add(target, offset))
+
+
+def emit_copy_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the copy of rows of float32 values.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the first source row; of the first target row; bytes from
+            row to row of the source, and of the target; bytes of a target row; number of rows.
+    """
+    _emit_rows(builder, arguments, lambda row: _emit_copy(builder, isa.lanes, row))
+
+
+def emit_take_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the copy of every other value of rows; arguments as for `emit_copy_rows`."""
+    _emit_rows(builder, arguments, lambda row: _emit_halve(builder, F32, isa.lanes, row))
+
+
+def emit_halve_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the dealing out of the values of rows in turn, even ones to one row, odd to another.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: As for `emit_copy_rows`, with two first target rows.
+    """
+    _emit_rows(builder, arguments, lambda row: _emit_halve(builder, F32, isa.lanes, row))
+
+
+def _emit_rows(builder, arguments, emit_row) -> None:
+    source, *targets, source_step, target_step, count, rows = arguments
+    with loop(builder, I64(0), rows) as row:
+        place, offset = builder.mul(row, source_step), builder.mul(row, target_step)
+        targets = [builder.add(target, offset) for target in targets]
+        emit_row([builder.add(source, place), *targets, count])
 
 
 def _parts(builder: ir.IRBuilder, count: ir.Value, step: int) -> ir.Value:

@@ -90,7 +90,7 @@ def run_real_conv(tag, bases, record, images):
             count = min(record.rows_together, record.out_height - y) * record.out_width
             for group in range(record.groups):
                 pixels = source + group * group_bytes
-                if record.plane_rows > 0:
+                if record.parts > 0:
                     gather(tag, bases, record, pixels, y)
                     pixels = resolve(bases, record.planes_at)
                 place = target + group * outputs + 4 * y * record.out_width

@@ -182,8 +182,9 @@ UNPACK = _record(
 )
 
 #: A convolution with real weights, float32 (groups, blocks * depth * rows of a block), as a product
-#: with rows of pixels, one a tap; int64 offsets (depth,). Planes of `plane_rows` rows hold what the
-#: taps see of `rows_together` rows of outputs; without them, taps see the channels themselves.
+#: with rows of pixels, one a tap; int64 offsets (depth,). Planes hold what the taps see of
+#: `rows_together` rows of outputs, in `parts`; without parts, taps see the channels themselves.
+#: int64 parts (parts, 3), inside (kernel, 2): `bnas.binops.tape.real_convolution.TapPlanes`.
 REAL_CONV = _record(
     "source_at",
     "source_step",
@@ -215,12 +216,10 @@ REAL_CONV = _record(
     "offsets_at",
     "rows_together",
     "planes_at",
-    "plane_rows",
     "plane_bytes",
-    "rows_at",
-    "line_at",
-    "odd_at",
-    "zeros_at",
+    "parts_at",
+    "parts",
+    "inside_at",
 )
 
 #: One float32 operation on every value: see `Float`. parameters: float32 (C,) each, or 0.
