@@ -133,6 +133,13 @@ class Lanes:
         mask = ir.Constant(ir.VectorType(I32, len(indices)), list(indices))
         return self._new(self.builder.shuffle_vector(self.value, undefined, mask))
 
+    def behind(self, other: Lanes) -> Lanes:
+        """The last element of `other`, then all of these but the last."""
+        mask = ir.Constant(
+            ir.VectorType(I32, self.count), list(range(self.count - 1, 2 * self.count - 1))
+        )
+        return self._new(self.builder.shuffle_vector(other.value, self.value, mask))
+
     def high_nibbles(self) -> Lanes:
         """The upper four bits of every byte.
 

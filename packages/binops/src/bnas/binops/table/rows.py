@@ -16,6 +16,7 @@ from bnas.binops.table.lanes import (
     Lanes,
     Variable,
     address_at,
+    constant,
     load_lanes,
     loop,
     store,
@@ -141,7 +142,7 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     """Emit a row of max pooling, 3x3 with stride 2 and padding 1.
 
     A maximum does not change if a value is seen twice, so a row outside the image is replaced by
-    the middle one, and the column to the left of the image by the first.
+    the middle one. What lies to the left of a pair of columns is the pair before's right one.
 
     Args:
         builder: Where.
@@ -151,20 +152,15 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     """
     *rows, target, count = arguments
     width = isa.lanes // 4
-    parts = builder.udiv(builder.add(count, I64(width - 1)), I64(width))
-    with loop(builder, I64(0), parts) as part:
-        first = builder.mul(part, I64(2 * width))
-        here = _highest(builder, rows, first, 2 * width)
-        shifted = _highest(builder, rows, builder.sub(first, I64(1)), 2 * width)
+    before = Variable(builder, F32, width)
+    before.set(Lanes(builder, constant(ir.VectorType(F32, width), float("-inf"))))
+    with loop(builder, I64(0), _parts(builder, count, width)) as part:
+        here = _highest(builder, rows, builder.mul(part, I64(2 * width)), 2 * width)
         even, odd = (here.pick(range(start, 2 * width, 2)) for start in (0, 1))
-        left = shifted.pick(range(0, 2 * width, 2))
-        is_edge = builder.icmp_signed("==", part, I64(0))
-        edge = builder.insert_element(
-            left.value, builder.extract_element(even.value, I64(0)), I64(0)
-        )
-        left = Lanes(builder, builder.select(is_edge, edge, left.value))
-        highest = _maximum(_maximum(left, even), odd)
-        store(builder, highest, address_at(builder, target, builder.mul(part, I64(width)), 4), 4)
+        left = odd.behind(before.get())
+        before.set(odd)
+        place = address_at(builder, target, builder.mul(part, I64(width)), 4)
+        store(builder, _maximum(_maximum(left, even), odd), place, 4)
 
 
 def emit_mean(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
