@@ -41,7 +41,7 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
         block = block_of(isa)
-        return ProductEmitter(isa, block.vectors, int(block.has_tail)).emit
+        return ProductEmitter(isa, block.vectors).emit
     emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 

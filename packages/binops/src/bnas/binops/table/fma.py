@@ -36,13 +36,13 @@ class Block:
         rows: Rows of the result whose sums are in registers together.
         vectors: Most vectors of each of them.
         depth: Most taps that are summed at a time: what they see stays in the first-level cache.
-        has_tail: Whether one more column fits, its sums for all rows in one vector.
+        tail_vectors: Vectors of a tile that has one more column, all of whose sums are one vector.
     """
 
     rows: int
     vectors: int
     depth: int
-    has_tail: bool
+    tail_vectors: int
 
     def widths(self, vector: int) -> dict[int, tuple[int, int]]:
         """Columns of a tile -> its vectors and what is left of a vector.
@@ -51,8 +51,7 @@ class Block:
             vector: Values of a vector.
         """
         whole = {vector * count: (count, 0) for count in range(1, self.vectors + 1)}
-        most = vector * self.vectors
-        return {**whole, most + 1: (self.vectors, 1)} if self.has_tail else whole
+        return {**whole, vector * self.tail_vectors + 1: (self.tail_vectors, 1)}
 
 
 def block_of(isa: Isa) -> Block:
@@ -64,8 +63,8 @@ def block_of(isa: Isa) -> Block:
     channels.
     """
     if isa.lanes == 64:
-        return Block(rows=8, vectors=3, depth=144, has_tail=True)
-    return Block(rows=4, vectors=3, depth=256, has_tail=False)
+        return Block(rows=8, vectors=3, depth=144, tail_vectors=3)
+    return Block(rows=4, vectors=3, depth=256, tail_vectors=2)
 
 
 class ProductEmitter:
@@ -74,7 +73,7 @@ class ProductEmitter:
     Args:
         isa: The instruction set.
         vectors: Vectors of float32 in a row.
-        tail: Columns behind them: 0, or 1 where the block has a tail.
+        tail: Columns behind them, 0 or 1.
     """
 
     def __init__(self, isa: Isa, vectors: int, tail: int = 0) -> None:

@@ -53,15 +53,16 @@ def _multiply(tag, bases, record, group, count, pixels, target):
     A few pixels beyond whole vectors are the tails of as many tiles. If they are more, the last
     vector hangs over: rows are whole vectors, and rows of outputs come in order.
     """
-    step, most = tag.lanes // 4, record.block_vectors
+    step, most, beside = tag.lanes // 4, record.block_vectors, record.tail_vectors
     vectors, rest = count // step, count % step
-    tails = rest if record.block_has_tail and rest <= vectors // most else 0
-    vectors += (1 if rest > tails else 0) - tails * most
+    # A tail takes as long as a vector of one output channel.
+    tails = rest if rest < record.block_rows and rest * beside <= vectors else 0
+    vectors += (1 if rest > tails else 0) - tails * beside
     column = 0
     for _ in range(tails):
         place = 4 * column
-        _multiply_tile(tag, bases, record, group, most * step + 1, pixels + place, target + place)
-        column += most * step + 1
+        _multiply_tile(tag, bases, record, group, beside * step + 1, pixels + place, target + place)
+        column += beside * step + 1
     parts = -(-vectors // most)
     for part in range(parts):
         taken = -(-vectors // (parts - part))

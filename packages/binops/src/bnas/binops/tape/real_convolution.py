@@ -166,7 +166,7 @@ def add_real_conv(
         block_rows=block.rows,
         block_vectors=block.vectors,
         block_depth=taps,
-        block_has_tail=block.has_tail,
+        tail_vectors=block.tail_vectors,
         tile_at=builder.reserve(4 * block.rows * builder.isa.lanes, shared=True),
         **_gathered(builder, source, source.channels // groups, sizes, window),
     )

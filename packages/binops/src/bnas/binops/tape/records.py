@@ -211,7 +211,7 @@ REAL_CONV = _record(
     "block_rows",
     "block_vectors",
     "block_depth",
-    "block_has_tail",
+    "tail_vectors",
     "tile_at",
     "offsets_at",
     "rows_together",

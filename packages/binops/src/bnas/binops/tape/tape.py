@@ -26,10 +26,8 @@ def best_isa() -> Isa:
     return ISAS.get(choose_backend().name, GENERIC)
 
 
-#: Bytes that arenas of different threads lie apart at least: vectors may read over an end ...
+#: Bytes that arenas of different threads lie apart at least: vectors may read over an end.
 _SLACK = 256
-#: ... and, in the pooling of the first row, before the beginning.
-_LEAD = 64
 
 
 class Tape:
@@ -174,7 +172,7 @@ class Reservations:
     """
 
     images: int
-    size: int = _LEAD
+    size: int = 0
     fills: list[tuple[int, int, int]] = attrs.field(factory=list)
 
     def take(self, bytes_an_image: int, shared: bool, fill: int | None) -> tuple[int, int]:
