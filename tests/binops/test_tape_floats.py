@@ -53,8 +53,9 @@ def test_rows(workbench: Any, isa: Isa, operation: tape.Float, size: tuple[int, 
     np.testing.assert_array_equal(result, OPERATIONS[operation](source, before, *columns))
 
 
-def test_mean(workbench: Any, isa: Isa) -> None:
-    source = RNG.standard_normal((3, 5, 7, 9), np.float32)
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (7, 9), (8, 8)])
+def test_mean(workbench: Any, isa: Isa, size: tuple[int, int]) -> None:
+    source = RNG.standard_normal((3, 5, *size), np.float32)
     bench = workbench(isa, 3)
     target = bench.rows((5, 1, 1))
     tape.add_float(bench.builder, tape.Float.MEAN, bench.load(source), target)

@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "take_rows": 6,
     "halve_rows": 7,
     "dot": 4,
+    "sum": 3,
     "pool": 5,
     "mean": 4,
     "product": 8,

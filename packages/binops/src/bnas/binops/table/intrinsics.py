@@ -12,6 +12,7 @@ from numba.extending import intrinsic
 from bnas.binops.table import emitters, rows
 from bnas.binops.table.fma import emit_product
 from bnas.binops.table.isa import isa_of
+from bnas.binops.table.lanes import F64, I64
 from bnas.binops.table.tile import TileEmitter
 
 _INT = types.intp
@@ -121,6 +122,19 @@ def halve_rows(typing, tag, source, even, odd, source_step, target_step, count, 
 def dot(typing, tag, first, second, count, out):
     """Dot product of padded float32 vectors: see `emit_dot`."""
     return _generated(tag, rows.emit_dot, 4)
+
+
+@intrinsic
+def sum_row(typing, tag, source, vectors):
+    """Sum of vectors of float32, as a float64: see `emit_sum`."""
+    isa = isa_of(tag.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        slot = cgutils.alloca_once(builder, F64)
+        rows.emit_sum(builder, isa, [*arguments[1:], builder.ptrtoint(slot, I64)])
+        return builder.load(slot)
+
+    return types.float64(tag, _INT, _INT), generate
 
 
 @intrinsic

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from llvmlite import ir
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
-F32 = ir.FloatType()
+F32, F64 = ir.FloatType(), ir.DoubleType()
 
 
 class Lanes:
@@ -49,7 +49,7 @@ class Lanes:
         return Lanes(self.builder, value)
 
     def _is_float(self) -> bool:
-        return isinstance(self.element, ir.FloatType)
+        return isinstance(self.element, ir.FloatType | ir.DoubleType)
 
     def __add__(self, other: Lanes | int | float) -> Lanes:
         """Sum."""
@@ -121,6 +121,18 @@ class Lanes:
     def to_float(self) -> Lanes:
         """Signed integers as float32."""
         return self._new(self.builder.sitofp(self.value, ir.VectorType(F32, self.count)))
+
+    def to_double(self) -> Lanes:
+        """The same numbers as float64."""
+        return self._new(self.builder.fpext(self.value, ir.VectorType(F64, self.count)))
+
+    def total(self) -> ir.Value:
+        """The sum of all elements, halves first; a scalar."""
+        whole = self
+        while whole.count > 1:
+            half = whole.count // 2
+            whole = whole.pick(range(half)) + whole.pick(range(half, 2 * half))
+        return self.builder.extract_element(whole.value, I64(0))
 
     def regard_as(self, element: ir.Type) -> Lanes:
         """The same bits, as elements of another size."""

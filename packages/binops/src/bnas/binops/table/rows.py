@@ -11,6 +11,7 @@ from llvmlite import ir
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import (
     F32,
+    F64,
     I8,
     I64,
     Lanes,
@@ -132,10 +133,26 @@ def emit_dot(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None
             )
             total.set(total.get() + a * b)
     whole = (sums[0].get() + sums[1].get()) + (sums[2].get() + sums[3].get())
-    while whole.count > 1:
-        half = whole.count // 2
-        whole = whole.pick(range(half)) + whole.pick(range(half, 2 * half))
-    store(builder, builder.extract_element(whole.value, I64(0)), out, 4)
+    store(builder, whole.total(), out, 4)
+
+
+def emit_sum(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the sum of whole vectors of float32, in float64.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the values; number of vectors; address of the result,
+            float64.
+    """
+    source, count, out = arguments
+    width = isa.lanes // 4
+    total = Variable(builder, F64, width)
+    total.set(zeros(builder, F64, width))
+    with loop(builder, I64(0), count) as part:
+        place = builder.add(source, builder.mul(part, I64(isa.lanes)))
+        total.set(total.get() + load_lanes(builder, place, F32, width, 4).to_double())
+    store(builder, total.get().total(), out, 8)
 
 
 def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.jit import kernel
-from bnas.binops.table.intrinsics import dot, mean_row, pool_row
+from bnas.binops.table.intrinsics import dot, mean_row, pool_row, sum_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -40,12 +40,18 @@ def _float_row(operation, source, target, first, second, third):
 
 
 @kernel()
-def _mean(values):
-    """The mean of a row, summed in float64."""
-    total = 0.0
-    for p in range(values.shape[0]):
-        total += values[p]
-    return np.float32(total / values.shape[0])
+def _run_means(tag, record, source, target):
+    """Take the mean of every channel of an image, summed in float64."""
+    step = tag.lanes // 4
+    whole = record.length // step
+    for channel in range(record.channels):
+        place = source + channel * record.source_row
+        total = sum_row(tag, place, whole)
+        values = floats_at(place, record.length)
+        for p in range(whole * step, record.length):
+            total += values[p]
+        result = floats_at(target + channel * record.target_row, 1)
+        result[0] = np.float32(total / record.length)
 
 
 @kernel()
@@ -59,8 +65,7 @@ def _parameter(bases, pointer, channel):
 @kernel()
 def _is_one_row(record):
     """Whether all channels, with what lies between them, can be taken for one long row."""
-    has_parameters = record.operation in (_AFFINE, _RPRELU)
-    if has_parameters or record.operation == _MEAN:
+    if record.operation == _AFFINE or record.operation == _RPRELU:
         return False
     return record.operation == _FILL or record.source_row == record.target_row
 
@@ -71,9 +76,7 @@ def _float_channels(bases, record, source, target):
     for channel in range(record.channels):
         row = floats_at(source + channel * record.source_row, record.length)
         place = target + channel * record.target_row
-        if record.operation == _MEAN:
-            floats_at(place, 1)[0] = _mean(row)
-        elif record.operation == _COPY and record.length == 1:
+        if record.operation == _COPY and record.length == 1:
             floats_at(place, 1)[0] = row[0]
         else:
             _float_row(
@@ -87,10 +90,11 @@ def _float_channels(bases, record, source, target):
 
 
 @kernel()
-def run_float(bases, record, images):
+def run_float(tag, bases, record, images):
     """Apply an operation to every row.
 
     Args:
+        tag: The instruction set.
         bases: int64 (spaces,).
         record: `bnas.binops.tape.records.FLOAT`.
         images: Number of images.
@@ -98,7 +102,9 @@ def run_float(bases, record, images):
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
-        if _is_one_row(record):
+        if record.operation == _MEAN:
+            _run_means(tag, record, source, target)
+        elif _is_one_row(record):
             # A row a channel costs 15 ns, which is more than most rows take.
             length = (record.channels - 1) * record.target_row // 4 + record.length
             row, place = floats_at(source, length), floats_at(target, length)
