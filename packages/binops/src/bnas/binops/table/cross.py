@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from bnas.binops.table import emitters, rows
-from bnas.binops.table.fma import ProductEmitter, block_of
+from bnas.binops.table.fma import ProductEmitter, block_of, emit_product
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import I64
 from bnas.binops.table.tile import TileEmitter
@@ -31,6 +31,7 @@ _ARGUMENTS = {
     "pool": 5,
     "mean": 4,
     "product": 8,
+    "products": 9,
 }
 KERNELS = tuple(_ARGUMENTS)
 
@@ -43,6 +44,8 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
     if kernel == "product":
         block = block_of(isa)
         return ProductEmitter(isa, block.vectors).emit
+    if kernel == "products":
+        return lambda builder, arguments: emit_product(builder, isa, arguments)
     emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 
