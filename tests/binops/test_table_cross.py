@@ -44,3 +44,11 @@ def test_sums_stay_in_registers(name):
     # A spilled sum would be stored to the stack between the look-ups.
     inner = code[shuffles[0] : shuffles[-1]]
     assert not [line for line in inner if re.search(r"%[yz]mm\d+, -?\d*\(%rsp\)", line)]
+
+
+@pytest.mark.parametrize(("name", "sums"), [("avx512", 24), ("avx2", 12)])
+def test_a_tap_is_one_instruction_a_sum(name, sums):
+    code = assembly(ISAS[name], "product")
+    products = re.findall(r"vfmadd\d+ps\s.*", code)
+    assert len(products) == sums
+    assert not re.search(r"%[yz]mm\d+, -?\d*\(%rsp\)", code)

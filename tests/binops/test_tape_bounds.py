@@ -101,6 +101,19 @@ CONVOLUTIONS = [
     ((6, 70, 1, 1), 8, (1, 1), (1, 1), (0, 0), (1, 1)),
 ]
 
+#: Shape of the input, outputs, how taps lie.
+REAL_CONVOLUTIONS = [
+    ((1, 1, 1), 1, tape.Window(1, 1, 0, 1)),
+    ((5, 8, 8), 8, tape.Window(1, 1, 0, 1)),
+    ((3, 7, 7), 9, tape.Window(1, 1, 0, 1)),
+    ((3, 32, 32), 8, tape.Window(3, 1, 1, 1)),
+    ((3, 64, 64), 8, tape.Window(3, 2, 1, 1)),
+    ((3, 63, 65), 5, tape.Window(7, 2, 3, 1)),
+    ((4, 16, 16), 8, tape.Window(2, 2, 0, 1)),
+    ((2, 9, 130), 8, tape.Window(3, 3, 70, 2)),
+    ((2, 190, 191), 5, tape.Window(3, 1, 1, 1)),
+]
+
 
 def convolve(isa: object, case: tuple[tuple[int, ...], ...]) -> None:
     """Stage bits and convolve them to counts and to bits."""
@@ -149,6 +162,36 @@ def pack(isa: object, channels: int) -> None:
     np.testing.assert_array_equal(signs, np.where(values >= 0, 1, -1))
 
 
+def convolve_floats(isa: object, case: tuple[tuple[int, int, int], int, tape.Window]) -> None:
+    """Convolve rows whose ends are the memory's; ones and zeros, so that sums are exact."""
+    (channels, height, width), outputs, window = case
+    rng = np.random.default_rng(0)
+    reach = window.dilation * (window.kernel - 1) + 1
+    size = [(n + 2 * window.padding - reach) // window.stride + 1 for n in (height, width)]
+    values = guarded(rng.integers(0, 2, (2, channels, height, width)).astype(np.float32))
+    weight = rng.integers(0, 2, (outputs, channels, window.kernel, window.kernel))
+    result = guarded(np.zeros((2, outputs, *size), np.float32))
+    builder = GuardedBuilder(isa)
+    rows = []
+    for port, array in enumerate((values, result)):
+        count, length = array.shape[1], array[0, 0].size
+        row = 4 * builder.row_floats(length)
+        here = tape.Rows(builder.reserve(count * row), row, count, length)
+        there = tape.Pointer(tape.PORT + port, 0, array.strides[0])
+        rows.append((here, tape.Rows(there, 4 * length, count, length)))
+    (source, given), (target, wanted) = rows
+    tape.add_float(builder, tape.Float.COPY, given, source)
+    flat = weight.astype(np.float32).reshape(1, outputs, -1)
+    sizes = ((height, width), (size[0], size[1]))
+    tape.add_real_conv(builder, source, target, (flat, None), sizes, window)
+    tape.add_float(builder, tape.Float.COPY, target, wanted)
+    builder.run([values, result], 2)
+    border = ((0, 0), (0, 0), *[(window.padding, window.padding)] * 2)
+    seen = np.lib.stride_tricks.sliding_window_view(np.pad(values, border), (reach, reach), (2, 3))
+    seen = seen[:, :, :: window.stride, :: window.stride, :: window.dilation, :: window.dilation]
+    np.testing.assert_array_equal(result, np.einsum("nchwyx,ocyx->nohw", seen, weight))
+
+
 @pytest.mark.parametrize("name", WIDTHS)
 def test_nothing_beyond_its_memory_is_touched(name: str) -> None:
     command = [sys.executable, "-X", "faulthandler", __file__, name]
@@ -163,4 +206,6 @@ if __name__ == "__main__":
         convolve(chosen, convolution)
     for count in (1, 2, 3, 6):
         pack(chosen, count)
+    for real_convolution in REAL_CONVOLUTIONS:
+        convolve_floats(chosen, real_convolution)
     print("nothing beyond was touched")

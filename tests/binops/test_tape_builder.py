@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnas.binops import tape
-from bnas.binops.table.isa import GENERIC, Isa
+from bnas.binops.table.isa import GENERIC
 from bnas.binops.tape.pointers import SPACES, resolve
-from bnas.binops.tape.real_conv_kernel import depth_block, rows_of
-from bnas.binops.tape.real_convolution import BLOCK_ROWS, DEPTH_BLOCK
 from bnas.binops.tape.records import TABLES, Kind
 from bnas.binops.tape.reservations import Reservations
 
@@ -35,9 +33,7 @@ def test_reservations_are_cache_lines_that_do_not_overlap(
     images: int, pieces: list[tuple[int, bool]]
 ) -> None:
     memory = Reservations(images)
-    # Nothing begins at the very start: some kernels read before a row.
     end = memory.size
-    assert end > 0
     for count, shared in pieces:
         offset, step = memory.take(count, shared, None)
         assert offset % 64 == step % 64 == 0
@@ -115,8 +111,3 @@ def test_constants_are_copied_unless_in_c_order() -> None:
     array = np.arange(6, dtype=np.int64).reshape(2, 3)
     assert builder.constant(array).offset == array.ctypes.data
     assert builder.constant(array.T).offset != array.ctypes.data
-
-
-def test_weights_are_arranged_for_the_blocks_that_the_kernel_reads(isa: Isa) -> None:
-    assert rows_of(isa.tag) == BLOCK_ROWS[isa.lanes]
-    assert depth_block(isa.tag) == DEPTH_BLOCK[isa.lanes]

@@ -53,8 +53,9 @@ def test_rows(workbench: Any, isa: Isa, operation: tape.Float, size: tuple[int, 
     np.testing.assert_array_equal(result, OPERATIONS[operation](source, before, *columns))
 
 
-def test_mean(workbench: Any, isa: Isa) -> None:
-    source = RNG.standard_normal((3, 5, 7, 9), np.float32)
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (7, 9), (8, 8)])
+def test_mean(workbench: Any, isa: Isa, size: tuple[int, int]) -> None:
+    source = RNG.standard_normal((3, 5, *size), np.float32)
     bench = workbench(isa, 3)
     target = bench.rows((5, 1, 1))
     tape.add_float(bench.builder, tape.Float.MEAN, bench.load(source), target)
@@ -142,6 +143,8 @@ def convolve(x: np.ndarray, weight: np.ndarray, groups: int, *geometry: int) -> 
         ((70, 5, 5), 12, 1, (2, 1, 0, 1)),
         ((1, 1, 1), 1, 1, (1, 1, 0, 1)),
         ((2, 1, 130), 3, 1, (1, 1, 0, 1)),
+        ((130, 7, 7), 9, 1, (1, 1, 0, 1)),  # a pixel behind three vectors; channels as they lie
+        ((20, 14, 14), 17, 1, (3, 1, 1, 1)),  # such a pixel in several tiles, in two parts
         ((2, 190, 191), 5, 1, (3, 1, 1, 1)),  # several sets of rows, none of whole vectors
     ],
 )
@@ -167,7 +170,13 @@ def test_real_convolutions(
     target = bench.rows((outputs, *out_size))
     sizes = (shape[1:], out_size)
     tape.add_real_conv(
-        bench.builder, bench.load(source), target, weight, bias, sizes, *geometry, relu=relu
+        bench.builder,
+        bench.load(source),
+        target,
+        (weight, bias),
+        sizes,
+        tape.Window(*geometry),
+        relu=relu,
     )
     result = bench.floats(target, out_size)
     bench.run()

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from bnas.binops.table import emitters, rows
-from bnas.binops.table.fma import ProductEmitter
+from bnas.binops.table.fma import ProductEmitter, block_of, emit_product
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import I64
 from bnas.binops.table.tile import TileEmitter
@@ -22,13 +22,16 @@ _ARGUMENTS = {
     "spread": 9,
     "stage": 9,
     "copy": 3,
-    "copy_floats": 3,
     "halve": 4,
-    "halve_floats": 4,
+    "copy_rows": 6,
+    "take_rows": 6,
+    "halve_rows": 7,
     "dot": 4,
+    "sum": 3,
     "pool": 5,
     "mean": 4,
-    "product": 7,
+    "product": 8,
+    "products": 9,
 }
 KERNELS = tuple(_ARGUMENTS)
 
@@ -39,7 +42,10 @@ def _emitter(isa: Isa, kernel: str) -> Callable[[ir.IRBuilder, list[ir.Value]], 
     if kernel == "tile":
         return TileEmitter(isa, *((2, 4) if wide else (1, 5))).emit
     if kernel == "product":
-        return ProductEmitter(isa, *((6, 4) if wide else (4, 3))).emit
+        block = block_of(isa)
+        return ProductEmitter(isa, block.vectors).emit
+    if kernel == "products":
+        return lambda builder, arguments: emit_product(builder, isa, arguments)
     emit = getattr(rows, f"emit_{kernel}", None) or getattr(emitters, f"emit_{kernel}")
     return lambda builder, arguments: emit(builder, isa, arguments)
 

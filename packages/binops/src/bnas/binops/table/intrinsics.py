@@ -6,17 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from bnas.binops.table import emitters, rows
-from bnas.binops.table.fma import ProductEmitter
+from bnas.binops.table.fma import emit_product
 from bnas.binops.table.isa import isa_of
+from bnas.binops.table.lanes import F64, I64
 from bnas.binops.table.tile import TileEmitter
 
 _INT = types.intp
 
 
-def generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
+def _generated(tag: Any, emit: Callable[..., None], count: int) -> tuple[Any, Any]:
     """The signature and the code of a function of a tag and `count` integers, without result."""
     isa = isa_of(tag.instance_class)
 
@@ -42,13 +44,13 @@ def tile(typing, tag, pairs, vectors, lut, tables, pixels, step, taps, triples, 
 @intrinsic
 def threshold(typing, tag, mismatches, step, valid, thresholds, flips, out, vectors):
     """Bits of the counts of a quad: see `emit_threshold`."""
-    return generated(tag, emitters.emit_threshold, 7)
+    return _generated(tag, emitters.emit_threshold, 7)
 
 
 @intrinsic
 def compare(typing, tag, values, row_bytes, channels, thresholds, flips, out, vectors):
     """Bits of a quad of rows of floats: see `emit_compare`."""
-    return generated(tag, emitters.emit_compare, 7)
+    return _generated(tag, emitters.emit_compare, 7)
 
 
 @intrinsic
@@ -69,7 +71,7 @@ def scale(
     vectors,
 ):
     """Floats of the counts of a quad: see `emit_scale`."""
-    return generated(tag, emitters.emit_scale, 12)
+    return _generated(tag, emitters.emit_scale, 12)
 
 
 @intrinsic
@@ -77,66 +79,90 @@ def spread(
     typing, tag, bits, start, vectors, first, plane_bytes, columns, count, masks, mask_bytes
 ):
     """Write bits into the planes of their group: see `emit_spread`."""
-    return generated(tag, emitters.emit_spread, 9)
+    return _generated(tag, emitters.emit_spread, 9)
 
 
 @intrinsic
 def stage(typing, tag, source, pixels, low, high, plane_bytes, columns, count, masks, mask_bytes):
     """Copy a plane of bytes into the planes of its two groups: see `emit_stage`."""
-    return generated(tag, emitters.emit_stage, 9)
+    return _generated(tag, emitters.emit_stage, 9)
 
 
 @intrinsic
 def copy_row(typing, tag, source, target, count):
     """Copy bytes, perhaps a few more: see `emit_copy`."""
-    return generated(tag, rows.emit_copy, 3)
-
-
-@intrinsic
-def copy_floats(typing, tag, source, target, count):
-    """Copy bytes of float32 values, perhaps a vector more: see `emit_copy_floats`."""
-    return generated(tag, rows.emit_copy_floats, 3)
+    return _generated(tag, rows.emit_copy, 3)
 
 
 @intrinsic
 def halve_row(typing, tag, source, even, odd, count):
     """Deal bytes out in turn: see `emit_halve`."""
-    return generated(tag, rows.emit_halve, 4)
+    return _generated(tag, rows.emit_halve, 4)
 
 
 @intrinsic
-def halve_floats(typing, tag, source, even, odd, count):
-    """Deal float32 values out in turn: see `emit_halve_floats`."""
-    return generated(tag, rows.emit_halve_floats, 4)
+def copy_rows(typing, tag, source, target, source_step, target_step, count, height):
+    """Copy rows of float32 values: see `emit_copy_rows`."""
+    return _generated(tag, rows.emit_copy_rows, 6)
+
+
+@intrinsic
+def take_rows(typing, tag, source, target, source_step, target_step, count, height):
+    """Copy every other value of rows: see `emit_take_rows`."""
+    return _generated(tag, rows.emit_take_rows, 6)
+
+
+@intrinsic
+def halve_rows(typing, tag, source, even, odd, source_step, target_step, count, height):
+    """Deal the values of rows out in turn: see `emit_halve_rows`."""
+    return _generated(tag, rows.emit_halve_rows, 7)
 
 
 @intrinsic
 def dot(typing, tag, first, second, count, out):
     """Dot product of padded float32 vectors: see `emit_dot`."""
-    return generated(tag, rows.emit_dot, 4)
+    return _generated(tag, rows.emit_dot, 4)
+
+
+@intrinsic
+def sum_row(typing, tag, source, vectors):
+    """Sum of vectors of float32, as a float64: see `emit_sum`."""
+    isa = isa_of(tag.instance_class)
+
+    def generate(context, builder, signature, arguments):
+        slot = cgutils.alloca_once(builder, F64)
+        rows.emit_sum(builder, isa, [*arguments[1:], builder.ptrtoint(slot, I64)])
+        return builder.load(slot)
+
+    return types.float64(tag, _INT, _INT), generate
 
 
 @intrinsic
 def pool_row(typing, tag, upper, middle, lower, target, count):
     """Pool a row of 3x3 windows, perhaps a few more: see `emit_pool`."""
-    return generated(tag, rows.emit_pool, 5)
+    return _generated(tag, rows.emit_pool, 5)
 
 
 @intrinsic
 def mean_row(typing, tag, upper, lower, target, count):
     """Mean of a row of 2x2 windows, perhaps a few more: see `emit_mean`."""
-    return generated(tag, rows.emit_mean, 4)
+    return _generated(tag, rows.emit_mean, 4)
 
 
-@intrinsic(prefer_literal=True)
-def product(typing, tag, height, vectors, weights, panel, depth, bias, floor, out, row_bytes):
-    """Rows of a product: see `ProductEmitter.emit`; `height` and `vectors` are constants."""
-    emitter = ProductEmitter(
-        isa_of(tag.instance_class), height.literal_value, vectors.literal_value
-    )
+@intrinsic
+def product(typing, tag, columns, sources, depth, result):
+    """Rows of a product, for a tile of some columns: see `emit_product`.
+
+    `sources` are the addresses of the weights, of the pixels and of the offsets; `result` those of
+    the biases, of the least result and of the result, and the bytes between its rows.
+    """
+    isa = isa_of(tag.instance_class)
 
     def generate(context, builder, signature, arguments):
-        emitter.emit(builder, list(arguments[3:]))
+        _, columns, sources, depth, result = arguments
+        first, last = (cgutils.unpack_tuple(builder, part) for part in (sources, result))
+        emit_product(builder, isa, [columns, *first, depth, *last])
         return context.get_dummy_value()
 
-    return types.void(tag, height, vectors, *[_INT] * 7), generate
+    sizes = (types.UniTuple(_INT, 3), _INT, types.UniTuple(_INT, 4))
+    return types.void(tag, _INT, *sizes), generate

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from llvmlite import ir
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
-F32 = ir.FloatType()
+F32, F64 = ir.FloatType(), ir.DoubleType()
 
 
 class Lanes:
@@ -49,7 +49,7 @@ class Lanes:
         return Lanes(self.builder, value)
 
     def _is_float(self) -> bool:
-        return isinstance(self.element, ir.FloatType)
+        return isinstance(self.element, ir.FloatType | ir.DoubleType)
 
     def __add__(self, other: Lanes | int | float) -> Lanes:
         """Sum."""
@@ -122,6 +122,18 @@ class Lanes:
         """Signed integers as float32."""
         return self._new(self.builder.sitofp(self.value, ir.VectorType(F32, self.count)))
 
+    def to_double(self) -> Lanes:
+        """The same numbers as float64."""
+        return self._new(self.builder.fpext(self.value, ir.VectorType(F64, self.count)))
+
+    def total(self) -> ir.Value:
+        """The sum of all elements, halves first; a scalar."""
+        whole = self
+        while whole.count > 1:
+            half = whole.count // 2
+            whole = whole.pick(range(half)) + whole.pick(range(half, 2 * half))
+        return self.builder.extract_element(whole.value, I64(0))
+
     def regard_as(self, element: ir.Type) -> Lanes:
         """The same bits, as elements of another size."""
         count = self.count * self.element.width // element.width
@@ -132,6 +144,13 @@ class Lanes:
         undefined = ir.Constant(self.value.type, ir.Undefined)
         mask = ir.Constant(ir.VectorType(I32, len(indices)), list(indices))
         return self._new(self.builder.shuffle_vector(self.value, undefined, mask))
+
+    def behind(self, other: Lanes) -> Lanes:
+        """The last element of `other`, then all of these but the last."""
+        mask = ir.Constant(
+            ir.VectorType(I32, self.count), list(range(self.count - 1, 2 * self.count - 1))
+        )
+        return self._new(self.builder.shuffle_vector(other.value, self.value, mask))
 
     def high_nibbles(self) -> Lanes:
         """The upper four bits of every byte.
@@ -198,6 +217,17 @@ def store(
     """Write a scalar or a vector to an address."""
     value = lanes.value if isinstance(lanes, Lanes) else lanes
     builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=align)
+
+
+def prefetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the cache line at an address, which need not be anybody's."""
+    pointer = I8.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
+    module, name = builder.module, "llvm.prefetch.p0i8"
+    function = module.globals.get(name) or ir.Function(module, kind, name)
+    # To read, to be kept in every cache, of data.
+    options = I32(0), I32(3), I32(1)
+    builder.call(function, [builder.inttoptr(address, pointer), *options])
 
 
 def call(builder: ir.IRBuilder, name: str, result: ir.Type, *operands: Lanes) -> Lanes:

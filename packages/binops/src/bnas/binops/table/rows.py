@@ -11,11 +11,13 @@ from llvmlite import ir
 from bnas.binops.table.isa import Isa
 from bnas.binops.table.lanes import (
     F32,
+    F64,
     I8,
     I64,
     Lanes,
     Variable,
     address_at,
+    constant,
     load_lanes,
     loop,
     store,
@@ -35,11 +37,6 @@ def emit_copy(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
         arguments: int64 each: address of the source, of the target, number of bytes.
     """
     _emit_copy(builder, STEP, arguments)
-
-
-def emit_copy_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the copy of float32 values, a vector at a time; arguments as for `emit_copy`."""
-    _emit_copy(builder, isa.lanes, arguments)
 
 
 def _emit_copy(builder, step, arguments) -> None:
@@ -62,11 +59,6 @@ def emit_halve(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
     _emit_halve(builder, I8, STEP, arguments)
 
 
-def emit_halve_floats(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
-    """Emit the dealing out of float32 values in turn; arguments as for `emit_halve`."""
-    _emit_halve(builder, F32, isa.lanes, arguments)
-
-
 def _emit_halve(builder, kind, step, arguments) -> None:
     source, *targets, count = arguments
     lanes = step // 4 if kind == F32 else step
@@ -75,6 +67,42 @@ def _emit_halve(builder, kind, step, arguments) -> None:
         both = load_lanes(builder, address_at(builder, source, offset, 2), kind, 2 * lanes)
         for first, target in enumerate(targets):
             store(builder, both.pick(range(first, 2 * lanes, 2)), builder.add(target, offset))
+
+
+def emit_copy_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the copy of rows of float32 values.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the first source row; of the first target row; bytes from
+            row to row of the source, and of the target; bytes of a target row; number of rows.
+    """
+    _emit_rows(builder, arguments, lambda row: _emit_copy(builder, isa.lanes, row))
+
+
+def emit_take_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the copy of every other value of rows; arguments as for `emit_copy_rows`."""
+    _emit_rows(builder, arguments, lambda row: _emit_halve(builder, F32, isa.lanes, row))
+
+
+def emit_halve_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the dealing out of the values of rows in turn, even ones to one row, odd to another.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: As for `emit_copy_rows`, with two first target rows.
+    """
+    _emit_rows(builder, arguments, lambda row: _emit_halve(builder, F32, isa.lanes, row))
+
+
+def _emit_rows(builder, arguments, emit_row) -> None:
+    source, *targets, source_step, target_step, count, rows = arguments
+    with loop(builder, I64(0), rows) as row:
+        place, offset = builder.mul(row, source_step), builder.mul(row, target_step)
+        targets = [builder.add(target, offset) for target in targets]
+        emit_row([builder.add(source, place), *targets, count])
 
 
 def _parts(builder: ir.IRBuilder, count: ir.Value, step: int) -> ir.Value:
@@ -105,17 +133,33 @@ def emit_dot(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None
             )
             total.set(total.get() + a * b)
     whole = (sums[0].get() + sums[1].get()) + (sums[2].get() + sums[3].get())
-    while whole.count > 1:
-        half = whole.count // 2
-        whole = whole.pick(range(half)) + whole.pick(range(half, 2 * half))
-    store(builder, builder.extract_element(whole.value, I64(0)), out, 4)
+    store(builder, whole.total(), out, 4)
+
+
+def emit_sum(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
+    """Emit the sum of whole vectors of float32, in float64.
+
+    Args:
+        builder: Where.
+        isa: The instruction set.
+        arguments: int64 each: address of the values; number of vectors; address of the result,
+            float64.
+    """
+    source, count, out = arguments
+    width = isa.lanes // 4
+    total = Variable(builder, F64, width)
+    total.set(zeros(builder, F64, width))
+    with loop(builder, I64(0), count) as part:
+        place = builder.add(source, builder.mul(part, I64(isa.lanes)))
+        total.set(total.get() + load_lanes(builder, place, F32, width, 4).to_double())
+    store(builder, total.get().total(), out, 8)
 
 
 def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:
     """Emit a row of max pooling, 3x3 with stride 2 and padding 1.
 
     A maximum does not change if a value is seen twice, so a row outside the image is replaced by
-    the middle one, and the column to the left of the image by the first.
+    the middle one. What lies to the left of a pair of columns is the pair before's right one.
 
     Args:
         builder: Where.
@@ -125,20 +169,15 @@ def emit_pool(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     """
     *rows, target, count = arguments
     width = isa.lanes // 4
-    parts = builder.udiv(builder.add(count, I64(width - 1)), I64(width))
-    with loop(builder, I64(0), parts) as part:
-        first = builder.mul(part, I64(2 * width))
-        here = _highest(builder, rows, first, 2 * width)
-        shifted = _highest(builder, rows, builder.sub(first, I64(1)), 2 * width)
+    before = Variable(builder, F32, width)
+    before.set(Lanes(builder, constant(ir.VectorType(F32, width), float("-inf"))))
+    with loop(builder, I64(0), _parts(builder, count, width)) as part:
+        here = _highest(builder, rows, builder.mul(part, I64(2 * width)), 2 * width)
         even, odd = (here.pick(range(start, 2 * width, 2)) for start in (0, 1))
-        left = shifted.pick(range(0, 2 * width, 2))
-        is_edge = builder.icmp_signed("==", part, I64(0))
-        edge = builder.insert_element(
-            left.value, builder.extract_element(even.value, I64(0)), I64(0)
-        )
-        left = Lanes(builder, builder.select(is_edge, edge, left.value))
-        highest = _maximum(_maximum(left, even), odd)
-        store(builder, highest, address_at(builder, target, builder.mul(part, I64(width)), 4), 4)
+        left = odd.behind(before.get())
+        before.set(odd)
+        place = address_at(builder, target, builder.mul(part, I64(width)), 4)
+        store(builder, _maximum(_maximum(left, even), odd), place, 4)
 
 
 def emit_mean(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> None:

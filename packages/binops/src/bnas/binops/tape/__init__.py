@@ -32,7 +32,7 @@ from bnas.binops.tape.operations import (
 )
 from bnas.binops.tape.plane_set import PlaneSet, add_planes
 from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
-from bnas.binops.tape.real_convolution import add_real_conv
+from bnas.binops.tape.real_convolution import Window, add_real_conv
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.sliced_convolution import planes_read
 from bnas.binops.tape.tape import Tape, best_isa, load_operations
@@ -54,6 +54,7 @@ __all__ = [
     "Rows",
     "Tape",
     "TapeBuilder",
+    "Window",
     "add_float",
     "add_linear",
     "add_pack",

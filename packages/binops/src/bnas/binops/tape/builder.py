@@ -37,7 +37,7 @@ class TapeBuilder:
         self._rows: dict[str, list[tuple[Pointer | int, ...]]] = defaultdict(list)
         self._constants: list[np.ndarray] = []
         self._memory = Reservations(images)
-        self._scratch_bytes = 0
+        self._scratch_used = self._scratch_bytes = 0
 
     def reserve(
         self, bytes_an_image: int, *, shared: bool = False, fill: int | None = None
@@ -55,21 +55,19 @@ class TapeBuilder:
         offset, step = self._memory.take(bytes_an_image, shared, fill)
         return Pointer(ARENA, offset, step)
 
-    def scratch(self, *sizes: int) -> list[Pointer]:
-        """Name memory that one operation uses while it runs, and every other one may use then.
+    def scratch(self, size: int) -> Pointer:
+        """Name memory that the next operation uses while it runs; every other one may use it then.
 
         Args:
-            sizes: Bytes of each piece.
+            size: Bytes.
 
         Returns:
-            Where each lies.
+            Where it lies, apart from what else was named for the same operation.
         """
-        places, offset = [], 0
-        for size in sizes:
-            places.append(Pointer(_SCRATCH, offset))
-            offset += -(-size // 64) * 64
-        self._scratch_bytes = max(self._scratch_bytes, offset)
-        return places
+        place = Pointer(_SCRATCH, self._scratch_used)
+        self._scratch_used += -(-size // 64) * 64
+        self._scratch_bytes = max(self._scratch_bytes, self._scratch_used)
+        return place
 
     def row_floats(self, pixels: int) -> int:
         """Values from row to row of floats: whole vectors of bytes, as the kernels write them.
@@ -112,6 +110,7 @@ class TapeBuilder:
     def op(self, kind: Kind, table: str, **fields: Any) -> None:
         """Add an operation."""
         self.record("ops", kind=kind, index=self.record(table, **fields))
+        self._scratch_used = 0
 
     def __len__(self) -> int:
         """Operations so far."""

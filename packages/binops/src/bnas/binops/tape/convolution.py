@@ -253,6 +253,6 @@ class ConvWriter:
             depth=weights.tables.shape[2],
             quad_taps_at=builder.constant(weights.quad_taps),
             vectors=vectors,
-            scratch_at=builder.scratch(2 * QUAD * MAX_VECTORS * lanes)[0],
+            scratch_at=builder.scratch(2 * QUAD * MAX_VECTORS * lanes),
             **common,
         )

@@ -135,7 +135,7 @@ def _real_conv(tag, lut, tables, bases, index, images, block, blocks, bits):
 def _float(tag, lut, tables, bases, index, images, block, blocks, bits):
     found = _place(tables, 1 + Kind.FLOAT)
     record = carray(_to_float(found[0]), (found[1],))[index]
-    run_float(longs_at(bases, SPACES), record, images)
+    run_float(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnas.binops.jit import kernel
-from bnas.binops.table.intrinsics import dot, mean_row, pool_row
+from bnas.binops.table.intrinsics import dot, mean_row, pool_row, sum_row
 from bnas.binops.tape.pointers import resolve
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.views import floats_at
@@ -40,12 +40,18 @@ def _float_row(operation, source, target, first, second, third):
 
 
 @kernel()
-def _mean(values):
-    """The mean of a row, summed in float64."""
-    total = 0.0
-    for p in range(values.shape[0]):
-        total += values[p]
-    return np.float32(total / values.shape[0])
+def _run_means(tag, record, source, target):
+    """Take the mean of every channel of an image, summed in float64."""
+    step = tag.lanes // 4
+    whole = record.length // step
+    for channel in range(record.channels):
+        place = source + channel * record.source_row
+        total = sum_row(tag, place, whole)
+        values = floats_at(place, record.length)
+        for p in range(whole * step, record.length):
+            total += values[p]
+        result = floats_at(target + channel * record.target_row, 1)
+        result[0] = np.float32(total / record.length)
 
 
 @kernel()
@@ -57,10 +63,38 @@ def _parameter(bases, pointer, channel):
 
 
 @kernel()
-def run_float(bases, record, images):
+def _is_one_row(record):
+    """Whether all channels, with what lies between them, can be taken for one long row."""
+    if record.operation == _AFFINE or record.operation == _RPRELU:
+        return False
+    return record.operation == _FILL or record.source_row == record.target_row
+
+
+@kernel()
+def _float_channels(bases, record, source, target):
+    """Apply an operation to all channels of an image."""
+    for channel in range(record.channels):
+        row = floats_at(source + channel * record.source_row, record.length)
+        place = target + channel * record.target_row
+        if record.operation == _COPY and record.length == 1:
+            floats_at(place, 1)[0] = row[0]
+        else:
+            _float_row(
+                record.operation,
+                row,
+                floats_at(place, record.length),
+                _parameter(bases, record.first_at, channel),
+                _parameter(bases, record.second_at, channel),
+                _parameter(bases, record.third_at, channel),
+            )
+
+
+@kernel()
+def run_float(tag, bases, record, images):
     """Apply an operation to every row.
 
     Args:
+        tag: The instruction set.
         bases: int64 (spaces,).
         record: `bnas.binops.tape.records.FLOAT`.
         images: Number of images.
@@ -68,19 +102,16 @@ def run_float(bases, record, images):
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
-        for channel in range(record.channels):
-            row = floats_at(source + channel * record.source_row, record.length)
-            if record.operation == _MEAN:
-                floats_at(target + channel * record.target_row, 1)[0] = _mean(row)
-            else:
-                _float_row(
-                    record.operation,
-                    row,
-                    floats_at(target + channel * record.target_row, record.length),
-                    _parameter(bases, record.first_at, channel),
-                    _parameter(bases, record.second_at, channel),
-                    _parameter(bases, record.third_at, channel),
-                )
+        if record.operation == _MEAN:
+            _run_means(tag, record, source, target)
+        elif _is_one_row(record):
+            # A row a channel costs 15 ns, which is more than most rows take.
+            length = (record.channels - 1) * record.target_row // 4 + record.length
+            row, place = floats_at(source, length), floats_at(target, length)
+            none = np.float32(0)
+            _float_row(record.operation, row, place, none, none, none)
+        else:
+            _float_channels(bases, record, source, target)
 
 
 @kernel()
@@ -153,15 +184,20 @@ def _pool_row(record, source, y, line, target):
 @kernel()
 def _pool_halving_row(tag, record, source, y, line, target):
     """Pool one row of outputs of a window that `_halves`, by vectors."""
-    row = 4 * record.width
+    row, width = 4 * record.width, record.out_width
     middle = source + 2 * y * row
     lower = middle + row if 2 * y + 1 < record.height else middle
+    step = tag.lanes // 4
+    # The vector that hangs over is put right by the next row, unless there is none.
+    fits = 4 * (y * width + -(-width // step) * step) <= record.target_row
+    place = target if fits else line.ctypes.data
     if record.is_max:
         upper = middle - row if y > 0 else middle
-        pool_row(tag, upper, middle, lower, line.ctypes.data, record.out_width)
+        pool_row(tag, upper, middle, lower, place, width)
     else:
-        mean_row(tag, middle, lower, line.ctypes.data, record.out_width)
-    target[:] = line[: record.out_width]
+        mean_row(tag, middle, lower, place, width)
+    if not fits:
+        floats_at(target, width)[:] = line[:width]
 
 
 @kernel()
@@ -186,6 +222,7 @@ def run_pool(tag, bases, record, images):
         images: Number of images.
     """
     line = floats_at(resolve(bases, record.line_at), record.width + 2 * record.padding)
+    halves = _halves(record)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         target = resolve(bases, record.target_at) + image * record.target_step
@@ -193,12 +230,11 @@ def run_pool(tag, bases, record, images):
             plane = source + channel * record.source_row
             for y in range(record.out_height):
                 place = target + channel * record.target_row + 4 * y * record.out_width
-                out = floats_at(place, record.out_width)
-                if _halves(record):
-                    _pool_halving_row(tag, record, plane, y, line, out)
+                if halves:
+                    _pool_halving_row(tag, record, plane, y, line, place)
                 else:
                     whole = floats_at(plane, record.height * record.width)
-                    _pool_row(record, whole, y, line, out)
+                    _pool_row(record, whole, y, line, floats_at(place, record.out_width))
 
 
 @kernel()

@@ -121,7 +121,7 @@ def add_pool_bits(
         padding=padding,
         dilation=dilation,
         vectors=vectors,
-        scratch_at=builder.reserve(vectors * lanes, shared=True),
+        scratch_at=builder.scratch(vectors * lanes),
         planes=target.record,
     )
 
@@ -160,8 +160,8 @@ def add_restage(
         plane_bytes=layout.plane_bytes,
         columns_at=target.columns,
         columns=len(layout.columns),
-        spare_at=builder.reserve(layout.in_size[0] * layout.in_size[1], shared=True),
-        halves_at=builder.reserve(2 * layout.in_size[1] + 512, shared=True),
+        spare_at=builder.scratch(layout.in_size[0] * layout.in_size[1]),
+        halves_at=builder.scratch(2 * layout.in_size[1] + 512),
     )
     return target
 
@@ -251,7 +251,7 @@ def add_pool(
         stride=stride,
         padding=padding,
         dilation=dilation,
-        line_at=builder.reserve(4 * (width + 2 * padding) + 128, shared=True),
+        line_at=builder.scratch(4 * (width + 2 * padding) + 128),
     )
 
 

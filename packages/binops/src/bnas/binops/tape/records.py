@@ -240,8 +240,10 @@ UNPACK = _record(
     "pixels",
 )
 
-#: A convolution with real weights, float32 (groups, blocks, depth, rows of a block), as a product
-#: with panels of gathered pixels.
+#: A convolution with real weights, float32 (groups, blocks * depth * rows of a block), as a product
+#: with rows of pixels, one a tap; int64 offsets (depth,). Planes hold what the taps see of
+#: `rows_together` rows of outputs, in `parts`; without parts, taps see the channels themselves.
+#: int64 parts (parts, 3), inside (kernel, 2): `bnas.binops.tape.real_convolution.TapPlanes`.
 REAL_CONV = _record(
     "source_at",
     "source_step",
@@ -265,11 +267,18 @@ REAL_CONV = _record(
     "stride",
     "padding",
     "dilation",
-    "padded_at",
-    "line_at",
-    "panels_at",
-    "rows_together",
+    "block_rows",
+    "block_vectors",
+    "block_depth",
+    "tail_vectors",
     "tile_at",
+    "offsets_at",
+    "rows_together",
+    "planes_at",
+    "plane_bytes",
+    "parts_at",
+    "parts",
+    "inside_at",
 )
 
 #: One float32 operation on every value: see `Float`. parameters: float32 (C,) each, or 0.

@@ -9,9 +9,6 @@ import numpy as np
 
 from bnas.binops.tape.pointers import ARENA, offsets_in
 
-#: Bytes before the first piece: the pooling of the first row may read there.
-_LEAD = 64
-
 
 @attrs.define
 class Reservations:
@@ -22,7 +19,7 @@ class Reservations:
     """
 
     images: int
-    size: int = _LEAD
+    size: int = 0
     fills: list[tuple[int, int, int]] = attrs.field(factory=list)
     _taken: list[tuple[int, bool, int | None]] = attrs.field(factory=list)
     _starts: list[int] = attrs.field(factory=list)

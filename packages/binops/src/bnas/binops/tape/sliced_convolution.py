@@ -199,27 +199,19 @@ def _memory(
     # A carry that counters start with, and room up to whole trees.
     more = PIXELS * (min(weights.trees, MOST_TREES) // PAIRS + 1) * PAIRS
     carry_bytes = more + PIXELS * math.ceil(segments * (more // PIXELS // PAIRS) / PAIRS) * PAIRS
-    words, inputs, tables, parity, counters, carries, scratch = builder.scratch(
-        (blocks + 2 * margin + 1) * channels * WORD_BYTES,
-        # What is written for spare channels hangs over.
-        (weights.inputs + WORDS) * WORD_BYTES,
-        weights.inputs // 2 * PIXELS,
-        WORD_BYTES,
-        MOST_OCTETS * PLANES * PIXELS,
-        MOST_OCTETS * carry_bytes,
-        2 * MOST_OCTETS * WORDS * PIXELS,
-    )
+    words = builder.scratch((blocks + 2 * margin + 1) * channels * WORD_BYTES)
     return {
         "words_at": words.plus(margin * channels * WORD_BYTES),
         "block_bytes": channels * WORD_BYTES,
-        "inputs_at": inputs,
-        "tables_at": tables,
-        "parity_at": parity,
-        "counters_at": counters,
-        "carries_at": carries,
+        # What is written for spare channels hangs over.
+        "inputs_at": builder.scratch((weights.inputs + WORDS) * WORD_BYTES),
+        "tables_at": builder.scratch(weights.inputs // 2 * PIXELS),
+        "parity_at": builder.scratch(WORD_BYTES),
+        "counters_at": builder.scratch(MOST_OCTETS * PLANES * PIXELS),
+        "carries_at": builder.scratch(MOST_OCTETS * carry_bytes),
         "carry_bytes": carry_bytes,
         "more": more,
-        "scratch_at": scratch,
+        "scratch_at": builder.scratch(2 * MOST_OCTETS * WORDS * PIXELS),
     }
 
 

@@ -231,13 +231,9 @@ class Writer:
             self.builder,
             self.rows(source),
             self.rows(target),
-            step.weight,
-            step.bias,
+            (step.weight, step.bias),
             sizes,
-            window.kernel,
-            window.stride,
-            window.padding,
-            window.dilation,
+            tape.Window(window.kernel, window.stride, window.padding, window.dilation),
             relu=step.relu,
         )
 
