@@ -28,7 +28,16 @@ from bnas.binops.sliced.logic import (
     pick_words,
     store_vector,
 )
-from bnas.binops.table.lanes import I64, Lanes, Variable, address_at, loop, store, zeros
+from bnas.binops.table.lanes import (
+    I64,
+    Lanes,
+    Variable,
+    address_at,
+    loop,
+    prefetch,
+    store,
+    zeros,
+)
 
 #: Pairs that one tree of adders takes; it leaves a carry of sixteen times the weight of an input.
 PAIRS = 8
@@ -105,6 +114,7 @@ class CountEmitter:
             here = address_at(builder, tables, tree, PAIRS * PIXELS)
             offset = self._index_offset(builder, tree)
             places = [builder.add(index, offset) for index in index_of]
+            self._fetch_ahead(builder, builder.add(indices, offset), index_step, tree)
             for octet, out in enumerate(self._tree(builder, sums, here, places)):
                 target = address_at(builder, carry_of[octet], tree, PIXELS)
                 store_vector(builder, out, target)
@@ -113,6 +123,17 @@ class CountEmitter:
     def __iter__(self):
         """The numbers of the octets."""
         return iter(range(self.octets))
+
+    def _fetch_ahead(self, builder, indices, step, tree) -> None:
+        """Ask for the indices of the next octets: those of small images are read once an image.
+
+        Two trees share a cache line, so each asks for half of them.
+        """
+        part = -(-self.octets // 2)
+        first = builder.add(I64(self.octets), builder.mul(builder.and_(tree, I64(1)), I64(part)))
+        for k in range(part):
+            place = builder.mul(step, builder.add(first, I64(k)))
+            prefetch(builder, builder.add(indices, place))
 
     def _each_sum(self, builder, sums, counters, do) -> None:
         for three, counter in zip(sums, counters, strict=True):
