@@ -24,6 +24,7 @@ from bnas.binops.table.lanes import (
     broadcast,
     load,
     loop,
+    prefetch,
     store,
     zeros,
 )
@@ -58,6 +59,9 @@ def emit_start(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
             offset = builder.mul(plane, I64(PIXELS))
             bits = load_vector(builder, builder.add(source, offset))
             store_vector(builder, bits, builder.add(counter, offset))
+            # What the next octets start with.
+            ahead = address_at(builder, source, builder.mul(octets, planes), PIXELS)
+            prefetch(builder, builder.add(ahead, offset))
 
 
 def _words(builder, plane) -> list[Lanes]:
