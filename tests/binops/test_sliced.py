@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,16 @@ class TestWeights:
             np.testing.assert_array_equal(values, numbers[kinds.of_pixel, channel] % 512)
         # Blocks that look alike share what they start with.
         assert len(starts.planes) <= min(3, len(starts.of_block)) or size == (9, 15)
+
+    def test_starts_are_made_in_little_memory(self) -> None:
+        """Rows of an odd length have as many patterns as pixels: all bits at once would not do."""
+        kinds = pixel_kinds(geometry_of(4, 256, (57, 57), 3, padding=1))
+        numbers = RNG.integers(-1000, 1000, (len(kinds.valid), 256))
+        tracemalloc.start()
+        starts = start_planes(numbers, kinds, 12)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak_bytes < 5 * starts.planes.nbytes
 
 
 #: Channels, outputs, (height, width), kernel, options: short and long sums, more octets than go

@@ -139,9 +139,12 @@ def start_planes(numbers: np.ndarray, kinds: Kinds, planes: int) -> Starts:
     spare = -len(kinds.of_pixel) % PIXELS
     of_block = np.pad(kinds.of_pixel, (0, spare), mode="edge").reshape(-1, PIXELS)
     patterns, turns = np.unique(of_block, axis=0, return_inverse=True)
-    octets = _octets(numbers.T).transpose(2, 0, 1)
-    # (patterns, pixels, octets, channels) -> bits -> words of pixels.
-    digits = octets[patterns][..., None] >> np.arange(planes) & 1
-    words = np.packbits(digits.astype(bool), axis=1, bitorder="little")
-    words = words.transpose(0, 2, 4, 3, 1)
-    return Starts(np.ascontiguousarray(words).reshape(*words.shape[:3], PIXELS), turns.reshape(-1))
+    # As many bits as a counter can have, and no more: there is a number for every pixel.
+    octets = _octets(numbers.T).transpose(2, 0, 1).astype(np.uint16)
+    values = octets[patterns]
+    words = np.empty((len(patterns), octets.shape[1], planes, WORDS, WORD_BYTES), np.uint8)
+    for plane in range(planes):
+        # (patterns, pixels, octets, channels) -> words of pixels.
+        digits = np.packbits(values & np.uint16(1 << plane), axis=1, bitorder="little")
+        words[:, :, plane] = digits.transpose(0, 2, 3, 1)
+    return Starts(words.reshape(*words.shape[:3], PIXELS), turns.reshape(-1))
