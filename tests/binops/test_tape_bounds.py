@@ -17,8 +17,9 @@ import pytest
 
 from bnas import binops
 from bnas.binops import oracles, tape
-from bnas.binops.table.isa import ISAS
+from bnas.binops.table.isa import ISAS, Isa
 from bnas.binops.tape.reservations import Reservations
+from bnas.binops.tape.sliced_convolution import PackedBits, reads_packed
 
 PAGE = mmap.PAGESIZE
 #: What vectors may read beyond a reservation: `bnas.binops.tape.tape` keeps it free at the end.
@@ -67,8 +68,8 @@ class GuardedReservations(Reservations):
 class GuardedBuilder(tape.TapeBuilder):
     """A builder whose constants and arena are guarded."""
 
-    def __init__(self, isa: object, images: int = 1) -> None:
-        super().__init__(isa, images)  # type: ignore[arg-type]
+    def __init__(self, isa: Isa, images: int = 1) -> None:
+        super().__init__(isa, images)
         self._memory = GuardedReservations(images)
 
     def constant(self, array: np.ndarray, align: int = 1) -> tape.Pointer:
@@ -99,6 +100,15 @@ CONVOLUTIONS = [
     ((1, 4, 9, 130), 5, (1, 5), (1, 1), (0, 64), (1, 32)),
     ((3, 4, 7, 65), 5, (3, 3), (3, 3), (1, 1), (1, 1)),
     ((6, 70, 1, 1), 8, (1, 1), (1, 1), (0, 0), (1, 1)),
+    ((2, 9, 1, 64), 33, (1, 3), (1, 1), (0, 1), (1, 1)),
+    ((2, 17, 65, 1), 34, (3, 1), (1, 1), (1, 0), (1, 1)),
+    ((2, 8, 1, 63), 3, (1, 1), (1, 1), (0, 0), (1, 1)),
+    ((1, 2, 4, 4), 9, (2, 2), (1, 1), (1, 1), (2, 2)),
+    ((1, 3, 2, 2), 5, (9, 9), (1, 1), (4, 4), (1, 1)),
+    ((1, 1, 3, 43), 1, (3, 3), (1, 1), (40, 40), (40, 40)),
+    ((1, 5, 1, 5), 2, (3, 3), (1, 1), (700, 700), (700, 700)),
+    ((1, 460, 3, 3), 41, (3, 3), (1, 1), (1, 1), (1, 1)),
+    ((1, 3500, 1, 2), 9, (3, 3), (1, 1), (1, 1), (1, 1)),
 ]
 
 #: Shape of the input, outputs, how taps lie.
@@ -115,8 +125,14 @@ REAL_CONVOLUTIONS = [
 ]
 
 
-def convolve(isa: object, case: tuple[tuple[int, ...], ...]) -> None:
-    """Stage bits and convolve them to counts and to bits."""
+def sources(isa: Isa, geometry: tape.ConvGeometry) -> list[tape.PlaneLayout | None]:
+    """Planes that a convolution may read, and None for packed bits where it reads those."""
+    packed = [None] if reads_packed(isa, geometry) else []
+    return [tape.layout_for(geometry), tape.planes_read(isa, geometry), *packed]
+
+
+def convolve(isa: Isa, case: tuple[tuple[int, ...], ...]) -> None:
+    """Convolve bits to counts, to bits, and to both."""
     shape, outputs, kernel, stride, padding, dilation = case
     rng = np.random.default_rng(0)
     x = rng.choice(np.array([-1, 1], np.float32), shape)
@@ -124,24 +140,32 @@ def convolve(isa: object, case: tuple[tuple[int, ...], ...]) -> None:
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     expected = oracles.conv2d(x, w, **options)
     geometry = tape.conv_geometry(shape[1:], w.shape, stride, padding, dilation, 1)
+    bits, weights = (guarded(binops.pack(part, axis=1).data) for part in (x, w))
     pixels = expected[0, 0].size
-    bits = guarded(binops.pack(x, axis=1).data)
-    counts = guarded(np.zeros(expected.shape, np.int32))
-    signs = guarded(np.zeros((len(x), -(-outputs // 8), pixels), np.uint8))
-    # Vectors of several images where an image is at most one.
-    builder = GuardedBuilder(isa, 5 if pixels <= isa.lanes else 1)  # type: ignore[attr-defined]
-    planes = tape.add_planes(builder, tape.layout_for(geometry))
-    tape.add_stage(builder, tape.Pointer(tape.PORT, 0, bits.strides[0]), planes, 1)
-    writer = tape.ConvWriter(builder, geometry, binops.pack(w, axis=1).data, planes)
-    writer.add_counts(tape.Pointer(tape.PORT + 1, 0, counts.strides[0]), 4 * pixels)
-    zeros = np.zeros(outputs, np.int32)
-    target = tape.Pointer(tape.PORT + 2, 0, signs.strides[0])
-    writer.add_bits(zeros, zeros > 0, target, pixels)
-    writer.write()
-    builder.run([bits, counts, signs], len(x))
-    np.testing.assert_array_equal(counts, expected)
-    wanted = np.packbits(expected >= 0, axis=1, bitorder="little")
-    np.testing.assert_array_equal(signs, wanted.reshape(signs.shape))
+    zeros = np.zeros(expected.shape[1], np.int32)
+    wanted = np.packbits(expected >= 0, axis=1, bitorder="little").reshape(len(x), -1, pixels)
+    source = tape.Pointer(tape.PORT, 0, bits.strides[0])
+    for layout in sources(isa, geometry):
+        for sinks in ("counts", "bits", "counts and bits"):
+            counts = guarded(np.zeros(expected.shape, np.int32))
+            signs = guarded(np.zeros_like(wanted))
+            # Vectors of several images where an image is at most one.
+            builder = GuardedBuilder(isa, 5 if pixels <= isa.lanes else 1)
+            planes: tape.PlaneSet | PackedBits = PackedBits(source)
+            if layout is not None:
+                planes = tape.add_planes(builder, layout)
+                tape.add_stage(builder, source, planes, 1)
+            writer = tape.ConvWriter(builder, geometry, weights, planes)
+            if "counts" in sinks:
+                target = tape.Pointer(tape.PORT + 1, 0, counts.strides[0])
+                writer.add_counts(target, 4 * pixels)
+            if "bits" in sinks:
+                target = tape.Pointer(tape.PORT + 2, 0, signs.strides[0])
+                writer.add_bits(zeros, zeros > 0, target, pixels)
+            writer.write()
+            builder.run([bits, counts, signs], len(x))
+            np.testing.assert_array_equal(counts, expected if "counts" in sinks else 0)
+            np.testing.assert_array_equal(signs, wanted if "bits" in sinks else 0)
 
 
 def pack(isa: object, channels: int) -> None:

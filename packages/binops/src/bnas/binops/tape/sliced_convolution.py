@@ -108,8 +108,9 @@ def _taps(
         (row, column) for row in tap_positions(geometry, 0) for column in tap_positions(geometry, 1)
     ]
     pixels = geometry.in_size[0] * geometry.in_size[1]
-    # A single tap at its own place needs no displacement.
-    plain = reads_image(geometry) and len(places) > 1
+    # A single tap at its own place needs no displacement; planes may lack column 0, if no tap is.
+    shown = isinstance(source, PackedBits) or 0 in source.layout.columns
+    plain = reads_image(geometry) and len(places) > 1 and shown
     masks = np.zeros(0, np.uint8)
     taps = [0]
     if plain:
