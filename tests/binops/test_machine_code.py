@@ -90,6 +90,24 @@ def test_code_that_numba_cached_is_linked_and_damage_costs_a_warning(tmp_path: P
     assert _run(script, **cache) == ["0", "42", "0", "0"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_code_for_other_arguments_is_not_run(tmp_path: Path, known: bool) -> None:
+    """As two processes leave it that keep a kernel at once, and take the same file for it."""
+    patch = "" if known else "from bnas.binops import disk_cache\ndisk_cache._KNOWN_NUMBA = ()\n"
+    script = tmp_path / "script.py"
+    files = []
+    for kind in ("uint64", "int64"):
+        # Machine words either way, so both can be called.
+        chosen = KERNEL.replace("(int64, int64)", f"(numba.{kind}, int64)")
+        script.write_text(f"{patch}import numba\n{chosen}")
+        cache = {"NUMBA_CACHE_DIR": str(tmp_path / kind)}
+        assert _run(script, **cache) == ["0", "42", "0", "0"]
+        files += (tmp_path / kind).rglob("script.triple*.nbc")
+    files[1].write_bytes(files[0].read_bytes())
+    assert _run(script, **cache) == ["0", "42", "0", "0"]
+    assert _run(script, **cache) == ["0", "42", str(int(known)), "0"]
+
+
 def test_a_numba_that_is_not_known_loads_its_kernels_itself(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     patch = "from bnas.binops import disk_cache\ndisk_cache._KNOWN_NUMBA = ('0.0.',)\n"

@@ -95,14 +95,20 @@ class ForgivingCache:
         """Load a compiled kernel, or return None; Numba need not be ready to compile."""
         # A damaged pickle can raise anything.
         try:
-            if not is_known_numba():
-                return self._cache.load_overload(signature, target)
-            name_runtime()
-            with self._cache._guard_against_spurious_io_errors():
-                return self._cache._load_overload(signature, target)
+            loaded = self._load(signature, target)
         except Exception as error:
             _warn("read from", f"{self._cache.cache_path} ({_said(error)})")
             return None
+        # Numba writes its index before the code: two processes that keep a kernel at once, for
+        # different arguments, may take the same file for it.
+        return loaded if loaded is not None and loaded.signature.args == signature else None
+
+    def _load(self, signature: Any, target: Any) -> Any:
+        if not is_known_numba():
+            return self._cache.load_overload(signature, target)
+        name_runtime()
+        with self._cache._guard_against_spurious_io_errors():
+            return self._cache._load_overload(signature, target)
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep a compiled kernel, if that is possible."""

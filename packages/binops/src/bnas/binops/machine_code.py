@@ -70,9 +70,20 @@ def cached_code(kernel: Any, signature: tuple[Any, ...]) -> MachineCode | None:
     # Whatever goes wrong, Numba comes next, and warns of what it meets.
     try:
         path = kernel._cache.data_path(signature, kernel.targetctx)
-        return read_cached(path) if path else None
+        found = read_cached(path) if path else None
+        return found if found and _is_of(found.symbol, kernel, signature) else None
     except Exception:
         return None
+
+
+def _is_of(symbol: str, kernel: Any, signature: tuple[Any, ...]) -> bool:
+    """Whether a function is what the cache's index says: see `ForgivingCache.load_overload`."""
+    from numba.core.itanium_mangler import mangle_args, mangle_identifier
+
+    function = kernel.py_func
+    name = mangle_identifier(f"{function.__module__}.{function.__qualname__}")
+    # An identifier ends in E, in whose place come a number and flags.
+    return symbol.startswith(f"_Z{name[:-1]}") and symbol.endswith(f"E{mangle_args(signature)}")
 
 
 @functools.cache
