@@ -14,13 +14,13 @@ from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
 class SlicedWeights:
     """A convolution's weights for the bit-sliced kernel.
 
-    O octets of output channels, K inputs (taps times channels, tap by tap).
-
     Args:
-        indices: uint8 (O, bytes), the words of the tables that channels read; a spare vector behind
-            the last octet may be read.
-        signs: uint8 (O,), the parity of each channel's weights.
-        inputs: K, rounded up to whole trees of pairs; weights of spare inputs are 0.
+        indices: uint8 (octets * bytes + 64,), the words of the tables that channels read: for each
+            octet (sixteen pairs at a time, 8 channels, 8 bytes), half a byte a pair; a spare vector
+            behind the last octet may be read.
+        signs: uint8 (octets,), the parity of each channel's weights, a bit a channel.
+        inputs: Taps times channels, tap by tap, rounded up to whole trees of pairs; weights of
+            spare inputs are 0.
         trees: Trees of pairs.
     """
 
@@ -56,7 +56,7 @@ def sliced_weights(geometry: ConvGeometry, weights: np.ndarray) -> SlicedWeights
     spare = np.zeros(PIXELS, np.uint8)
     return SlicedWeights(
         indices=np.concatenate([indices.reshape(-1), spare]),
-        signs=byte_of(parity[:, :, -1]),
+        signs=np.packbits(parity[:, :, -1], axis=-1, bitorder="little")[:, 0],
         inputs=inputs,
         trees=trees,
     )
@@ -73,11 +73,6 @@ def _octets(values: np.ndarray) -> np.ndarray:
     spare = -len(values) % WORDS
     values = np.pad(values, [(0, spare)] + [(0, 0)] * (values.ndim - 1))
     return values.reshape(-1, WORDS, *values.shape[1:])
-
-
-def byte_of(flags: np.ndarray) -> np.ndarray:
-    """Make bytes of (..., 8) of 0 and 1, the first in the lowest bit."""
-    return np.packbits(flags.astype(bool), axis=-1, bitorder="little")[..., 0]
 
 
 @attrs.frozen(eq=False)

@@ -23,8 +23,7 @@ from bnas.binops.tape.plane_set import PlaneSet, add_planes
 from bnas.binops.tape.pointers import PORT, SPACES, Pointer
 from bnas.binops.tape.sliced_convolution import PackedBits, reads_packed
 
-#: Below this many bytes of eight bit-operations, in vectors, a parallel region costs more than it
-#: saves.
+#: Vectors of eight bit-operations a pixel, below which a parallel region costs more than it saves.
 SERIAL_VECTORS = 1 << 16
 
 
