@@ -100,9 +100,9 @@ def test_pools(
     out_size = expected.shape[2:]
     bench = workbench(isa, 3)
     target = bench.rows((5, *out_size))
-    geometry = (kernel, stride, padding, dilation)
+    window = tape.Window(kernel, stride, padding, dilation)
     sizes = (size, out_size)
-    tape.add_pool(bench.builder, bench.load(source), target, sizes, *geometry, is_max=is_max)
+    tape.add_pool(bench.builder, bench.load(source), target, sizes, window, is_max=is_max)
     result = bench.floats(target, out_size)
     bench.run()
     np.testing.assert_array_equal(result, expected)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bnas.binops.table.fma import block_of
 from bnas.binops.table.isa import GENERIC, ISAS
-from bnas.binops.tape.real_convolution import TapPlanes, Window
+from bnas.binops.tape import Window
+from bnas.binops.tape.real_convolution import TapPlanes
 
 windows = st.builds(Window, *[st.integers(1, 7), st.integers(1, 4)], st.just(0), st.integers(1, 3))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bnas.binops import tape
 from bnas.zoo.program.absorption import absorb
-from bnas.zoo.program.steps import AddTo, Fill, Place, RealConv, ReLU, Scale, Step, Window
+from bnas.zoo.program.steps import AddTo, Fill, Place, RealConv, ReLU, Scale, Step
 from bnas.zoo.program.thresholds import Affine
 
 IMAGE, VALUE, NORM, LAST = (Place(name, 0, 4) for name in ("image", "value", "norm", "last"))
@@ -17,7 +18,7 @@ def conv(groups: int = 1, *, bias: bool = True) -> RealConv:
     return RealConv(
         weight=weight,
         bias=np.arange(4, dtype=np.float32) if bias else None,
-        window=Window(kernel=1),
+        window=tape.Window(kernel=1),
         reads=(IMAGE,),
         writes=(VALUE,),
     )

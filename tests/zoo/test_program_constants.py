@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bnas.binops import tape
 from bnas.zoo.program.constants import skip_zeros
-from bnas.zoo.program.steps import Copy, Fill, Place, RealConv, Step, Window
+from bnas.zoo.program.steps import Copy, Fill, Place, RealConv, Step
 
 
 def conv(start: int, stop: int, groups: int = 1) -> RealConv:
@@ -15,7 +16,7 @@ def conv(start: int, stop: int, groups: int = 1) -> RealConv:
     return RealConv(
         weight=weight.reshape(groups, 2, channels * 9),
         bias=None,
-        window=Window(kernel=3),
+        window=tape.Window(kernel=3),
         reads=(Place("stream", start, stop),),
         writes=(Place("out", 0, 2 * groups),),
     )

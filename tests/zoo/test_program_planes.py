@@ -18,7 +18,6 @@ from bnas.cells.nn import Network, RPReLU
 from bnas.zoo.program.emitter import emit
 from bnas.zoo.program.planes import is_plain, lifetimes, plan_planes, read_bits, written_bits
 from bnas.zoo.program.steps import BinaryConv, Bits, Pack, Place, PoolBits, Step, Unpack
-from bnas.zoo.program.steps import Window as PoolWindow
 from bnas.zoo.program.thresholds import Cut
 from bnas.zoo.testing import compare_with_module
 
@@ -50,7 +49,7 @@ def pack(target: str) -> Pack:
 def pool(source: str, target: str) -> PoolBits:
     falls = np.zeros(8, bool)
     return PoolBits(
-        source=source, target=target, window=PoolWindow(kernel=3, padding=1), falls=falls
+        source=source, target=target, window=tape.Window(kernel=3, padding=1), falls=falls
     )
 
 

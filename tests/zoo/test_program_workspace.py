@@ -78,9 +78,10 @@ def test_what_came_before_changes_no_bit(
 def test_where_one_image_is_all_that_fits_nothing_grows(
     small_network: zoo.PackedNetwork, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = small_network.trace(batch)
+    parts = small_network.parameters.graph, small_network.parameters, (16, 16)
+    expected = Program(*parts).trace(batch)
     monkeypatch.setattr("bnas.zoo.program.program._BYTES_TOGETHER", 0)
-    program = Program(small_network.parameters.graph, small_network.parameters, (16, 16))
+    program = Program(*parts)
     assert program.images_together == 1
     alone = program.bytes_per_thread
     for label, value in program.trace(batch).items():

@@ -32,10 +32,11 @@ from bnas.binops.tape.operations import (
 )
 from bnas.binops.tape.plane_set import PlaneSet, add_planes
 from bnas.binops.tape.pointers import ARENA, FIXED, PORT, Pointer
-from bnas.binops.tape.real_convolution import Window, add_real_conv
+from bnas.binops.tape.real_convolution import add_real_conv
 from bnas.binops.tape.records import Float
 from bnas.binops.tape.sliced_convolution import planes_read
 from bnas.binops.tape.tape import Tape, best_isa, load_operations
+from bnas.binops.tape.window import Window
 
 __all__ = [
     "ARENA",

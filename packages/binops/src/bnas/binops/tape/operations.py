@@ -13,6 +13,7 @@ from bnas.binops.tape.convolution import by_quads, quad_bits
 from bnas.binops.tape.plane_set import PlaneSet, add_planes, add_planes_record
 from bnas.binops.tape.pointers import NOWHERE, Pointer
 from bnas.binops.tape.records import Float, Kind
+from bnas.binops.tape.window import Window
 
 
 @attrs.frozen
@@ -84,10 +85,7 @@ def add_pool_bits(
     source: PlaneSet,
     target: PlaneSet,
     invert: np.ndarray,
-    kernel: int,
-    stride: int,
-    padding: int,
-    dilation: int = 1,
+    window: Window,
 ) -> None:
     """Write max pooling of bits.
 
@@ -96,10 +94,7 @@ def add_pool_bits(
         source: Planes with column 0.
         target: Plain planes.
         invert: bool (C,), channels whose minimum is taken.
-        kernel: Side of the window, pixels.
-        stride: Steps between outputs, pixels.
-        padding: Pixels on every side that do not count.
-        dilation: Steps between taps, pixels.
+        window: How taps lie; padding does not count.
     """
     lanes = builder.isa.lanes
     height, width = target.layout.in_size
@@ -116,10 +111,7 @@ def add_pool_bits(
         width=source.layout.in_size[1],
         out_height=height,
         out_width=width,
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
+        **window._asdict(),
         vectors=vectors,
         scratch_at=builder.scratch(vectors * lanes),
         planes=target.record,
@@ -215,10 +207,7 @@ def add_pool(
     source: Rows,
     target: Rows,
     sizes: tuple[tuple[int, int], tuple[int, int]],
-    kernel: int,
-    stride: int,
-    padding: int,
-    dilation: int = 1,
+    window: Window,
     *,
     is_max: bool,
 ) -> None:
@@ -229,10 +218,7 @@ def add_pool(
         source: What it reads.
         target: What it writes.
         sizes: Height and width of the source and of the target.
-        kernel: Side of the window, pixels.
-        stride: Steps between outputs, pixels.
-        padding: Pixels on every side that do not count.
-        dilation: Steps between taps, pixels.
+        window: How taps lie; padding does not count.
         is_max: Take the maximum, else the mean.
     """
     (height, width), (out_height, out_width) = sizes
@@ -247,11 +233,8 @@ def add_pool(
         width=width,
         out_height=out_height,
         out_width=out_width,
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        line_at=builder.scratch(4 * (width + 2 * padding) + 128),
+        **window._asdict(),
+        line_at=builder.scratch(4 * (width + 2 * window.padding) + 128),
     )
 
 

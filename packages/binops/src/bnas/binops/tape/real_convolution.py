@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -14,6 +13,7 @@ from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.operations import Rows
 from bnas.binops.tape.pointers import NOWHERE
 from bnas.binops.tape.records import Kind
+from bnas.binops.tape.window import Window
 
 #: Bytes of planes that are multiplied together: they stay in the second-level cache. Measured on a
 #: Zen 5 with 1 MiB of it: with half of this, 536 us instead of 513 for 32 channels of 112x112 to 64
@@ -23,41 +23,6 @@ PLANES_BYTES = 512 * 1024
 _SPARE = 16
 #: Values of a cache line.
 _LINE = 16
-
-
-class Window(NamedTuple):
-    """How taps lie.
-
-    Args:
-        kernel: Side of the kernel, taps.
-        stride: Steps between outputs, pixels.
-        padding: Zeros on every side, pixels.
-        dilation: Steps between taps, pixels.
-    """
-
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int
-
-    def is_in_place(self) -> bool:
-        """Whether every tap sees the channel as it lies."""
-        return self[:3] == (1, 1, 0)
-
-    def inside(self, width: int, out_width: int) -> np.ndarray:
-        """Outputs of a row whose taps lie inside the image.
-
-        Args:
-            width: Pixels of a row of the image.
-            out_width: Pixels of a row of outputs.
-
-        Returns:
-            int64 (kernel, 2): the first one, and the one after the last, of every horizontal tap.
-        """
-        columns = self.dilation * np.arange(self.kernel)[:, None] - self.padding
-        # The first outputs at or behind the edges of the image.
-        limits = -((columns - [0, width]) // self.stride)
-        return np.clip(limits, 0, out_width).astype(np.int64)
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ from bnas.zoo.program.constants import skip_zeros
 from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
 from bnas.zoo.program.fusion import fuse_packs
 from bnas.zoo.program.layout import Layout
-from bnas.zoo.program.steps import Place, Window
+from bnas.zoo.program.steps import Place
 from bnas.zoo.program.thresholds import Affine, Cut, float_cut, integer_cut, rprelu
 
 
@@ -338,7 +338,5 @@ def _fold_into_conv(
     return folded.reshape(weight.shape), folded_bias.astype(np.float32)
 
 
-def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> Window:
-    return Window(
-        kernel=node.kernel, stride=node.stride, padding=node.padding, dilation=node.dilation
-    )
+def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> tape.Window:
+    return tape.Window(node.kernel, node.stride, node.padding, node.dilation)

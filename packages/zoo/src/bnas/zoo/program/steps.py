@@ -139,7 +139,7 @@ class PoolBits:
 
     source: str
     target: str
-    window: Window
+    window: tape.Window
     falls: np.ndarray
     reads: tuple[Place, ...] = ()
     writes: tuple[Place, ...] = ()
@@ -193,16 +193,6 @@ class RPReLU(FloatStep):
     shift_out: np.ndarray
 
 
-@frozen(kw_only=True)
-class Window:
-    """Geometry of a square window, in pixels."""
-
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-
-
 @frozen(kw_only=True, eq=False)
 class RealConv(FloatStep):
     """Convolution with real weights.
@@ -216,7 +206,7 @@ class RealConv(FloatStep):
 
     weight: np.ndarray
     bias: np.ndarray | None
-    window: Window
+    window: tape.Window
     relu: bool = False
 
 
@@ -224,14 +214,14 @@ class RealConv(FloatStep):
 class MaxPool(FloatStep):
     """Maximum over the taps inside the image."""
 
-    window: Window
+    window: tape.Window
 
 
 @frozen(kw_only=True, eq=False)
 class AvgPool(FloatStep):
     """Mean over the taps inside the image."""
 
-    window: Window
+    window: tape.Window
 
 
 @frozen(kw_only=True, eq=False)

@@ -169,17 +169,7 @@ class Writer:
     @_write.register
     def _(self, step: kinds.PoolBits) -> None:
         source, target = self.planes[step.source], self.planes[step.target]
-        window = step.window
-        tape.add_pool_bits(
-            self.builder,
-            source,
-            target,
-            step.falls,
-            window.kernel,
-            window.stride,
-            window.padding,
-            window.dilation,
-        )
+        tape.add_pool_bits(self.builder, source, target, step.falls, step.window)
 
     @_write.register
     def _(self, step: kinds.Unpack) -> None:
@@ -226,14 +216,13 @@ class Writer:
     def _(self, step: kinds.RealConv) -> None:
         source, target = step.reads[0], step.writes[0]
         sizes = (self.shapes[source.buffer][1:], self.shapes[target.buffer][1:])
-        window = step.window
         tape.add_real_conv(
             self.builder,
             self.rows(source),
             self.rows(target),
             (step.weight, step.bias),
             sizes,
-            tape.Window(window.kernel, window.stride, window.padding, window.dilation),
+            step.window,
             relu=step.relu,
         )
 
@@ -245,20 +234,11 @@ class Writer:
     def _(self, step: kinds.AvgPool) -> None:
         self._pool(step, step.window, False)
 
-    def _pool(self, step: kinds.FloatStep, window: kinds.Window, is_max: bool) -> None:
+    def _pool(self, step: kinds.FloatStep, window: tape.Window, is_max: bool) -> None:
         source, target = step.reads[0], step.writes[0]
         sizes = (self.shapes[source.buffer][1:], self.shapes[target.buffer][1:])
-        tape.add_pool(
-            self.builder,
-            self.rows(source),
-            self.rows(target),
-            sizes,
-            window.kernel,
-            window.stride,
-            window.padding,
-            window.dilation,
-            is_max=is_max,
-        )
+        rows = self.rows(source), self.rows(target)
+        tape.add_pool(self.builder, *rows, sizes, window, is_max=is_max)
 
     @_write.register
     def _(self, step: kinds.Linear) -> None:
