@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -47,3 +48,14 @@ def test_python_threads_may_share_a_plan():
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(plan, [x] * 8))
     assert all(np.array_equal(result, expected) for result in results)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_lock_that_the_parent_holds_is_free_in_a_forked_child():
+    lock = threads.fork_safe_lock()
+    with lock:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if lock.acquire(timeout=1) else 1)
+        _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

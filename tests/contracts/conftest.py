@@ -125,7 +125,8 @@ def tree() -> list[Path]:
         below[:] = [
             name for name in below if name not in NOT_SOURCE and (name == ".ci" or name[0] != ".")
         ]
-        found += [Path(folder) / name for name in names]
+        # In a linked worktree `.git` is a file.
+        found += [Path(folder) / name for name in names if name != ".git"]
     return sorted(found)
 
 

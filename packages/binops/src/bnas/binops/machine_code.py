@@ -11,13 +11,13 @@ from __future__ import annotations
 import functools
 import itertools
 import pickletools
-import threading
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from bnas.binops.disk_cache import is_known_numba, name_runtime
+from bnas.binops.threads import fork_safe_lock
 
 #: Steps of a pickle that say nothing of its content.
 _FRAMING = ("PROTO", "FRAME")
@@ -105,7 +105,7 @@ def _link(found: MachineCode) -> int:
     return int(engine.get_function_address(found.symbol))
 
 
-_LOCK = threading.Lock()
+_LOCK = fork_safe_lock()
 _addresses: dict[tuple[Any, tuple[Any, ...]], int] = {}
 
 

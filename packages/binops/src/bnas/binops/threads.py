@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 
 from bnas.binops.errors import ThreadsError
 
+
+def fork_safe_lock() -> threading.Lock:
+    """A lock that is free in a forked child, whoever held it in the parent."""
+    lock = threading.Lock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lock._at_fork_reinit)
+    return lock
+
+
 # Numba's fallback threading layer ("workqueue") ends the process when two Python threads start
 # parallel regions at once, and the other layers would oversubscribe the cores: so one at a time.
-_REGION = threading.Lock()
+_REGION = fork_safe_lock()
 
 
 def resolve(threads: int | None) -> int:
