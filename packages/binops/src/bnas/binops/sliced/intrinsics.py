@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from bnas.binops.sliced import counting, inputs, results
@@ -36,14 +37,24 @@ def _called(name: str, emit: _Emit, builder: ir.IRBuilder, arguments: list[ir.Va
     builder.call(function, arguments)
 
 
-def _generated(tag: Any, name: str, emit: _Emit, count: int) -> tuple[Any, Any]:
-    """The signature and the code of a function of a tag and `count` integers, without result."""
+#: Numbers that say where bits are written to: see `emit_spread_quads`.
+_TARGET = 8
+
+
+def _generated(tag: Any, name: str, emit: _Emit, count: int, more: int = 0) -> tuple[Any, Any]:
+    """The signature and the code of a function of a tag and `count` integers, without result.
+
+    After these may come a tuple of `more` integers.
+    """
 
     def generate(context, builder, signature, arguments):
-        _called(name, emit, builder, list(arguments[1:]))
+        numbers, rest = arguments[1 : count + 1], arguments[count + 1 :]
+        given = [number for part in rest for number in cgutils.unpack_tuple(builder, part)]
+        _called(name, emit, builder, [*numbers, *given])
         return context.get_dummy_value()
 
-    return types.void(tag, *[types.intp] * count), generate
+    tuples = [types.UniTuple(types.intp, more)] if more else []
+    return types.void(tag, *[types.intp] * count, *tuples), generate
 
 
 def _generated_for(tag: Any, octets: Any, emitter: Any, count: int) -> tuple[Any, Any]:
@@ -131,24 +142,9 @@ def start_counters(
 
 
 @intrinsic
-def write_signs(
-    typing,
-    tag,
-    plane,
-    counter_bytes,
-    quads,
-    flips,
-    first,
-    group_bytes,
-    pixel,
-    plane_bytes,
-    columns,
-    count,
-    masks,
-    mask_bytes,
-):
-    """Write bits of counters into planes: see `emit_signs`."""
-    return _generated(tag, "signs", results.emit_signs, 12)
+def write_signs(typing, tag, plane, counter_bytes, quads, flips, target):
+    """Write bits of counters into planes, whose place is a tuple: see `emit_signs`."""
+    return _generated(tag, "signs", results.emit_signs, 4, _TARGET)
 
 
 @intrinsic
@@ -188,22 +184,6 @@ def scale_sums(
 
 
 @intrinsic
-def pack_rows(
-    typing,
-    tag,
-    values,
-    row_bytes,
-    channels,
-    thresholds,
-    flips,
-    first,
-    group_bytes,
-    pixel,
-    plane_bytes,
-    columns,
-    count,
-    masks,
-    mask_bytes,
-):
-    """Bits of rows of floats: see `emit_pack`."""
-    return _generated(tag, "pack", _as_isa_of(tag, emitters.emit_pack), 13)
+def pack_rows(typing, tag, values, row_bytes, channels, thresholds, flips, target):
+    """Bits of rows of floats, into planes whose place is a tuple: see `emit_pack`."""
+    return _generated(tag, "pack", _as_isa_of(tag, emitters.emit_pack), 5, _TARGET)

@@ -17,26 +17,15 @@ from bnas.binops.sliced.intrinsics import (
     gather_bits,
     gather_bytes,
     make_tables,
-    pack_rows,
-    read_numbers,
-    read_sign_bytes,
-    read_sums,
     reduce_carries,
-    scale_sums,
     shift_bits,
     start_counters,
-    write_signs,
 )
 from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
-from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.planes import GROUP
-from bnas.binops.tape.conv_kernel import finish
 from bnas.binops.tape.pointers import resolve
-from bnas.binops.tape.records import Reading, Sink
+from bnas.binops.tape.sliced_results_kernel import write_results
 from bnas.binops.tape.views import bytes_at, longs_at
-
-_BYTES = int(Sink.BYTES)
-_SIGNS, _SUMS = int(Reading.SIGNS), int(Reading.SUMS)
 
 
 @kernel(inline=True)
@@ -148,125 +137,6 @@ def _count(tag, bases, record, octet, count, block):
         _count_together(tag, 4, bases, record, octet, counters, carries)
 
 
-@kernel(inline=True)
-def _write_bytes(tag, bases, record, epilogue, place, top, bits):
-    """Write the bits of some octets as bytes of eight channels."""
-    octet, count, image, block = place
-    pixel = block * PIXELS
-    length = min(PIXELS, record.pixels - pixel)
-    target = resolve(bases, epilogue.target_at) + image * epilogue.target_step + pixel
-    for k in range(count):
-        flips = resolve(bases, epilogue.flips_at) + 2 * (octet + k)
-        is_whole = 1 if 2 * (octet + k) + 1 < record.quads else 0
-        out = target + (octet + k) * epilogue.row
-        plane = top + k * PLANES * PIXELS
-        if length == PIXELS:
-            read_sign_bytes(tag, plane, flips, is_whole, out)
-        else:
-            read_sign_bytes(tag, plane, flips, is_whole, bits.ctypes.data)
-            bytes_at(out, length)[:] = bits[:length]
-
-
-@kernel(inline=True)
-def _write_bits(tag, bases, record, epilogue, planes, place, bits):
-    """Write the top bits of the counters of some octets."""
-    octet, count, image, block = place
-    top = resolve(bases, record.counters_at) + (record.planes - 1) * PIXELS
-    if epilogue.sink == _BYTES:
-        _write_bytes(tag, bases, record, epilogue, place, top, bits)
-        return
-    target = planes[epilogue.planes]
-    first = resolve(bases, target.at) + image * target.step + 2 * octet * target.group_bytes
-    write_signs(
-        tag,
-        top,
-        PLANES * PIXELS,
-        min(2 * count, record.quads - 2 * octet),
-        resolve(bases, epilogue.flips_at) + 2 * octet,
-        first,
-        target.group_bytes,
-        block * PIXELS,
-        target.plane_bytes,
-        resolve(bases, target.columns_at),
-        target.columns,
-        resolve(bases, target.masks_at),
-        target.mask_bytes,
-    )
-
-
-@kernel(inline=True)
-def _write_streams(tag, bases, record, records, place):
-    """Add the floats of some octets to rows of whole vectors, and pack these for their readers."""
-    octet, count, image, block = place
-    epilogues, readers, planes = records
-    sums = resolve(bases, record.scratch_at)
-    pixel, channel = block * PIXELS, WORDS * octet
-    channels = min(WORDS * count, record.out_channels - channel)
-    read_sums(
-        tag,
-        resolve(bases, record.counters_at),
-        PLANES * PIXELS,
-        (channels + QUAD - 1) // QUAD,
-        record.planes,
-        record.length,
-        sums,
-    )
-    for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
-        epilogue = epilogues[e]
-        target = resolve(bases, epilogue.target_at) + image * epilogue.target_step
-        values = target + channel * epilogue.row + 4 * pixel
-        scale_sums(
-            tag,
-            sums,
-            resolve(bases, epilogue.scale_at) + 4 * channel,
-            resolve(bases, epilogue.parameters_at) + 4 * channel,
-            16 * record.quads,
-            epilogue.relu,
-            epilogue.accumulate,
-            values,
-            epilogue.row,
-            channels,
-        )
-        for index in range(epilogue.first_reader, epilogue.first_reader + epilogue.readers):
-            reader = readers[index]
-            to = planes[reader.planes]
-            pack_rows(
-                tag,
-                values,
-                epilogue.row,
-                channels,
-                resolve(bases, reader.thresholds_at) + 4 * channel,
-                resolve(bases, reader.flips_at) + channel // QUAD,
-                resolve(bases, to.at) + image * to.step + channel // QUAD * to.group_bytes,
-                to.group_bytes,
-                pixel,
-                to.plane_bytes,
-                resolve(bases, to.columns_at),
-                to.columns,
-                resolve(bases, to.masks_at),
-                to.mask_bytes,
-            )
-
-
-@kernel(inline=True)
-def _write_numbers(tag, bases, record, records, place, bits):
-    """Run the epilogues over the numbers in the counters of some octets."""
-    octet, count, image, block = place
-    epilogues, readers, planes = records
-    acc = resolve(bases, record.scratch_at)
-    counters = resolve(bases, record.counters_at)
-    pixel = block * PIXELS
-    for k in range(min(2 * count, record.quads - 2 * octet)):
-        quad = 2 * octet + k
-        lanes = counters + k // 2 * PLANES * PIXELS + k % 2 * QUAD * WORD_BYTES
-        read_numbers(tag, lanes, record.planes, acc, PIXELS)
-        channels = min(QUAD, record.out_channels - QUAD * quad)
-        here = (quad, image, pixel, 1, QUAD * quad, channels)
-        for e in range(record.first_epilogue, record.first_epilogue + record.epilogues):
-            others = (readers, planes)
-            finish(tag, bases, record, epilogues[e], others, here, acc, PIXELS, bits)
-
-
 @kernel()
 def run_sliced_conv(tag, bases, record, octets, records, images, bits):
     """Convolve the planes of some images.
@@ -283,7 +153,6 @@ def run_sliced_conv(tag, bases, record, octets, records, images, bits):
     inputs = resolve(bases, record.inputs_at)
     tables = resolve(bases, record.tables_at)
     parity = resolve(bases, record.parity_at)
-    epilogues, _, planes = records
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         if record.is_plain:
@@ -298,11 +167,5 @@ def run_sliced_conv(tag, bases, record, octets, records, images, bits):
                 count = (octets[1] - octet + passes - 1) // passes
                 _count(tag, bases, record, octet, count, block)
                 here = (octet, count, image, block)
-                if record.reading == _SUMS:
-                    _write_streams(tag, bases, record, records, here)
-                elif record.reading == _SIGNS:
-                    epilogue = epilogues[record.first_epilogue]
-                    _write_bits(tag, bases, record, epilogue, planes, here, bits)
-                else:
-                    _write_numbers(tag, bases, record, records, here, bits)
+                write_results(tag, bases, record, records, here, bits)
                 octet += count
