@@ -50,7 +50,6 @@ def test_python_threads_may_share_a_plan():
     assert all(np.array_equal(result, expected) for result in results)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_lock_that_the_parent_holds_is_free_in_a_forked_child():
     lock = threads.fork_safe_lock()
     with lock:
