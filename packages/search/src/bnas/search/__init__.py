@@ -1,4 +1,4 @@
-"""Training, and in later versions the search, of binary networks."""
+"""Search and training of binary networks."""
 
 from bnas.cells import Normalization
 from bnas.search.budget import fit_to_budget
@@ -14,6 +14,7 @@ from bnas.search.errors import (
     OutOfMemoryError,
     RecipeError,
     SearchError,
+    SearchSpaceError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics
@@ -27,6 +28,7 @@ from bnas.search.options import RunOptions
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
+from bnas.search.supernet import SearchSpace, Supernet, search_objective
 from bnas.search.trainer import TrainResult, train
 
 __all__ = [
@@ -47,7 +49,10 @@ __all__ = [
     "RecipeError",
     "RunOptions",
     "SearchError",
+    "SearchSpace",
+    "SearchSpaceError",
     "StepMetrics",
+    "Supernet",
     "TrainResult",
     "TrainingData",
     "changed",
@@ -61,5 +66,6 @@ __all__ = [
     "mean_entropy",
     "read_images",
     "round_real_parameters_",
+    "search_objective",
     "train",
 ]
