@@ -88,7 +88,11 @@ def _look(run: Run, loss: Tensor, clock: Clock) -> tuple[StepMetrics, bool, bool
     mean = total / steps
     alarming, lost = run.watch.judge(mean, steps)
     wrong, alarming, lost, late, due = run.processes.any_of(
-        not math.isfinite(total), alarming, lost, clock.late(), clock.save_due(CHECKPOINT_INTERVAL_S)
+        not math.isfinite(total),
+        alarming,
+        lost,
+        clock.late(),
+        clock.save_due(CHECKPOINT_INTERVAL_S),
     )
     if wrong:
         raise run.divergence("the loss", clock.looked_steps)

@@ -41,23 +41,26 @@ class Derivation:
     zeroise_edges: int
 
 
-def derive(normal: Logits, reduce: Logits, primitives: Sequence[str]) -> Derivation:
+def derive(
+    normal: Logits, reduce: Logits, primitives: Sequence[str], official_quirks: bool = False
+) -> Derivation:
     """Return what the architecture parameters of a space say.
 
     Args:
         normal: Logits of the normal cell, (14, P).
         reduce: Logits of the reduction cell, (14, P).
         primitives: Names of the P columns.
+        official_quirks: Derive and measure with the slips of the authors' code.
 
     Raises:
         ArchParamsError: Another number of edges, or values that are not finite.
     """
     whole = [_whole(logits, primitives) for logits in (normal, reduce)]
-    rows = [_softmax(row) for logits in (normal, reduce) for row in logits]
+    rows = [softmax(row) for logits in (normal, reduce) for row in logits]
     best = [primitives[row.index(max(row))] for row in rows]
     return Derivation(
-        genotypes={gamma: discretize(*whole, zeroise_gamma=gamma) for gamma in GAMMAS},
-        entropy=mean_entropy(*whole),
+        genotypes={gamma: discretize(*whole, gamma, official_quirks) for gamma in GAMMAS},
+        entropy=mean_entropy(*whole, official_quirks),
         strongest={name: best.count(name) / len(best) for name in primitives},
         mean_probability={
             name: math.fsum(row[column] for row in rows) / len(rows)
@@ -104,7 +107,8 @@ def _whole(logits: Logits, primitives: Sequence[str]) -> list[list[float]]:
     ]
 
 
-def _softmax(row: Sequence[float]) -> list[float]:
+def softmax(row: Sequence[float]) -> list[float]:
+    """Return the probabilities of logits; their sum is exact."""
     masses = [math.exp(logit - max(row)) for logit in row]
     total = math.fsum(masses)
     return [mass / total for mass in masses]

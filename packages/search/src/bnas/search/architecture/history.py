@@ -114,9 +114,7 @@ def search_csv(history: Iterable[SearchEpoch]) -> str:
 
 def _row(record: SearchEpoch) -> dict[str, Any]:
     plain = {
-        name: value
-        for name, value in record.to_dict().items()
-        if isinstance(value, int | float)
+        name: value for name, value in record.to_dict().items() if isinstance(value, int | float)
     }
     strongest = {f"strongest_{name}": share for name, share in record.strongest.items()}
     means = {f"mean_{name}": share for name, share in record.mean_probability.items()}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from bnas.cells.nn import BinaryConv2d
 from bnas.search.architecture.recipe import SearchRecipe
+from bnas.search.supernet import SearchSpace, Supernet
 
 #: Keys of the architecture parameters.
 KINDS = ("normal", "reduce")
@@ -17,7 +17,7 @@ KINDS = ("normal", "reduce")
 
 @runtime_checkable
 class SearchNetwork(Protocol):
-    """What a search needs of a supernet; it is a `torch.nn.Module` too.
+    """What a search needs of a supernet; it is a `torch.nn.Module` whose state holds all of it.
 
     Attributes:
         arch_parameters: ``"normal"`` and ``"reduce"`` -> logits, float32 (14, P), P primitives.
@@ -25,8 +25,8 @@ class SearchNetwork(Protocol):
 
     arch_parameters: Mapping[str, nn.Parameter]
 
-    def weights(self) -> Iterable[nn.Parameter]:
-        """Return all other parameters."""
+    def project_latents_(self) -> None:
+        """Centre and clamp all latent weights in place, as before every step of a training."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map normalised images (N, 3, H, W) to logits (N, classes)."""
@@ -46,8 +46,6 @@ def build_supernet(recipe: SearchRecipe, num_classes: int) -> Any:
     Raises:
         SearchSpaceError: There is no such space.
     """
-    from bnas.search.supernet import SearchSpace, Supernet
-
     space = SearchSpace(
         primitives=recipe.primitives,
         cells=recipe.cells,
@@ -70,11 +68,3 @@ def fresh_supernet(build: Build, recipe: SearchRecipe, num_classes: int) -> Any:
 def arch_list(network: SearchNetwork) -> list[nn.Parameter]:
     """Return the architecture parameters of the normal and of the reduction cell."""
     return [network.arch_parameters[kind] for kind in KINDS]
-
-
-@torch.no_grad()
-def project_latents_(network: nn.Module) -> None:
-    """Centre and clamp all latent weights, in place, as before every step of a training."""
-    for module in network.modules():
-        if isinstance(module, BinaryConv2d):
-            module.project_latent_()

@@ -120,9 +120,7 @@ class SearchRecipe:
                 f"(got {self.final_learning_rate} and {self.learning_rate})"
             )
         if len(self.arch_betas) != 2:
-            raise RecipeError(
-                f"`arch_betas` must be two numbers (got {list(self.arch_betas)})"
-            )
+            raise RecipeError(f"`arch_betas` must be two numbers (got {list(self.arch_betas)})")
         if self.template == "imagenet" and self.channels % 2:
             raise RecipeError(
                 "`channels` must be even in the imagenet template, whose stem halves it "

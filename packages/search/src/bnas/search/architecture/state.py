@@ -17,7 +17,6 @@ from bnas.search.architecture.network import (
     Build,
     arch_list,
     fresh_supernet,
-    project_latents_,
 )
 from bnas.search.architecture.options import SearchOptions
 from bnas.search.architecture.recipe import SearchRecipe
@@ -42,8 +41,7 @@ from bnas.search.saved_state import (
 
 CHECKPOINT_NAME = "checkpoint.pt"
 STATE = frozenset(
-    {"identity", "model", "arch", "optimizer", "arch_optimizer", "history", "epoch", "step"}
-    | {"tally"}
+    {"identity", "model", "optimizer", "arch_optimizer", "history", "epoch", "step", "tally"}
 )
 #: Of the weights' half and of the architecture's: loss, hits and images.
 TALLY = 6
@@ -128,9 +126,7 @@ class SearchRun:
         arch = arch_list(network)
         batches = [
             Batches(half.to(device), normalization, part, processes)
-            for half, part in zip(
-                halves, (recipe.weights_recipe, recipe.arch_recipe), strict=True
-            )
+            for half, part in zip(halves, (recipe.weights_recipe, recipe.arch_recipe), strict=True)
         ]
         run = cls(
             recipe=recipe,
@@ -194,15 +190,11 @@ class SearchRun:
         check_keys(path, state, STATE)
         check_position(path, state, self.recipe.epochs, self.steps_per_epoch)
         check_sums(path, state, TALLY)
-        arch = {kind: self.network.arch_parameters[kind].data for kind in KINDS}
         check_tensors(path, "model", state["model"], self.network.state_dict())
-        check_tensors(path, "arch", state["arch"], arch)
         history = _read_history(path, state["history"], state["epoch"])
         moments = read_moments(path, state["optimizer"], self.optimizer)
         arch_moments = read_moments(path, state["arch_optimizer"], self.arch_optimizer)
         self.network.load_state_dict(state["model"])
-        for kind in KINDS:
-            arch[kind].copy_(state["arch"][kind])
         self.optimizer.load_state_dict(moments)
         self.arch_optimizer.load_state_dict(arch_moments)
         self.history, self.epoch = history, state["epoch"]
@@ -254,9 +246,7 @@ class SearchRun:
         Raises:
             DivergenceError: One of them is not finite, in this or in another process.
         """
-        named = {**self.network.state_dict()}
-        named |= {f"arch_parameters.{k}": self.network.arch_parameters[k] for k in KINDS}
-        wrong = find_not_finite(named)
+        wrong = find_not_finite(self.network.state_dict())
         (anywhere,) = self.processes.any_of(bool(wrong))
         if anywhere:
             what = f"`{wrong[0]}`" if wrong else "a parameter of another process"
@@ -283,12 +273,10 @@ class SearchRun:
         return self.checkpoint_path if self.checkpoint_path.exists() else None
 
     def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
-        project_latents_(self.network)  # A step leaves them off centre; the next one begins so.
-        arch = self.network.arch_parameters
+        self.network.project_latents_()  # A step leaves them off centre; the next begins with it.
         return {
             "identity": self.identity,
             "model": self.network.state_dict(),
-            "arch": {kind: arch[kind].detach() for kind in KINDS},
             "optimizer": self.optimizer.state_dict(),
             "arch_optimizer": self.arch_optimizer.state_dict(),
             "history": [record.to_dict() for record in self.history],

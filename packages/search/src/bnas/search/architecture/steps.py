@@ -12,7 +12,7 @@ from torch import Tensor
 from bnas.search.architecture.architect import gradients, look_ahead_gradients
 from bnas.search.architecture.derive import derive, warnings_of
 from bnas.search.architecture.history import SearchEpoch, SearchStep
-from bnas.search.architecture.network import arch_list, project_latents_
+from bnas.search.architecture.network import arch_list
 from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.architecture.state import SearchRun
 from bnas.search.clipping import clip_gradients_
@@ -103,9 +103,9 @@ def search_step(run: SearchRun, orders: tuple[Tensor, Tensor]) -> Tensor:
         group["lr"] = rate
     own = run.weight_batches.draw(orders[0], run.epoch, run.step)
     other = run.arch_batches.draw(orders[1], run.epoch, run.step)
-    project_latents_(run.network)
+    run.network.project_latents_()
     _move_arch(run, own, other)
-    project_latents_(run.network)
+    run.network.project_latents_()
     loss, logits = _loss(run, own)
     grads = gradients(loss, run.weights)
     run.processes.average_(grads)
@@ -135,6 +135,7 @@ def _move_arch(run: SearchRun, own: _Batch, other: _Batch) -> None:
             run.epoch,
             weight=recipe.entropy_weight,
             decay_epochs=recipe.entropy_decay_epochs,
+            official_quirks=recipe.official_quirks,
         )
 
     if recipe.order == 1:
@@ -227,7 +228,7 @@ def _record(run: SearchRun, images_per_s: float, seconds: float) -> SearchEpoch:
     run.processes.sum_(tally)
     loss, hits, images, arch_loss, arch_hits, arch_images = tally.tolist()
     logits = run.arch_logits()
-    found = derive(logits["normal"], logits["reduce"], recipe.primitives)
+    found = derive(logits["normal"], logits["reduce"], recipe.primitives, recipe.official_quirks)
     decay = math.exp(-run.epoch / recipe.entropy_decay_epochs)
     return SearchEpoch(
         epoch=run.epoch,
