@@ -21,6 +21,7 @@ class SearchOptions:
             does; on GPUs it costs time.
         event_log: Write TensorBoard events beside the checkpoints.
         report: Draw pictures and write the page after every epoch; needs matplotlib.
+        notice: A sentence that the page begins with, such as that it is a demonstration.
 
     Raises:
         RecipeError: An option has the wrong type or is outside its range.
@@ -32,3 +33,4 @@ class SearchOptions:
     deterministic: bool = field(default=False, validator=flag)
     event_log: bool = field(default=False, validator=flag)
     report: bool = field(default=False, validator=flag)
+    notice: str = ""

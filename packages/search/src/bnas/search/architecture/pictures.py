@@ -66,7 +66,7 @@ def draw_all(results: Results, history: Sequence[SearchEpoch]) -> dict[str, Path
 
 
 def _learning(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
-    figure = matplotlib.figure.Figure(figsize=(6.4, 5.0), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(6.0, 5.2), layout="constrained")
     top, loss = figure.subplots(2, 1, sharex=True)
     for axes, own, other in ((top, "top1", "arch_top1"), (loss, "loss", "arch_loss")):
         _line(axes, history, own, "#0072b2", "weights' half")
@@ -79,7 +79,7 @@ def _learning(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
 
 
 def _entropy(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
-    figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(6.0, 5.2), layout="constrained")
     entropy, weight = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     largest = history[-1].largest_entropy
     entropy.axhline(largest, color=_LIGHT, linewidth=0.8, linestyle="--")
@@ -100,7 +100,7 @@ def _entropy(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
 
 
 def _shares(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
-    figure = matplotlib.figure.Figure(figsize=(6.4, 5.6), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(6.0, 5.8), layout="constrained")
     strongest, means = figure.subplots(2, 1, sharex=True)
     for axes, field in ((strongest, "strongest"), (means, "mean_probability")):
         bottom = [0.0] * len(history)
@@ -119,13 +119,14 @@ def _shares(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
 
 
 def _probabilities(matplotlib: Any, history: Sequence[SearchEpoch]) -> Any:
-    figure = matplotlib.figure.Figure(figsize=(6.4, 5.6), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(6.0, 5.8), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     names = list(history[-1].strongest)
     both = [[softmax(row) for row in logits] for logits in _cells(history[-1])]
     largest = max(max(map(max, rows)) for rows in both)
+    least = min(min(map(min, rows)) for rows in both)
     for axes, rows, title in zip(panels, both, ("Normal cell", "Reduction cell"), strict=True):
-        image = axes.imshow(rows, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
+        image = axes.imshow(rows, cmap="Blues", vmin=least, vmax=largest, aspect="auto")
         for edge, row in enumerate(rows):
             axes.plot(row.index(max(row)), edge, "o", color="white", markersize=4)
             axes.plot(row.index(max(row)), edge, "o", color=_RED, markersize=2.5)

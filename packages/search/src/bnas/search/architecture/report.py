@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -90,11 +91,11 @@ def _head(recipe: SearchRecipe, history: Sequence[SearchEpoch], notice: str) -> 
 def _summary(last: SearchEpoch) -> str:
     strongest = max(last.strongest, key=lambda name: last.strongest[name])
     facts = [
-        ("Accuracy, weights' half", f"{last.top1:.1f} %", ""),
-        ("Accuracy, architecture's half", f"{last.arch_top1:.1f} %", ""),
+        ("Accuracy", f"{last.top1:.1f} %", "on the weights' half"),
+        ("Accuracy", f"{last.arch_top1:.1f} %", "on the architecture's half"),
         ("Entropy", f"{last.entropy:.3f}", f"of {last.largest_entropy:.3f} nats"),
-        ("Zeroise is strongest on", f"{last.zeroise_edges}", "of 28 edges"),
-        ("Most frequent", _share(last.strongest[strongest]), strongest),
+        ("Zeroise", f"{last.zeroise_edges}", "is strongest, of 28 edges"),
+        ("Most frequent", _share(last.strongest[strongest]), f"of edges: {strongest}"),
     ]
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(unit)}</small></dd></div>"
@@ -183,19 +184,25 @@ def _go_on(recipe: SearchRecipe, costs: Sequence[Cost], directory: Path) -> str:
 
 
 def _progress(pictures: Mapping[str, Path]) -> str:
-    figures = [
-        _figure(pictures[name], caption, wide=name == "paths")
+    figures = {
+        name: _figure(pictures[name], caption, wide=name == "paths")
         for name, caption in _CAPTIONS.items()
-    ]
-    return "<h2>How the search went</h2>\n" + "\n".join(figures)
+    }
+    pairs = (("learning", "entropy"), ("shares", "probabilities"))
+    rows = [f'<div class="pair">{figures[one]}{figures[two]}</div>' for one, two in pairs]
+    return "\n".join(["<h2>How the search went</h2>", *rows, figures["paths"]])
 
 
 def _figure(path: Path, caption: str, *, wide: bool = False) -> str:
-    content = base64.b64encode(path.read_bytes()).decode()
+    content = path.read_bytes()
     text = escape(caption, quote=True)
-    image = f'<img alt="{text}" src="data:image/svg+xml;base64,{content}">'
+    source = base64.b64encode(content).decode()
+    image = f'<img alt="{text}" src="data:image/svg+xml;base64,{source}">'
     holder = f'<div class="wide">{image}</div>' if wide else image
-    return f"<figure>{holder}<figcaption>{text}</figcaption></figure>"
+    # In a row, figures share the width as their own widths are: all are shown at one scale.
+    width = re.search(rb'<svg[^>]*? width="([0-9.]+)pt"', content)
+    share = f' style="flex-grow:{width[1].decode()}"' if width else ""
+    return f"<figure{share}>{holder}<figcaption>{text}</figcaption></figure>"
 
 
 def _table(history: Sequence[SearchEpoch]) -> str:

@@ -54,11 +54,13 @@ class Results:
         recipe: Of the search.
         directory: Where to.
         num_classes: Of the images.
+        notice: What the page begins with; empty for nothing.
     """
 
     recipe: SearchRecipe
     directory: Path
     num_classes: int
+    notice: str = ""
 
     @property
     def sizes(self) -> tuple[str, ...]:
@@ -95,7 +97,8 @@ class Results:
             from bnas.search.architecture.report import page
 
             pictures = draw_all(self, history)
-            text = page(self.recipe, history, self.costs(last), pictures, self.directory)
+            costs = self.costs(last)
+            text = page(self.recipe, history, costs, pictures, self.directory, self.notice)
             write_text(self.directory / REPORT_NAME, text)
 
     def network(self, genotype: Genotype, size: str) -> NetworkSpec:

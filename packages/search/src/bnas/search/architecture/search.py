@@ -134,7 +134,8 @@ def _observed(run: SearchRun, progress: SearchProgress | None) -> Iterator[Searc
     if not run.processes.leads:
         yield lambda metrics: None
         return
-    results = Results(run.recipe, run.directory, len(run.weight_batches.images.classes))
+    classes = len(run.weight_batches.images.classes)
+    results = Results(run.recipe, run.directory, classes, run.options.notice)
     if run.options.report:
         results.check_report()
     log = None
