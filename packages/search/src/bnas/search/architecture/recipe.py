@@ -44,7 +44,7 @@ class SearchRecipe:
     Attributes:
         epochs: Passes over either half of the images.
         batch_size: Images of each half a step, of all processes together.
-        cells: Stacked cells of the supernet.
+        cells: Stacked cells of the supernet, at least 3: of fewer, none is a normal cell.
         channels: Of a node in its first cell; doubled by each of the two reductions.
         template: Stem of the ``"cifar"`` or the ``"imagenet"`` network.
         skip: ``"previous"`` adds c(k-1) to the output of every cell but the first.
@@ -82,7 +82,7 @@ class SearchRecipe:
 
     epochs: int = field(validator=integer(1, LARGEST_COUNT))
     batch_size: int = field(default=64, validator=integer(2, LARGEST_COUNT))
-    cells: int = field(default=8, validator=integer(1, 1000))
+    cells: int = field(default=8, validator=integer(3, 1000))
     channels: int = field(default=16, validator=integer(1, 4096))
     template: TemplateName = field(default="cifar", validator=choice(TemplateName))
     skip: SkipName = field(default="previous", validator=choice(SkipName))

@@ -273,7 +273,6 @@ class SearchRun:
         return self.checkpoint_path if self.checkpoint_path.exists() else None
 
     def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
-        self.network.project_latents_()  # A step leaves them off centre; the next begins with it.
         return {
             "identity": self.identity,
             "model": self.network.state_dict(),

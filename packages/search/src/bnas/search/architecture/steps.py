@@ -190,7 +190,8 @@ def _look(run: SearchRun, loss: Tensor, clock: Clock) -> tuple[SearchStep, bool,
         clock.save_due(CHECKPOINT_INTERVAL_S),
     )
     if wrong or wrong_arch:
-        what = "the loss" if wrong else "the loss of the architecture's half"
+        # It comes first in a step, and what it spoils is seen in the weights' loss too.
+        what = "the loss of the architecture's half" if wrong_arch else "the loss"
         raise run.divergence(what, clock.looked_steps)
     run.watch.look(mean, steps, (run.epoch, clock.looked_steps), alarming=alarming, lost=lost)
     if run.watch.exploded:
