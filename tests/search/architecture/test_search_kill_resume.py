@@ -1,4 +1,4 @@
-"""Killed at random moments, writing a checkpoint or not, a search ends in the bits of a whole one."""
+"""Killed at random moments, a search ends in the bits of one that was not."""
 
 from __future__ import annotations
 
