@@ -58,6 +58,7 @@ def _search(asked: dict[str, Any]) -> SearchResult:
     options = SearchOptions(
         device=asked["device"],
         time_limit_s=asked["time_limit_s"],
+        threads=1 if notice else None,
         deterministic=asked["deterministic"],
         event_log=asked["events"],
         report=True,

@@ -16,6 +16,8 @@ class SearchOptions:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None for a GPU if there is one.
         time_limit_s: Stop with a checkpoint after the first step that ends later than this, counted
             from the first step of this start; 0 for after that step, None for no limit.
+        threads: Of torch while it searches; None leaves them as they are. Small supernets gain
+            nothing from more than 1, and lose much where other work runs beside.
         part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
         deterministic: Let torch refuse what does not give the same bits twice. On CPUs nothing here
             does; on GPUs it costs time.
@@ -29,6 +31,7 @@ class SearchOptions:
 
     device: str | None = field(default=None, validator=device_name)
     time_limit_s: float | None = field(default=None, validator=seconds)
+    threads: int | None = field(default=None, validator=size)
     part_bytes: int | None = field(default=None, validator=size)
     deterministic: bool = field(default=False, validator=flag)
     event_log: bool = field(default=False, validator=flag)

@@ -94,7 +94,7 @@ def search_cells(
     processes = join(choose_device(options.device, recipe.weights_recipe))
     processes.share(recipe.batch_size)
     directory = Path(out_dir)
-    with occupied(directory, processes), _deterministic(options.deterministic):
+    with occupied(directory, processes), _settings(options):
         run = SearchRun.start(
             recipe,
             halves,
@@ -188,16 +188,17 @@ def _halves(recipe: SearchRecipe, images: ImageSet) -> tuple[ImageSet, ImageSet]
 
 
 @contextlib.contextmanager
-def _deterministic(wanted: bool) -> Iterator[None]:
-    """Let torch refuse, for a while, what does not give the same bits twice."""
-    if not wanted:
-        yield
-        return
-    before = torch.are_deterministic_algorithms_enabled()
-    # cuBLAS asks for it, and reads it when it is used first.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+def _settings(options: SearchOptions) -> Iterator[None]:
+    """Set, for a while, torch's threads, and that it refuses what gives other bits each time."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    if options.deterministic:
+        # cuBLAS asks for it, and reads it when it is used first.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(strict)
+        torch.set_num_threads(threads)
