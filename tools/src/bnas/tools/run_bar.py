@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
@@ -67,7 +67,7 @@ class RunBar:
         self._images_per_s: float | None = None
         self._begun: tuple[float, float] | None = None
         self._bar = _bar(columns)
-        fields = dict.fromkeys((*columns, "images_per_s"), NONE)
+        fields: dict[str, Any] = dict.fromkeys((*columns, "images_per_s"), NONE)
         self._task = self._bar.add_task(what, total=None, **fields)
 
     def __enter__(self) -> Self:
@@ -97,11 +97,11 @@ class RunBar:
         rest = [f"{timedelta(seconds=round(left))} left"] if left else []
         self.tell(f"epoch {epoch + 1}/{self._epochs}: {', '.join([*facts, *rest])}")
 
-    def update(self, **values: str) -> None:
+    def update(self, **values: Any) -> None:
         """Show other values of columns."""
         self._bar.update(self._task, **values)
 
-    def advance(self, step: Step, **values: str) -> None:
+    def advance(self, step: Step, **values: Any) -> None:
         """Show that a step is done, and values of columns."""
         before = self._images_per_s if self._images_per_s is not None else step.images_per_s
         self._images_per_s = before + _SMOOTHING * (step.images_per_s - before)

@@ -108,7 +108,7 @@ class Processes:
         joined = torch.cat([each.reshape(-1) for each in gradients]) / self.size
         distributed.all_reduce(joined)
         sizes = [each.numel() for each in gradients]
-        for each, part in zip(gradients, joined.split(sizes), strict=True):
+        for each, part in zip(gradients, torch.split(joined, sizes), strict=True):
             each.copy_(part.view_as(each))
 
     def wrap(self, runner: nn.Module) -> nn.Module:

@@ -55,7 +55,7 @@ def derive(
     Raises:
         ArchParamsError: Another number of edges, or values that are not finite.
     """
-    whole = [_whole(logits, primitives) for logits in (normal, reduce)]
+    whole = (_whole(normal, primitives), _whole(reduce, primitives))
     rows = [softmax(row) for logits in (normal, reduce) for row in logits]
     best = [primitives[row.index(max(row))] for row in rows]
     return Derivation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def draw_all(results: Results, history: Sequence[SearchEpoch]) -> dict[str, Path
             draw_cell(network, files[name], reduction=kind == "reduction", title=title)
     for name, figure in _FIGURES.items():
         files[name] = results.directory / f"{name}.svg"
-        content = render(lambda matplotlib, draw=figure: draw(matplotlib, history), "svg")
+        content = render(functools.partial(figure, history=history), "svg")
         try:
             with draft_of(files[name]) as file:
                 file.write(content)
@@ -221,7 +222,7 @@ def _legend(figure: Any, axes: Any) -> None:
 
 
 #: Pictures of the progress: name -> function of matplotlib and the history.
-_FIGURES: dict[str, Callable[[Any, Sequence[SearchEpoch]], Any]] = {
+_FIGURES: dict[str, Callable[..., Any]] = {
     "learning": _learning,
     "entropy": _entropy,
     "shares": _shares,
