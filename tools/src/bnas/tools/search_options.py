@@ -9,6 +9,7 @@ import click
 
 from bnas.tools.durations import Duration
 from bnas.tools.options import FilePath
+from bnas.tools.sweep import Seeds
 
 _OPTIONS = (
     click.option(
@@ -35,12 +36,19 @@ _OPTIONS = (
     ),
     click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of everything random."),
     click.option(
+        "--seeds",
+        type=Seeds(),
+        metavar="N-M",
+        default=(),
+        help="Search with each of these seeds, such as 0-3 or 0,5, each in a directory below DIR.",
+    ),
+    click.option(
         "--set",
         "changes",
         metavar="FIELD=VALUE",
         multiple=True,
         help="Change a field of the recipe, such as epochs=20 or entropy_weight=0; the value as in "
-        "TOML.",
+        "TOML. Several values, such as entropy_weight=0,1, are several searches.",
     ),
     click.option(
         "--order",
@@ -59,6 +67,14 @@ _OPTIONS = (
         type=Duration(),
         metavar="TIME",
         help="Stop with a checkpoint after so long; the same command goes on from it.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="Of several searches, how many run at once.",
     ),
     click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
     click.option(

@@ -13,8 +13,9 @@ from bnas.tools.options import json_option
 from bnas.tools.runs import Interrupted, leads, reading_photos, tell, tell_skipped
 from bnas.tools.search_bar import SearchBar
 from bnas.tools.search_options import search_options
-from bnas.tools.tables import print_facts
-from bnas.tools.units import percent
+from bnas.tools.sweep import Case, Outcome, case_directory, cases_of, run_all
+from bnas.tools.tables import print_facts, print_table
+from bnas.tools.units import NONE, percent
 
 if TYPE_CHECKING:
     from bnas.search import ImageSet, SearchRecipe, SearchResult
@@ -36,6 +37,11 @@ def search(as_json: bool, **asked: Any) -> None:
     images. Under torchrun, all processes search together.
     """
     require("search", "bnas.search")
+    cases = cases_of(asked["seeds"], asked["changes"])
+    if len(cases) > 1:
+        _sweep(cases, asked, as_json)
+        return
+    asked["changes"] = cases[0].changes
     try:
         result = _search(asked)
     except KeyboardInterrupt:
@@ -46,6 +52,67 @@ def search(as_json: bool, **asked: Any) -> None:
         print_document(_to_dict(result, asked))
     else:
         print_facts("Cells searched", _facts(result, asked))
+
+
+def _sweep(cases: list[Case], asked: dict[str, Any], as_json: bool) -> None:
+    """Search every case in a process of its own; in the end, a table or a document of them all."""
+    if asked["seed"] is not None and asked["seeds"]:
+        raise click.UsageError("--seed and --seeds exclude each other")
+    outcomes = run_all(cases, lambda case: _arguments(case, asked), asked["workers"], tell)
+    if as_json:
+        print_document({"searches": [_outcome(each, asked) for each in outcomes]})
+    else:
+        heads = ("search", "state", "top-1", "arch. top-1", "entropy", "Zeroise", "strongest")
+        rows = [_outcome_row(each) for each in outcomes]
+        print_table("Searches", heads, rows, numbers="top-1 arch. entropy Zeroise")
+    failed = sum(each.document is None for each in outcomes)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(outcomes)} searches failed, the others ended")
+
+
+def _arguments(case: Case, asked: dict[str, Any]) -> list[str]:
+    words = ["search", "--json", "--out", case_directory(asked["out_dir"], case)]
+    for change in case.changes:
+        words += ["--set", change]
+    for name in ("data", "recipe", "order", "device"):
+        words += [f"--{name}", asked[name]] if asked[name] is not None else []
+    if asked["seed"] is not None:
+        words += ["--seed", str(asked["seed"])]
+    if asked["time_limit_s"] is not None:
+        words += ["--time-limit", f"{asked['time_limit_s']}s"]
+    for name in ("no_zeroise", "no_skip", "deterministic", "events", "skip_corrupt"):
+        words += [f"--{name.replace('_', '-')}"] if asked[name] else []
+    return words
+
+
+def _outcome(outcome: Outcome, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": outcome.case.name,
+        "changes": list(outcome.case.changes),
+        "directory": case_directory(asked["out_dir"], outcome.case),
+        "error": outcome.error or None,
+        "result": outcome.document,
+    }
+
+
+def _outcome_row(outcome: Outcome) -> list[str]:
+    document = outcome.document
+    if document is None:
+        return [outcome.case.name, f"failed: {outcome.error}", *[NONE] * 5]
+    state = "finished" if document["completed"] else "stopped"
+    if not document["history"]:
+        return [outcome.case.name, state, *[NONE] * 5]
+    last = document["history"][-1]
+    strongest = max(last["strongest"], key=lambda name: last["strongest"][name])
+    return [
+        outcome.case.name,
+        state,
+        percent(last["top1"]),
+        percent(last["arch_top1"]),
+        f"{last['entropy']:.3f}",
+        str(last["zeroise_edges"]),
+        f"{strongest} {100 * last['strongest'][strongest]:.0f} %",
+    ]
 
 
 def _search(asked: dict[str, Any]) -> SearchResult:
