@@ -13,7 +13,7 @@ FIELDS = {
     "epochs": 3,
     "batch_size": 4,
     "cells": 3,
-    "channels": 2,
+    "channels": 4,
     "crop_padding": 1,
     "arch_learning_rate": 0.05,
 }

@@ -275,7 +275,7 @@ def test_the_directory_of_another_search_is_refused_with_the_differences(
     with pytest.raises(CheckpointError) as caught:
         search_cells(other, images, tmp_path)
     assert caught.value.differences == (
-        "recipe.channels: 2 in the checkpoint, 3 now",
+        "recipe.channels: 4 in the checkpoint, 3 now",
         "recipe.entropy_weight: 1.0 in the checkpoint, 0.5 now",
     )
     with pytest.raises(CheckpointError, match="data.weights"):
