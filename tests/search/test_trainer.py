@@ -385,7 +385,7 @@ def test_statistics_and_averages_that_are_not_finite_are_never_saved(
         return loss
 
     monkeypatch.setattr(epoch_module, "train_step", step)
-    monkeypatch.setattr(epoch_module._Clock, "save_due", lambda _: len(steps) == 5)
+    monkeypatch.setattr(epoch_module.Clock, "save_due", lambda *_: len(steps) == 5)
     recipe = attrs.evolve(RECIPE, average_decay=decay)
     with pytest.raises(
         search.DivergenceError, match=rf"`.*{name}.*` is not finite since .* 0 to 1 of epoch 1"

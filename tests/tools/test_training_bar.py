@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bnas import search
-from bnas.tools import training_bar
+from bnas.tools import run_bar
 from bnas.tools.training_bar import TrainingBar
 
 
@@ -31,7 +31,7 @@ def epoch(number: int) -> search.EpochMetrics:
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Make `wait(seconds)`, by which alone time passes."""
     now = [1000.0]
-    monkeypatch.setattr(training_bar, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run_bar, "monotonic", lambda: now[0])
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds

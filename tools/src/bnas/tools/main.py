@@ -18,6 +18,7 @@ from bnas.tools.commands.list_models import list_models
 from bnas.tools.commands.pack import pack
 from bnas.tools.commands.predict import predict
 from bnas.tools.commands.publish import publish
+from bnas.tools.commands.search import search
 from bnas.tools.commands.train import train
 from bnas.tools.commands.warmup import warmup
 from bnas.tools.group import OneLineGroup, tools_version
@@ -46,7 +47,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> No
 )
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Binary neural networks: run them, cost them, draw them, train them, pack them.
+    """Binary neural networks: run, cost, draw, search, train and pack them.
 
     Every command has --json and --help. Environment: BNAS_HOME (cache of weights), BNAS_WEIGHTS
     (a directory or base URL to find weights in), BNAS_OFFLINE=1 (fetch nothing), BNAS_DEBUG=1
@@ -65,6 +66,7 @@ for command in (
     draw,
     evaluate,
     bench,
+    search,
     train,
     pack,
     import_official,

@@ -31,6 +31,24 @@ _OPTIONS = (
         help="Stack these cells instead of the network's own: a name, or a genotype's JSON file.",
     ),
     click.option(
+        "--cells",
+        "num_cells",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Stack so many cells, instead of the network's own number.",
+    ),
+    click.option(
+        "--channels",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Channels of a node in the first cell, instead of the network's own.",
+    ),
+    click.option(
+        "--skip",
+        type=click.Choice(["none", "previous", "both"]),
+        help="The skips between cells, instead of the network's own.",
+    ),
+    click.option(
         "--reduction-skip",
         type=click.Choice(["real", "binary", "pool"]),
         help="The skip of reduction cells, instead of the network's own.",

@@ -1,6 +1,15 @@
-"""Training, and in later versions the search, of binary networks."""
+"""Search and training of binary networks."""
 
 from bnas.cells import Normalization
+from bnas.search.architecture.history import SearchEpoch, SearchStep
+from bnas.search.architecture.options import SearchOptions
+from bnas.search.architecture.recipe import (
+    SearchRecipe,
+    changed_search,
+    list_search_recipes,
+    load_search_recipe,
+)
+from bnas.search.architecture.search import SearchResult, search_cells
 from bnas.search.budget import fit_to_budget
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.discretize import discretize, mean_entropy
@@ -14,6 +23,7 @@ from bnas.search.errors import (
     OutOfMemoryError,
     RecipeError,
     SearchError,
+    SearchSpaceError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.history import EpochMetrics, StepMetrics
@@ -27,6 +37,8 @@ from bnas.search.options import RunOptions
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
+from bnas.search.sample import unpack_sample
+from bnas.search.supernet import SearchSpace, Supernet, search_objective
 from bnas.search.trainer import TrainResult, train
 
 __all__ = [
@@ -46,20 +58,34 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "RunOptions",
+    "SearchEpoch",
     "SearchError",
+    "SearchOptions",
+    "SearchRecipe",
+    "SearchResult",
+    "SearchSpace",
+    "SearchSpaceError",
+    "SearchStep",
     "StepMetrics",
+    "Supernet",
     "TrainResult",
     "TrainingData",
     "changed",
+    "changed_search",
     "discretize",
     "evaluate",
     "fit_to_budget",
     "list_recipes",
+    "list_search_recipes",
     "load_checkpoint",
     "load_recipe",
+    "load_search_recipe",
     "load_training_data",
     "mean_entropy",
     "read_images",
     "round_real_parameters_",
+    "search_cells",
+    "search_objective",
     "train",
+    "unpack_sample",
 ]

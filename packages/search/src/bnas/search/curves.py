@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ _METADATA = {
 }
 
 
-def require_matplotlib() -> Any:
+def require_matplotlib(what: str = "Learning curves") -> Any:
     """Return matplotlib.
+
+    Args:
+        what: Who needs it, for the message.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -31,7 +35,7 @@ def require_matplotlib() -> Any:
         importlib.import_module("matplotlib.figure")
         return importlib.import_module("matplotlib")
     except ImportError as error:
-        raise MissingExtraError("Learning curves", "plot") from error
+        raise MissingExtraError(what, "plot") from error
 
 
 def draw_curves(history: Sequence[EpochMetrics], path: Path) -> None:
@@ -51,13 +55,28 @@ def draw_curves(history: Sequence[EpochMetrics], path: Path) -> None:
         raise ValueError(f"`path` must end in .png, .svg or .pdf (got {path})")
     if not history:
         raise ValueError("`history` must have at least one record (got none)")
+    content = render(lambda matplotlib: _figure(matplotlib, history), kind)
+    with draft_of(path) as file:
+        file.write(content)
+
+
+def render(draw: Callable[[Any], Any], kind: str) -> bytes:
+    """Return a figure as a file; the same bytes for the same figure.
+
+    Args:
+        draw: Takes matplotlib and returns a figure.
+        kind: ``"png"``, ``"svg"`` or ``"pdf"``.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     matplotlib = require_matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # Not the reader's own settings.
         matplotlib.rc("svg", fonttype="none", hashsalt="bnas-search")
-        figure = _figure(matplotlib, history)
-        with draft_of(path) as file:
-            figure.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
+        content = io.BytesIO()
+        draw(matplotlib).savefig(content, format=kind, dpi=_DPI, metadata=_METADATA[kind])
+    return content.getvalue()
 
 
 def _figure(matplotlib: Any, history: Sequence[EpochMetrics]) -> Any:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 import torch
-from attrs import define, field
 from torch import Tensor
 
 from bnas.search.checkpoint import write_text
 from bnas.search.clipping import clip_gradients_
+from bnas.search.clock import Clock
 from bnas.search.engine import autocast, memory_format, memory_guard
 from bnas.search.evaluate import evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
@@ -28,33 +28,6 @@ CHECKPOINT_INTERVAL_S = 120.0
 LOOK_INTERVAL_CPU, LOOK_INTERVAL_GPU = 1, 20
 
 Progress = Callable[[StepMetrics | EpochMetrics], None]
-
-
-@define
-class _Clock:
-    """Wall-clock decisions of a process: when to save, and when to stop.
-
-    Attributes:
-        deadline: Monotonic time in seconds; None for none.
-        begun: When this process began with the epoch.
-        saved: When it saved last.
-        looked_steps: Steps of the epoch at the last look at the loss.
-        looked: When that was.
-        images: Met since `looked`.
-    """
-
-    deadline: float | None
-    looked_steps: int
-    begun: float = field(factory=time.monotonic)
-    saved: float = field(factory=time.monotonic)
-    looked: float = field(factory=time.monotonic)
-    images: int = 0
-
-    def late(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
-
-    def save_due(self) -> bool:
-        return time.monotonic() - self.saved > CHECKPOINT_INTERVAL_S
 
 
 def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
@@ -78,7 +51,7 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
     interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU
     run.runner.train()
     first = run.step
-    clock = _Clock(deadline, looked_steps=first)
+    clock = Clock(deadline, looked_steps=first)
     while run.step < steps:
         with memory_guard(run.recipe):
             loss = train_step(run, order)
@@ -100,7 +73,7 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
     return True
 
 
-def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, bool]:
+def _look(run: Run, loss: Tensor, clock: Clock) -> tuple[StepMetrics, bool, bool]:
     """Wait for the loss of the step before and check it, and those since the last look.
 
     Returns:
@@ -115,7 +88,11 @@ def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, boo
     mean = total / steps
     alarming, lost = run.watch.judge(mean, steps)
     wrong, alarming, lost, late, due = run.processes.any_of(
-        not math.isfinite(total), alarming, lost, clock.late(), clock.save_due()
+        not math.isfinite(total),
+        alarming,
+        lost,
+        clock.late(),
+        clock.save_due(CHECKPOINT_INTERVAL_S),
     )
     if wrong:
         raise run.divergence("the loss", clock.looked_steps)
@@ -123,9 +100,7 @@ def _look(run: Run, loss: Tensor, clock: _Clock) -> tuple[StepMetrics, bool, boo
     run.watch.look(mean, steps, began, alarming=alarming, lost=lost)
     if run.watch.exploded:
         raise run.explosion()
-    now = time.monotonic()
-    images_per_s = clock.images / max(now - clock.looked, 1e-9)
-    clock.looked, clock.looked_steps, clock.images = now, run.step, 0
+    images_per_s = clock.look(run.step)
     metrics = StepMetrics(
         epoch=run.epoch,
         step=run.step - 1,

@@ -28,6 +28,10 @@ class ArchParamsError(SearchError, ValueError):
     """Architecture parameters from which no genotype can be derived."""
 
 
+class SearchSpaceError(SearchError, ValueError):
+    """A search space, or a state of its supernet, that does not fit."""
+
+
 class DataError(SearchError, ValueError):
     """Images that cannot be trained on.
 

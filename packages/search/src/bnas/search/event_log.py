@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from bnas.search.errors import MissingExtraError
 from bnas.search.history import EpochMetrics, StepMetrics
+
+
+class Step(Protocol):
+    """What is written of a step, whatever kind of run it belongs to."""
+
+    @property
+    def epoch(self) -> int:
+        """From 0."""
+
+    @property
+    def step(self) -> int:
+        """Within the epoch, from 0."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps of every epoch."""
 
 
 class EventLog:
@@ -47,33 +65,33 @@ class EventLog:
     def write(self, metrics: StepMetrics | EpochMetrics) -> None:
         """Write what a step or an epoch measured."""
         if isinstance(metrics, EpochMetrics):
-            self._write_epoch(metrics)
+            names = ("loss", "train_top1", "holdout_top1", "images_per_s")
+            self.write_epoch(metrics.epoch, {name: getattr(metrics, name) for name in names})
         else:
-            self._write_step(metrics)
+            self.write_step(metrics)
 
     def close(self) -> None:
         """Write what is still to be written."""
         self._writer.close()
 
-    def _write_step(self, metrics: StepMetrics) -> None:
+    def write_step(self, metrics: Step) -> None:
+        """Write loss, learning rate and images/s of a step, unless one was written just before."""
         step = metrics.epoch * metrics.steps_per_epoch + metrics.step
         # Not `step % every`: where only the steps 19, 39, ... are reported, none would be written.
         begins = step // self._every > self._last_step // self._every
         self._last_step = step
         if not begins:
             return
-        self._add(metrics, "step", step, ("loss", "learning_rate", "images_per_s"))
+        names = ("loss", "learning_rate", "images_per_s")
+        self._add("step", step, {name: getattr(metrics, name) for name in names})
 
-    def _write_epoch(self, metrics: EpochMetrics) -> None:
-        step = (metrics.epoch + 1) * self._steps_per_epoch - 1
-        names = ("loss", "train_top1", "holdout_top1", "images_per_s")
-        self._add(metrics, "epoch", step, names)
+    def write_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Write numbers by name, at the last step of an epoch, which is counted from 0."""
+        self._add("epoch", (epoch + 1) * self._steps_per_epoch - 1, values)
 
-    def _add(
-        self, metrics: StepMetrics | EpochMetrics, group: str, step: int, names: tuple[str, ...]
-    ) -> None:
-        for name in names:
-            self._writer.add_scalar(f"{group}/{name}", getattr(metrics, name), step)
+    def _add(self, group: str, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(f"{group}/{name}", value, step)
         self._writer.flush()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bnas.search.curves import draw_curves, require_matplotlib
 from bnas.search.epoch import Progress
@@ -33,7 +34,10 @@ def observed(run: Run, progress: Progress) -> Iterator[Progress]:
         return
     if run.options.curves:
         require_matplotlib()
-    log = _open_log(run) if run.options.event_log else None
+    log = None
+    if run.options.event_log:
+        steps = run.batches.steps_per_epoch
+        log = open_log(run.directory, run.epoch * steps + run.step, steps)
 
     def report(metrics: StepMetrics | EpochMetrics) -> None:
         # The log first: what is written is kept even if `progress` raises.
@@ -58,11 +62,15 @@ def draw_if_wanted(run: Run) -> None:
         draw_curves(run.history, run.directory / CURVES_NAME)
 
 
-def _open_log(run: Run) -> EventLog:
-    steps, directory = run.batches.steps_per_epoch, run.directory / EVENTS_NAME
+def open_log(directory: Path, first_step: int, steps_per_epoch: int) -> EventLog:
+    """Open the log of events in a directory of a run; arguments as of `EventLog`.
+
+    Raises:
+        MissingExtraError: TensorBoard is not installed.
+        CheckpointError: The directory of the events cannot be made.
+    """
+    events = directory / EVENTS_NAME
     try:
-        return EventLog(directory, run.epoch * steps + run.step, steps)
+        return EventLog(events, first_step, steps_per_epoch)
     except OSError as error:
-        raise CheckpointError(
-            f"{directory} cannot be written ({reason_of(error)})", directory
-        ) from error
+        raise CheckpointError(f"{events} cannot be written ({reason_of(error)})", events) from error

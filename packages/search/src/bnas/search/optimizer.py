@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -13,11 +15,19 @@ from bnas.search.schedule import learning_rate_at, momentum_at
 FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return Adam, AdamW or SGD over two groups: real parameters, then latent weights."""
+def make_optimizer(
+    network: nn.Module, recipe: Recipe, *, without: Iterable[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """Return Adam, AdamW or SGD over two groups: real parameters, then latent weights.
+
+    Args:
+        network: Whose parameters are to be trained.
+        recipe: Names the optimizer and its decay.
+        without: Parameters that another optimizer has, such as those of an architecture.
+    """
     binary = [m for m in network.modules() if isinstance(m, BinaryConv2d)]
     latent = [m.weight for m in binary if not m.real_weights]
-    known = {id(parameter) for parameter in latent}
+    known = {id(parameter) for parameter in (*latent, *without)}
     real = [parameter for parameter in network.parameters() if id(parameter) not in known]
     groups = [
         {"params": real, "weight_decay": recipe.weight_decay},

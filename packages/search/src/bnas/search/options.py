@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from pathlib import Path
-from typing import Any
 
-import attrs
 from attrs import field, frozen
 
-from bnas.search.errors import RecipeError
-from bnas.search.recipe_fields import flag, is_number
-
-
-def _seconds(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not (is_number(value) and value >= 0):
-        raise RecipeError(
-            f"`{attribute.name}` must be a finite number of seconds >= 0, or None (got {value!r})"
-        )
-
-
-def _size(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if value is not None and not (is_integer and value > 0):
-        raise RecipeError(f"`{attribute.name}` must be an integer > 0, or None (got {value!r})")
-
-
-def _name(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and value):
-        raise RecipeError(
-            f"`{attribute.name}` must be a name such as 'cpu' or 'cuda:1', or None (got {value!r})"
-        )
-
-
-def _path(value: Any) -> Any:
-    # An empty string stays one: as a path it would be the current directory.
-    return Path(value) if isinstance(value, str | PathLike) and value else value
-
-
-def _file(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not isinstance(value, Path):
-        raise RecipeError(f"`{attribute.name}` must be the path of a file, or None (got {value!r})")
+from bnas.search.option_fields import as_path, device_name, file, seconds, size
+from bnas.search.recipe_fields import flag
 
 
 @frozen(kw_only=True)
@@ -67,12 +34,12 @@ class RunOptions:
         RecipeError: An option has the wrong type or is outside its range.
     """
 
-    device: str | None = field(default=None, validator=_name)
-    time_limit_s: float | None = field(default=None, validator=_seconds)
-    initial: Path | None = field(default=None, converter=_path, validator=_file)
-    teacher: Path | None = field(default=None, converter=_path, validator=_file)
+    device: str | None = field(default=None, validator=device_name)
+    time_limit_s: float | None = field(default=None, validator=seconds)
+    initial: Path | None = field(default=None, converter=as_path, validator=file)
+    teacher: Path | None = field(default=None, converter=as_path, validator=file)
     compact: bool = field(default=False, validator=flag)
-    part_bytes: int | None = field(default=None, validator=_size)
+    part_bytes: int | None = field(default=None, validator=size)
     event_log: bool = field(default=False, validator=flag)
     curves: bool = field(default=False, validator=flag)
     cuda_graphs: bool = field(default=False, validator=flag)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,29 @@ class Processes:
         if failed:
             raise CheckpointError(f"{path} cannot be written; the leading process says why", path)
 
+    def join_statistics(self, network: nn.Module) -> None:
+        """Let every batch norm of a network count the images of all processes."""
+        if self.size == 1:
+            return
+        for module in network.modules():
+            if isinstance(module, BatchNorm2d):
+                module.all_reduce = _SumOverAll.apply
+
+    def average_(self, gradients: Sequence[Tensor]) -> None:
+        """Average tensors over all processes, in place and in one message."""
+        if self.size == 1 or not gradients:
+            return
+        joined = torch.cat([each.reshape(-1) for each in gradients]) / self.size
+        distributed.all_reduce(joined)
+        sizes = [each.numel() for each in gradients]
+        for each, part in zip(gradients, torch.split(joined, sizes), strict=True):
+            each.copy_(part.view_as(each))
+
     def wrap(self, runner: nn.Module) -> nn.Module:
         """Return `runner` with gradients averaged, and batch statistics joined, over all."""
         if self.size == 1:
             return runner
-        for module in runner.modules():
-            if isinstance(module, BatchNorm2d):
-                module.all_reduce = _SumOverAll.apply
+        self.join_statistics(runner)
         # Statistics are the same everywhere already; how to say so has changed with torch 2.13.
         parallel = nn.parallel.DistributedDataParallel
         known = inspect.signature(parallel).parameters

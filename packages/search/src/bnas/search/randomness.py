@@ -13,5 +13,10 @@ import torch
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:
     """Return a generator whose stream depends on the seed and on every part of `purpose`."""
+    return torch.Generator().manual_seed(seed_of(seed, *purpose))
+
+
+def seed_of(seed: int, *purpose: str | int) -> int:
+    """Return a seed, from 0 to 2**63 - 1, that depends on `seed` and on every part of `purpose`."""
     digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return int.from_bytes(digest[:8], "little") >> 1

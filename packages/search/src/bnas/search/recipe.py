@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 
-from bnas.cells.errors import near_names
 from bnas.search.augmentation import Augmentation
 from bnas.search.errors import RecipeError
 from bnas.search.recipe_fields import (
@@ -28,12 +25,16 @@ from bnas.search.recipe_fields import (
     real,
     stages,
 )
+from bnas.search.recipe_files import check_names, list_files, read_changes, read_fields
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["one-cycle", "cosine", "linear"]
 Precision = Literal["float32", "bfloat16"]
 Engine = Literal["eager", "compiled", "fused"]
 Binarize = Literal["all", "activations", "none"]
+
+#: Where the package keeps its recipes.
+_FOLDER = "recipes"
 
 
 @frozen(kw_only=True)
@@ -207,12 +208,7 @@ class Recipe:
         Raises:
             RecipeError: Unknown or missing fields, or a value outside its range.
         """
-        allowed = [item.name for item in attrs.fields(cls)]
-        for name in sorted(set(data) - set(allowed)):
-            proposed = f"{near_names(name, allowed)} its fields: {allowed}".lstrip()
-            raise RecipeError(f"{name!r} is no field of a recipe; {proposed}")
-        if "epochs" not in data:
-            raise RecipeError("a recipe must say its number of `epochs` (got none)")
+        check_names(cls, data)
         return cls(**data)
 
 
@@ -226,28 +222,7 @@ def load_recipe(source: str | Path) -> Recipe:
         RecipeError: No such recipe, a file that cannot be read or is not TOML in UTF-8, an unknown
             field, or a field outside its range.
     """
-    content = _read(source)
-    try:
-        fields = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        # Not only TOMLDecodeError: bytes that are no UTF-8, and numbers of thousands of digits.
-        raise RecipeError(f"{source} is not TOML ({error})") from error
-    return Recipe.from_dict(fields)
-
-
-def _read(source: str | Path) -> bytes:
-    names = list_recipes()
-    if isinstance(source, str) and source in names:
-        content: bytes = (_shipped() / f"{source}.toml").read_bytes()
-        return content
-    try:
-        if Path(source).is_file():
-            return Path(source).read_bytes()
-    except OSError as error:
-        raise RecipeError(f"the recipe {source} cannot be read ({error.strerror})") from error
-    refused = f"a recipe must be a TOML file or one of {names} (got {str(source)!r})"
-    proposed = near_names(source, names)
-    raise RecipeError(f"{refused}; {proposed}" if proposed else refused)
+    return Recipe.from_dict(read_fields(source, _FOLDER))
 
 
 def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
@@ -260,23 +235,9 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     Raises:
         RecipeError: Not a field and a value, an unknown field, or a value outside its range.
     """
-    fields: dict[str, Any] = {}
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals:
-            raise RecipeError(f"a change of a recipe must be FIELD=VALUE (got {change!r})")
-        try:
-            fields[name.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except (ValueError, RecursionError):
-            fields[name.strip()] = value.strip()
-    return Recipe.from_dict({**recipe.to_dict(), **fields})
+    return Recipe.from_dict({**recipe.to_dict(), **read_changes(changes)})
 
 
 def list_recipes() -> tuple[str, ...]:
     """Return the names of the recipes that come with the package."""
-    names = (entry.name for entry in _shipped().iterdir() if entry.name.endswith(".toml"))
-    return tuple(sorted(name.removesuffix(".toml") for name in names))
-
-
-def _shipped() -> Any:
-    return resources.files("bnas.search") / "recipes"
+    return list_files(_FOLDER)

@@ -20,15 +20,20 @@ STATE = frozenset(
 _SLOTS = (frozenset({"step", "exp_avg", "exp_avg_sq"}), frozenset({"momentum_buffer"}))
 
 
-def check_keys(path: Path, state: dict[str, Any]) -> None:
+def check_keys(path: Path, state: dict[str, Any], wanted: frozenset[str] = STATE) -> None:
     """Refuse the checkpoint of something else than a run, for instance a final one.
+
+    Args:
+        path: The checkpoint, for the message.
+        state: What it holds.
+        wanted: What it must hold; by default what a training does.
 
     Raises:
         CheckpointError: A key is missing.
     """
-    missing = sorted(STATE - state.keys())
+    missing = sorted(wanted - state.keys())
     if missing:
-        raise CheckpointError(f"{path} must hold {sorted(STATE)} (missing {missing})", path)
+        raise CheckpointError(f"{path} must hold {sorted(wanted)} (missing {missing})", path)
 
 
 def check_position(path: Path, state: dict[str, Any], epochs: int, steps_per_epoch: int) -> None:
@@ -51,15 +56,20 @@ def check_position(path: Path, state: dict[str, Any], epochs: int, steps_per_epo
         _refuse(path, "step", "0 after the last epoch", state["step"])
 
 
-def check_sums(path: Path, state: dict[str, Any]) -> None:
+def check_sums(path: Path, state: dict[str, Any], count: int = 3) -> None:
     """Refuse sums over the epoch so far that are no numbers.
+
+    Args:
+        path: The checkpoint, for the message.
+        state: What it holds.
+        count: How many numbers `tally` has.
 
     Raises:
         CheckpointError: `tally` or `seconds` is something else.
     """
     tally = state["tally"]
-    if not isinstance(tally, list) or len(tally) != 3 or not all(map(is_number, tally)):
-        _refuse(path, "tally", "three numbers", tally)
+    if not isinstance(tally, list) or len(tally) != count or not all(map(is_number, tally)):
+        _refuse(path, "tally", f"{count} numbers", tally)
     if not is_number(state.get("seconds", 0.0)):
         _refuse(path, "seconds", "a number", state["seconds"])
 

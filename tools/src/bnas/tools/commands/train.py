@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +9,9 @@ import click
 from bnas.tools.document import print_document
 from bnas.tools.extras import require
 from bnas.tools.options import json_option
+from bnas.tools.runs import Interrupted, leads, reading_photos, tell, tell_skipped
 from bnas.tools.specifications import read_genotype, read_spec
-from bnas.tools.tables import print_facts, progress_bar
+from bnas.tools.tables import print_facts
 from bnas.tools.training_bar import TrainingBar
 from bnas.tools.training_options import training_options
 from bnas.tools.units import NONE, percent
@@ -35,28 +34,13 @@ def train(as_json: bool, **asked: Any) -> None:
     try:
         result = _train(asked)
     except KeyboardInterrupt:
-        raise _Interrupted(asked["out_dir"]) from None
-    if not _leads():
+        raise Interrupted(asked["out_dir"]) from None
+    if not leads():
         return
     if as_json:
         print_document(_to_dict(result))
     else:
         print_facts(f"{asked['model']} trained with {asked['recipe']}", _facts(result))
-
-
-class _Interrupted(click.ClickException):
-    """Ctrl-C: says what is lost and what is not."""
-
-    exit_code = 130  # As a shell has it: 128 and the number of the signal.
-
-    def __init__(self, out_dir: str) -> None:
-        from bnas.search.run import CHECKPOINT_NAME
-
-        path = Path(out_dir, CHECKPOINT_NAME)
-        if path.is_file():
-            super().__init__(f"interrupted; the same command goes on from {path}")
-        else:
-            super().__init__("interrupted before there was a checkpoint")
 
 
 def _train(asked: dict[str, Any]) -> TrainResult:
@@ -70,37 +54,24 @@ def _train(asked: dict[str, Any]) -> TrainResult:
     out_dir, budget_s = asked["out_dir"], asked["budget_s"]
     if budget_s is not None:
         plan = search.fit_to_budget(spec, plan, images, out_dir, budget_s, options)
-        _tell(f"epochs that fit into the budget: {plan.epochs}")
+        tell(f"epochs that fit into the budget: {plan.epochs}")
     pixels = [(plan.side_at(epoch) or 1) ** 2 for epoch in range(plan.epochs)]
     with TrainingBar(plan.epochs, pixels) as bar:
         return search.train(spec, plan, images, out_dir, options=options, progress=bar.show)
 
 
-def _leads() -> bool:
-    """Return whether this process is the first of those that torchrun started, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _tell(line: str) -> None:
-    if _leads():
-        click.echo(line, err=True)
-
-
 def _read_images(asked: dict[str, Any], spec: Spec) -> TrainingData:
-    """Read and split the photos; a bar shows how far it is, and a line names what is left out."""
     from bnas import cells, search
 
-    with progress_bar() as bar:
-        task = bar.add_task("reading photos", total=None)
+    with reading_photos() as progress:
         images = search.load_training_data(
             asked["data"],
             holdout=asked["holdout"],
             normalization=cells.NORMALIZATIONS[spec.template],
             skip_corrupt=asked["skip_corrupt"],
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
-    for path in images.train.skipped:
-        _tell(f"left out: {path} cannot be decoded")
+    tell_skipped(images.train.skipped)
     return images
 
 
@@ -125,9 +96,8 @@ def _changed_spec(spec: Spec, asked: dict[str, Any], num_classes: int) -> Spec:
     """Return the network with what the options ask for and a logit for each class."""
     from bnas import cells
 
-    fields: dict[str, Any] = {
-        name: asked[name] for name in ("reduction_skip", "activation") if asked[name]
-    }
+    names = ("num_cells", "channels", "skip", "reduction_skip", "activation")
+    fields: dict[str, Any] = {name: asked[name] for name in names if asked[name]}
     if asked["genotype"] is not None:
         fields["genotype"] = read_genotype(asked["genotype"])
     changed: Spec = cells.changed(spec, num_classes=num_classes, **fields)

@@ -5,6 +5,7 @@ from bnas.cells.nn.binarize import (
     binary_weight,
     latent_scale,
     project_latent,
+    round_counts,
 )
 from bnas.cells.nn.convolution import convolve
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
@@ -22,4 +23,5 @@ __all__ = [
     "convolve",
     "latent_scale",
     "project_latent",
+    "round_counts",
 ]

@@ -1,0 +1,1 @@
+"""The search of cells: weights and architecture parameters of a supernet, learned in turns."""

@@ -1,0 +1,190 @@
+"""`SharedCell`: the same function as `PlainCell`, with what is equal computed once.
+
+During the search no batch norm before a primitive has a weight or a bias, so that batch norm and
+sign of a state are the same for all primitives of all edges that leave it. Its convolutions of one
+geometry are one convolution with the filters of all edges, one after the other; its poolings, and
+the batch norms after them, are computed once and weighted for every edge.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bnas.cells import Primitive
+from bnas.cells.nn import (
+    BatchNorm2d,
+    BinaryConv2d,
+    binarize_activation,
+    binary_weight,
+    convolve,
+    round_counts,
+)
+from bnas.search.supernet.layers import CellFrame, pool
+from bnas.search.supernet.mix import mixed_sum
+from bnas.search.supernet.plan import CellPlan, conv_node, real_convs
+from bnas.search.supernet.space import NUM_CELL_INPUTS, SearchSpace
+
+
+class SharedConv(nn.Module):
+    """One primitive of all edges that leave a state.
+
+    Attributes:
+        parts: `BinaryConv2d` whose filters follow each other: the binary ones, then those that
+            `official_quirks` leaves real; either may be missing.
+    """
+
+    def __init__(self, parts: list[BinaryConv2d]) -> None:
+        """Take the parts."""
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return counts (N, E * C, H', W') and the scale of every filter (E * C,), apart.
+
+        Args:
+            signs: In ±1, (N, C, H, W).
+        """
+        weights, scales = [], []
+        for conv in self.parts:
+            if conv.real_weights:
+                weight, scale = conv.weight, torch.ones_like(conv.weight_scale)
+            else:
+                weight, scale = binary_weight(
+                    conv.weight,
+                    official_sign=conv.official_sign,
+                    official_gradient=conv.official_gradient,
+                )
+            weights.append(weight)
+            scales.append(scale if self.training or conv.real_weights else conv.weight_scale)
+        node = self.parts[0].node
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+        scale = scales[0] if len(scales) == 1 else torch.cat(scales)
+        counts = convolve(signs, weight, node.stride, node.padding, node.dilation, node.groups)
+        return counts if self.training else self._rounded(counts), scale
+
+    def _rounded(self, counts: Tensor) -> Tensor:
+        pieces = counts.split([conv.node.out_channels for conv in self.parts], dim=1)
+        rounded = [
+            piece if conv.real_weights else round_counts(piece)
+            for conv, piece in zip(self.parts, pieces, strict=True)
+        ]
+        return rounded[0] if len(rounded) == 1 else torch.cat(rounded, dim=1)
+
+
+class SharedState(nn.Module):
+    """All primitives of all edges that leave one state of a cell.
+
+    Attributes:
+        edges: Rows of those edges, by the node that each leads to.
+        bn: Before the sign; None if there is no convolution.
+        convs: Primitive -> `SharedConv`.
+        norms: Primitive -> batch norm after that pooling.
+    """
+
+    def __init__(
+        self, plan: CellPlan, space: SearchSpace, state: int, official_gradient: bool
+    ) -> None:
+        """Build the primitives.
+
+        Args:
+            plan: The cell.
+            space: Its space.
+            state: From 0; 0 and 1 are the cell's inputs.
+            official_gradient: Of `BinaryConv2d`.
+        """
+        super().__init__()
+        self.edges = tuple(space.edge(node, state) for node in space.readers(state))
+        self.stride = plan.stride(state)
+        self.official_sign = space.official_quirks
+        self._columns = {name: column for column, name in enumerate(space.primitives)}
+        self._pools = [layer for layer in space.layers if layer.kind in ("max_pool", "avg_pool")]
+        real = real_convs(space)
+        convs = {}
+        for layer in space.layers:
+            if layer.kind == "binary_conv":
+                kept = sum((plan.index, edge, layer.name) in real for edge in self.edges)
+                convs[layer.name] = self._conv(layer, plan.channels, kept, official_gradient)
+        self.bn = BatchNorm2d(plan.channels, affine=False) if convs else None
+        self.convs = nn.ModuleDict(convs)
+        self.norms = nn.ModuleDict(
+            {layer.name: BatchNorm2d(plan.channels, affine=False) for layer in self._pools}
+        )
+
+    def _conv(self, layer: Primitive, channels: int, kept: int, gradient: bool) -> SharedConv:
+        copies = {False: len(self.edges) - kept, True: kept}
+        return SharedConv(
+            [
+                BinaryConv2d(
+                    conv_node(layer, channels, count, self.stride),
+                    real_weights=real_weights,
+                    official_sign=self.official_sign,
+                    official_gradient=gradient,
+                )
+                for real_weights, count in copies.items()
+                if count
+            ]
+        )
+
+    def forward(self, x: Tensor, total: Tensor | None, probabilities: Tensor) -> Tensor:
+        """Return `total` plus the mixed outputs of the edges, (N, E * C, H', W').
+
+        Args:
+            x: The state, (N, C, H, W).
+            total: What the states before it gave to the same nodes; None for nothing.
+            probabilities: Of the primitives of all edges of the cell, (edges, P).
+        """
+        own = probabilities[self.edges[0] :][[edge - self.edges[0] for edge in self.edges]]
+        counts, weights = [], []
+        if self.bn is not None:
+            signs = binarize_activation(self.bn(x), official_sign=self.official_sign)
+            if torch.is_autocast_enabled(x.device.type):
+                # Once, not by every convolution; ±1 are exact in any dtype.
+                signs = signs.to(torch.get_autocast_dtype(x.device.type))
+            for name, conv in self.convs.items():
+                count, scale = conv(signs)
+                counts.append(count)
+                shares = own[:, self._columns[name], None]
+                weights.append((shares * scale.view(len(self.edges), -1)).flatten())
+        pools = [self.norms[layer.name](pool(layer, x, self.stride)) for layer in self._pools]
+        shares = [own[:, self._columns[layer.name]] for layer in self._pools]
+        return mixed_sum(total, counts, weights, pools, shares)
+
+
+class SharedCell(CellFrame):
+    """A cell that is computed state by state.
+
+    Attributes:
+        states: `SharedState` of every state that is read by a node.
+    """
+
+    def __init__(self, plan: CellPlan, space: SearchSpace, official_gradient: bool) -> None:
+        """Build all states.
+
+        Args:
+            plan: The cell.
+            space: Its space.
+            official_gradient: Of `BinaryConv2d`.
+        """
+        super().__init__(plan, space)
+        self.channels = plan.channels
+        self.states = nn.ModuleList(
+            SharedState(plan, space, state, official_gradient)
+            for state in range(NUM_CELL_INPUTS + space.nodes - 1)
+        )
+
+    def forward(self, before: Tensor, last: Tensor, probabilities: Tensor) -> Tensor:
+        """Return the cell's output, (N, nodes * C, H', W'); arguments as of `PlainCell`."""
+        inputs = (self.preprocess0(before), self.preprocess1(last))
+        total: Tensor | None = None
+        for state, x in zip(self.states, inputs, strict=False):
+            total = state(x, total, probabilities)
+        assert total is not None
+        nodes = []
+        for state in self.states[NUM_CELL_INPUTS:]:
+            # The first of the nodes that wait for summands has all of them.
+            node, waiting = total.split([self.channels, total.shape[1] - self.channels], dim=1)
+            nodes.append(node)
+            total = state(node, waiting, probabilities)
+        nodes.append(total)
+        return self.join(torch.cat(nodes, dim=1), last)

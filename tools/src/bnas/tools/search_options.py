@@ -1,0 +1,90 @@
+"""The options of `bnas-tools search`; a parameter has the name that the Python API gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from bnas.tools.durations import Duration
+from bnas.tools.options import FilePath
+from bnas.tools.sweep import Seeds
+
+_OPTIONS = (
+    click.option(
+        "--out",
+        "out_dir",
+        type=FilePath(),
+        metavar="DIR",
+        required=True,
+        help="Where the cells, the report and checkpoints go; a search goes on from one there.",
+    ),
+    click.option(
+        "--data",
+        type=FilePath(),
+        metavar="DIR",
+        help="A directory with a folder `train` of one folder a class.  [default: a bundled sample "
+        "of 600 images, for a demonstration]",
+    ),
+    click.option(
+        "--recipe",
+        type=FilePath(),
+        metavar="NAME_OR_FILE",
+        help="How to search: a recipe's name, or a TOML file.  [default: paper-search; without "
+        "--data demo-search]",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of everything random."),
+    click.option(
+        "--seeds",
+        type=Seeds(),
+        metavar="N-M",
+        default=(),
+        help="Search with each of these seeds, such as 0-3 or 0,5, each in a directory below DIR.",
+    ),
+    click.option(
+        "--set",
+        "changes",
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Change a field of the recipe, such as epochs=20 or entropy_weight=0; the value as in "
+        "TOML. Several values, such as entropy_weight=0,1, are several searches.",
+    ),
+    click.option(
+        "--order",
+        type=click.Choice(["1", "2"]),
+        help="Of the architecture's gradient; 2 looks a step of the weights ahead.",
+    ),
+    click.option("--no-zeroise", is_flag=True, help="Search without Zeroise."),
+    click.option("--no-skip", is_flag=True, help="Search without skips between cells."),
+    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; a GPU if there is one."),
+    click.option(
+        "--deterministic", is_flag=True, help="On a GPU, only what gives the same bits twice."
+    ),
+    click.option(
+        "--time-limit",
+        "time_limit_s",
+        type=Duration(),
+        metavar="TIME",
+        help="Stop with a checkpoint after so long; the same command goes on from it.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="Of several searches, how many run at once.",
+    ),
+    click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
+    click.option(
+        "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."
+    ),
+)
+
+
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all options of `bnas-tools search` but ``--json``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
