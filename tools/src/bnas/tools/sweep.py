@@ -142,7 +142,9 @@ def _reason(status: int, lines: Sequence[str]) -> str:
 
 
 def _values(change: str) -> list[str]:
-    name, _, value = change.partition("=")
+    name, equals, value = change.partition("=")
+    if not equals:
+        return [change]  # whoever reads it says what is wrong
     try:
         tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
