@@ -105,11 +105,12 @@ class CountEmitter:
                 tree; bytes between octets of these.
         """
         tables, indices, index_step, trees, counters, counter_step, carries, carry_step = arguments
-        sums = [[Variable(builder, I64, WORDS) for _ in range(3)] for _ in self]
-        counter_of = [builder.add(counters, builder.mul(counter_step, I64(o))) for o in self]
+        # Plane 0 is the parity's.
+        first = builder.add(counters, I64(PIXELS))
+        planes = [builder.add(first, builder.mul(counter_step, I64(o))) for o in self]
         index_of = [builder.add(indices, builder.mul(index_step, I64(o))) for o in self]
         carry_of = [builder.add(carries, builder.mul(carry_step, I64(o))) for o in self]
-        self._each_sum(builder, sums, counter_of, self._read_sum)
+        sums = _read_sums(builder, planes)
         with loop(builder, I64(0), trees) as tree:
             here = address_at(builder, tables, tree, PAIRS * PIXELS)
             offset = self._index_offset(builder, tree)
@@ -118,7 +119,7 @@ class CountEmitter:
             for octet, out in enumerate(self._tree(builder, sums, here, places)):
                 target = address_at(builder, carry_of[octet], tree, PIXELS)
                 store_vector(builder, out, target)
-        self._each_sum(builder, sums, counter_of, self._write_sum)
+        _write_sums(builder, sums, planes)
 
     def __iter__(self):
         """The numbers of the octets."""
@@ -134,17 +135,6 @@ class CountEmitter:
         for k in range(part):
             place = builder.mul(step, builder.add(first, I64(k)))
             prefetch(builder, builder.add(indices, place))
-
-    def _each_sum(self, builder, sums, counters, do) -> None:
-        for three, counter in zip(sums, counters, strict=True):
-            for plane, total in enumerate(three, 1):
-                do(builder, total, builder.add(counter, I64(plane * PIXELS)))
-
-    def _read_sum(self, builder, total, place) -> None:
-        total.set(load_vector(builder, place))
-
-    def _write_sum(self, builder, total, place) -> None:
-        store_vector(builder, total.get(), place)
 
     def _index_offset(self, builder, tree) -> ir.Value:
         """Bytes to a tree's indices: half a byte a pair, in words that fill one after the other."""
@@ -169,6 +159,22 @@ class CountEmitter:
                 ]
                 waiting[octet].append(_add_to(sums[octet], found, waiting[octet], pair // 2 + 1))
         return [rest[-1] for rest in waiting]
+
+
+def _read_sums(builder: ir.IRBuilder, planes: list[ir.Value]) -> list[list[Variable]]:
+    """Load three planes from each of some addresses."""
+    sums = [[Variable(builder, I64, WORDS) for _ in range(3)] for _ in planes]
+    for three, start in zip(sums, planes, strict=True):
+        for plane, total in enumerate(three):
+            total.set(load_vector(builder, builder.add(start, I64(plane * PIXELS))))
+    return sums
+
+
+def _write_sums(builder: ir.IRBuilder, sums: list[list[Variable]], planes: list[ir.Value]) -> None:
+    """Store planes where `_read_sums` took them from."""
+    for three, start in zip(sums, planes, strict=True):
+        for plane, total in enumerate(three):
+            store_vector(builder, total.get(), builder.add(start, I64(plane * PIXELS)))
 
 
 def _add_to(sums: list[Variable], pair: list[Lanes], waiting: list[Lanes], number: int) -> Lanes:
@@ -219,26 +225,19 @@ class ReduceEmitter:
         octets = range(self.octets)
         trees = builder.udiv(builder.add(count, I64(PAIRS - 1)), I64(PAIRS))
         carry_of = [builder.add(carries, builder.mul(carry_step, I64(o))) for o in octets]
-        counter_of = [builder.add(counters, builder.mul(counter_step, I64(o))) for o in octets]
+        planes = [builder.add(counters, builder.mul(counter_step, I64(o))) for o in octets]
         with loop(builder, count, builder.mul(trees, I64(PAIRS))) as spare:
             for start in carry_of:
                 place = address_at(builder, start, spare, PIXELS)
                 store_vector(builder, zeros(builder, I64, WORDS), place)
-        sums = [[Variable(builder, I64, WORDS) for _ in range(3)] for _ in octets]
-        for three, counter in zip(sums, counter_of, strict=True):
-            for plane, total in enumerate(three):
-                place = builder.add(counter, I64(plane * PIXELS))
-                total.set(load_vector(builder, place))
+        sums = _read_sums(builder, planes)
         with loop(builder, I64(0), trees) as tree:
             for octet, start in enumerate(carry_of):
                 here = address_at(builder, start, tree, PAIRS * PIXELS)
                 rest = self._tree(builder, sums[octet], here)
                 place = builder.add(out, builder.mul(carry_step, I64(octet)))
                 store_vector(builder, rest, address_at(builder, place, tree, PIXELS))
-        for three, counter in zip(sums, counter_of, strict=True):
-            for plane, total in enumerate(three):
-                place = builder.add(counter, I64(plane * PIXELS))
-                store_vector(builder, total.get(), place)
+        _write_sums(builder, sums, planes)
 
     def _tree(self, builder: ir.IRBuilder, sums: list[Variable], carries: ir.Value) -> Lanes:
         """Add eight carries to the sums and return what leaves these."""
