@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tracemalloc
 from typing import Any
 
+import attrs
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from bnas import binops
 from bnas.binops import oracles, tape
+from bnas.binops.cpu import cpu_features
 from bnas.binops.geometry import ConvGeometry
-from bnas.binops.sliced import counting, inputs, results
+from bnas.binops.sliced import counting, inputs, numbers, results
 from bnas.binops.sliced.counting import MOST_OCTETS, CountEmitter, ReduceEmitter
 from bnas.binops.sliced.weights import (
     mismatches_on_padding,
@@ -35,8 +42,8 @@ EMITTERS = {
     "start": (results.emit_start, 9),
     "signs": (results.emit_signs, 12),
     "sign_bytes": (results.emit_sign_bytes, 4),
-    "numbers": (results.emit_numbers, 4),
-    "sums": (results.emit_sums, 6),
+    "numbers": (functools.partial(numbers.emit_numbers, numbers.add_up), 4),
+    "sums": (functools.partial(numbers.emit_sums, numbers.add_up), 6),
     "reduce": (ReduceEmitter(MOST_OCTETS).emit, 6),
     "count": (CountEmitter(MOST_OCTETS).emit, 8),
 }
@@ -75,6 +82,73 @@ class TestCode:
         found = [number for number, line in enumerate(lines) if "vperm" in line]
         inner = lines[found[0] : found[-1]]
         assert not [line for line in inner if re.search(r"%zmm\d+, -?\d*\(%rsp\)", line)]
+
+    def test_sixteen_planes_of_a_quad_are_turned_by_eight_instructions(self) -> None:
+        isa = ISAS["avx512"]
+        isa = attrs.evolve(isa, features=isa.features + numbers.TRANSPOSING)
+        emit = functools.partial(numbers.emit_sums, numbers.transpose)
+        code = assembly_of(isa, "sums", emit, 6)
+        assert len(re.findall(r"\bvgf2p8affineqb\b", code)) == 8
+        assert len(re.findall(r"\bvpermt2[qb]\b", code)) == 16
+
+
+def compiled(emit: Any, arguments: int) -> Any:
+    """What an emitter emits, as a function of so many integers."""
+
+    @intrinsic
+    def call(typing, values):
+        def generate(context, builder, signature, given):
+            emit(builder, cgutils.unpack_tuple(builder, given[0]))
+            return context.get_dummy_value()
+
+        return types.void(types.UniTuple(types.intp, arguments)), generate
+
+    @numba.njit
+    def run(values):
+        call(values)
+
+    return run
+
+
+READERS = {
+    "add_up": numbers.add_up,
+    # Nothing can be run of it where the CPU has no GFNI; its code is looked at above.
+    **({} if cpu_features().missing(numbers.TRANSPOSING) else {"transpose": numbers.transpose}),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+class TestNumbers:
+    @pytest.mark.parametrize("planes", range(4, 17))
+    def test_a_quad_is_read_bit_by_bit(self, reader: str, planes: int) -> None:
+        generator = np.random.default_rng(planes)
+        # Planes that are not the counter's hold anything.
+        counter = generator.integers(0, 256, (16, 8, 8), np.uint8)
+        out = np.zeros((4, 80), np.uint16)
+        read = compiled(functools.partial(numbers.emit_numbers, READERS[reader]), 4)
+        for quad in range(2):
+            read((counter.ctypes.data + 32 * quad, planes, out.ctypes.data, 80))
+            bits = np.unpackbits(counter[:planes], axis=2, bitorder="little")
+            weights = 1 << np.arange(planes, dtype=np.int64)
+            expected = np.tensordot(weights, bits[:, 4 * quad : 4 * quad + 4].astype(np.int64), 1)
+            np.testing.assert_array_equal(out[:, :64], expected)
+            assert not out[:, 64:].any()
+
+    def test_dot_products_are_what_numbers_leave(self, reader: str) -> None:
+        """Three quads of two octets of counters."""
+        counters = RNG.integers(0, 256, (2, 16, 8, 8), np.uint8)
+        out = np.zeros((4, 4, 64), np.int16)
+        read = compiled(functools.partial(numbers.emit_sums, READERS[reader]), 6)
+        read((counters.ctypes.data, counters[0].nbytes, 3, 11, 1500, out.ctypes.data))
+        bits = np.unpackbits(counters[:, :11], axis=3, bitorder="little").astype(np.int64)
+        found = np.tensordot(1 << np.arange(11), bits.transpose(1, 0, 2, 3), 1).reshape(4, 4, 64)
+        np.testing.assert_array_equal(out[:3], 1500 - 2 * found[:3])
+        assert not out[3].any()
+
+
+def test_the_cpu_decides_how_numbers_are_read() -> None:
+    assert numbers.reader_for(("avx512bw", *numbers.TRANSPOSING)) is numbers.transpose
+    assert numbers.reader_for(("avx512bw", "gfni")) is numbers.add_up
 
 
 class TestWeights:

@@ -6,6 +6,7 @@ inside a kernel with dozens of values at hand LLVM would keep their addresses on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from bnas.binops.sliced import counting, inputs, results
+from bnas.binops.sliced import counting, inputs, numbers, results
 from bnas.binops.table import emitters
 from bnas.binops.table.isa import isa_of
 from bnas.binops.table.lanes import I64
@@ -67,6 +68,21 @@ def _generated_for(tag: Any, octets: Any, emitter: Any, count: int) -> tuple[Any
         return context.get_dummy_value()
 
     return types.void(tag, octets, *[types.intp] * count), generate
+
+
+def _generated_reader(tag: Any, name: str, emit: Any, count: int) -> tuple[Any, Any]:
+    """The same for an emitter of `numbers`, whose way of reading depends on the CPU.
+
+    Numba's cache is told apart by the CPU's features too.
+    """
+
+    def generate(context, builder, signature, arguments):
+        features = context.codegen().magic_tuple()[2]
+        read = numbers.reader_for({name[1:] for name in features.split(",") if name[0] == "+"})
+        _called(name, functools.partial(emit, read), builder, list(arguments[1:]))
+        return context.get_dummy_value()
+
+    return types.void(tag, *[types.intp] * count), generate
 
 
 def _as_isa_of(tag: Any, emit: Callable[..., None]) -> _Emit:
@@ -156,13 +172,13 @@ def read_sign_bytes(typing, tag, plane, flips, is_whole, out):
 @intrinsic
 def read_numbers(typing, tag, counter, planes, out, step):
     """Numbers of a quad of a counter: see `emit_numbers`."""
-    return _generated(tag, "numbers", results.emit_numbers, 4)
+    return _generated_reader(tag, "numbers", numbers.emit_numbers, 4)
 
 
 @intrinsic
 def read_sums(typing, tag, counters, counter_bytes, quads, planes, length, out):
     """Dot products of counters: see `emit_sums`."""
-    return _generated(tag, "sums", results.emit_sums, 6)
+    return _generated_reader(tag, "sums", numbers.emit_sums, 6)
 
 
 @intrinsic

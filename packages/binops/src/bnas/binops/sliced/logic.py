@@ -14,6 +14,7 @@ from bnas.binops.table.lanes import (
     I32,
     I64,
     Lanes,
+    address_at,
     broadcast,
     call,
     load,
@@ -44,6 +45,13 @@ def words_where(builder: ir.IRBuilder, address: ir.Value) -> Lanes:
     """Vector of bool: the bits of the byte at an address."""
     flags = builder.bitcast(load(builder, address, I8), ir.VectorType(I1, WORDS))
     return Lanes(builder, flags)
+
+
+def load_flags(builder: ir.IRBuilder, address: ir.Value, words: int) -> list[Lanes]:
+    """Vectors of bool: the bits of some words, one for each pixel."""
+    flags = ir.VectorType(I1, PIXELS)
+    places = (address_at(builder, address, word, WORD_BYTES) for word in range(words))
+    return [Lanes(builder, builder.bitcast(load(builder, at, I64), flags)) for at in places]
 
 
 def store_vector(builder: ir.IRBuilder, lanes: Lanes, address: ir.Value) -> None:

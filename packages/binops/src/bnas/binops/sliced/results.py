@@ -1,4 +1,4 @@
-"""Before and after the counting: what counters start with, and what is read off them."""
+"""Before and after the counting: what counters start with, and their bits."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from bnas.binops.sliced.logic import (
     PIXELS,
     WORD_BYTES,
     load_block,
+    load_flags,
     load_vector,
     store_vector,
     words_where,
 )
 from bnas.binops.table.emitters import QUAD, emit_spread_quads
 from bnas.binops.table.lanes import (
-    I1,
     I8,
     I16,
     I64,
     Lanes,
-    Variable,
     address_at,
     broadcast,
     load,
@@ -64,13 +63,6 @@ def emit_start(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
             prefetch(builder, builder.add(ahead, offset))
 
 
-def _words(builder, plane) -> list[Lanes]:
-    """Vectors of bool, one for each channel of a quad: the bits of its pixels."""
-    flags = ir.VectorType(I1, PIXELS)
-    words = [load(builder, address_at(builder, plane, k, WORD_BYTES), I64) for k in range(QUAD)]
-    return [Lanes(builder, builder.bitcast(word, flags)) for word in words]
-
-
 def emit_signs(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the bits of one plane of counters, written to the planes of their groups of channels.
 
@@ -95,7 +87,8 @@ def _quad_bits(builder, counter, counter_bytes, quad) -> Lanes:
     half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * WORD_BYTES))
     octet = builder.mul(builder.lshr(quad, I64(1)), counter_bytes)
     bits = zeros(builder, I8, PIXELS)
-    for k, word in enumerate(_words(builder, builder.add(builder.add(counter, octet), half))):
+    words = load_flags(builder, builder.add(builder.add(counter, octet), half), QUAD)
+    for k, word in enumerate(words):
         bits = word.choose(bits | (1 << k), bits)
     return bits
 
@@ -119,57 +112,3 @@ def emit_sign_bytes(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     none = zeros(builder, I8, PIXELS)
     chosen = builder.select(builder.icmp_signed("!=", is_whole, I64(0)), high.value, none.value)
     store(builder, both[0] | Lanes(builder, chosen), out)
-
-
-def emit_numbers(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
-    """Emit a quad's counter as numbers.
-
-    Args:
-        builder: Where.
-        arguments: int64 each: address of the quad's first word in plane 0; number of planes;
-            address of the result, uint16 (4, step); its step.
-    """
-    counter, planes, out, step = arguments
-    for k, number in enumerate(_numbers(builder, counter, planes)):
-        store(builder, number, address_at(builder, out, builder.mul(step, I64(k)), 2), 2)
-
-
-def emit_sums(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
-    """Emit ``length - 2 * number`` of counters: dot products.
-
-    Args:
-        builder: Where.
-        arguments: int64 each: address of the first octet's counter; bytes between counters; number
-            of quads of channels; number of planes; length; address of the result, int16
-            (quads * 4, 64).
-    """
-    counters, counter_bytes, quads, planes, length, out = arguments
-    whole = broadcast(builder, builder.trunc(length, I16), PIXELS)
-    with loop(builder, I64(0), quads) as quad:
-        half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * WORD_BYTES))
-        octet = builder.mul(builder.lshr(quad, I64(1)), counter_bytes)
-        counter = builder.add(builder.add(counters, octet), half)
-        row = address_at(builder, out, quad, 2 * QUAD * PIXELS)
-        for k, number in enumerate(_numbers(builder, counter, planes)):
-            place = builder.add(row, I64(2 * k * PIXELS))
-            store(builder, whole - (number + number), place, 2)
-
-
-def _numbers(builder, counter, planes) -> list[Lanes]:
-    """The numbers of a quad, vectors of 16 bits."""
-    eight = builder.icmp_signed("<", planes, I64(8))
-    low_planes = builder.select(eight, planes, I64(8))
-    sums = [[Variable(builder, I8, PIXELS) for _ in range(2)] for _ in range(QUAD)]
-    for pair in sums:
-        for total in pair:
-            total.set(zeros(builder, I8, PIXELS))
-    weight = Variable(builder, I8, PIXELS)
-    for half, (start, stop) in enumerate(((I64(0), low_planes), (low_planes, planes))):
-        weight.set(zeros(builder, I8, PIXELS) + 1)
-        with loop(builder, start, stop) as plane:
-            place = address_at(builder, counter, plane, PIXELS)
-            for k, word in enumerate(_words(builder, place)):
-                state = sums[k][half].get()
-                sums[k][half].set(word.choose(state + weight.get(), state))
-            weight.set(weight.get() + weight.get())
-    return [low.get().widen(I16) + (high.get().widen(I16) << 8) for low, high in sums]

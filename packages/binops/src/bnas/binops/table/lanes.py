@@ -141,16 +141,16 @@ class Lanes:
 
     def pick(self, indices: Sequence[int]) -> Lanes:
         """The elements at constant `indices`."""
-        undefined = ir.Constant(self.value.type, ir.Undefined)
+        return self.mix(self._new(ir.Constant(self.value.type, ir.Undefined)), indices)
+
+    def mix(self, other: Lanes, indices: Sequence[int]) -> Lanes:
+        """The elements at constant `indices` of these and, counted on, those of `other`."""
         mask = ir.Constant(ir.VectorType(I32, len(indices)), list(indices))
-        return self._new(self.builder.shuffle_vector(self.value, undefined, mask))
+        return self._new(self.builder.shuffle_vector(self.value, other.value, mask))
 
     def behind(self, other: Lanes) -> Lanes:
         """The last element of `other`, then all of these but the last."""
-        mask = ir.Constant(
-            ir.VectorType(I32, self.count), list(range(self.count - 1, 2 * self.count - 1))
-        )
-        return self._new(self.builder.shuffle_vector(other.value, self.value, mask))
+        return other.mix(self, range(self.count - 1, 2 * self.count - 1))
 
     def high_nibbles(self) -> Lanes:
         """The upper four bits of every byte.
