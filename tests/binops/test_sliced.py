@@ -177,7 +177,10 @@ class TestWeights:
             parity = carries = 0
             for pair, pick in enumerate(picks[: found.inputs // 2]):
                 x, y = seen[2 * pair], seen[2 * pair + 1]
-                total = (x ^ pick & 1) + (y ^ pick >> 1 & 1) + (parity ^ pick >> 2 & 1)
+                v, w, sign = pick & 1, pick >> 1 & 1, pick >> 2 & 1
+                # The parity of an odd pair has the signs of its own inputs, too.
+                sign ^= (v ^ w) * (pair % 2)
+                total = (x ^ v) + (y ^ w) + (parity ^ sign)
                 carries += total >> 1
                 parity ^= x ^ y
             sign = found.signs[octet] >> word & 1

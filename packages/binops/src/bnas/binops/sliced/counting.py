@@ -8,6 +8,9 @@ for all channels the carry is one of eight words of pixels: ``majority(±x, ±y,
 of a pair holds these eight in the words of one vector, for a block of pixels; a permutation of
 words looks up the carries of eight channels at once. Carries are summed by a tree of full adders.
 
+A word's number says its signs: bit 0 that of x, bit 1 of y. The parity is carried on with the signs
+of these, so its own is bit 2 for every even pair, and differs from it by bits 0 and 1 for odd ones.
+
 So a pair costs a look-up, half a shift of the index, and 7/8 of a full adder, for two taps of eight
 channels: with 512 bits, 1024 bit-operations in about 3.3 instructions.
 """
@@ -21,6 +24,7 @@ from bnas.binops.sliced.logic import (
     WORD_BYTES,
     WORDS,
     add_three,
+    kept_apart,
     load_block,
     load_vector,
     majority,
@@ -66,19 +70,20 @@ def emit_tables(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
         pair = builder.mul(part, I64(PAIRS))
         place = address_at(builder, inputs, pair, 2 * WORD_BYTES)
         target = address_at(builder, tables, pair, PIXELS)
-        parity_now = so_far.get()
+        before = so_far.get()
         for k in range(0, PAIRS, 2):
-            words = [
-                load_block(builder, builder.add(place, I64((2 * k + j) * WORD_BYTES)))
-                for j in range(4)
-            ]
-            parity_between = parity_now ^ words[0] ^ words[1]
-            for j, before in enumerate((parity_now, parity_between)):
-                carry = majority(words[2 * j] ^ first, words[2 * j + 1] ^ second, before)
-                store_vector(builder, carry, builder.add(target, I64((k + j) * PIXELS)))
+            words = address_at(builder, place, 2 * k, WORD_BYTES)
+            # One instruction each: a word that is repeated has no other use.
+            x, y, z, w = (
+                load_block(builder, address_at(builder, words, j, WORD_BYTES)) ^ sign
+                for j, sign in enumerate((first, second, first, second))
+            )
+            between = before ^ x ^ y
+            for j, carry in enumerate((majority(x, y, before), majority(z, w, between))):
+                store_vector(builder, carry, address_at(builder, target, k + j, PIXELS))
             # From two pairs to the next two the chain is one operation long.
-            parity_now = parity_now ^ (words[0] ^ words[1] ^ words[2]) ^ words[3]
-        so_far.set(parity_now)
+            before = before ^ kept_apart(x ^ y ^ z) ^ w
+        so_far.set(before)
     # The pattern of word 0 changes no sign.
     store(builder, builder.extract_element(so_far.get().value, I64(0)), parity, WORD_BYTES)
 

@@ -48,6 +48,8 @@ def sliced_weights(geometry: ConvGeometry, weights: np.ndarray) -> SlicedWeights
     first, second = bits[:, :, ::2], bits[:, :, 1::2]
     parity = np.cumsum(first ^ second, axis=2, dtype=np.uint8) & 1
     before = np.pad(parity[:, :, :-1], ((0, 0), (0, 0), (1, 0)))
+    # The parity of an odd pair has the signs of the even one's inputs (`sliced.counting`).
+    before[:, :, 1::2] ^= (first ^ second)[:, :, 1::2]
     choice = first | second << 1 | before << 2
     # Half a byte a pair, and a word of bytes after the other.
     packed = choice[:, :, ::2] | choice[:, :, 1::2] << 4
