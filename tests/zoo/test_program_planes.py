@@ -68,7 +68,20 @@ class TestPlainGeometries:
         ],
     )
     def test_which_are(self, options: dict[str, int], expected: bool) -> None:
-        assert is_plain(conv("a", **options).geometry) == expected
+        assert is_plain(ISAS["avx2"], conv("a", **options).geometry) == expected
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ({"stride": 2}, True),  # of 8x10 pixels: phases of 4x5
+            ({"stride": 3}, False),
+            ({"stride": 2, "padding": 0}, False),  # of 3x4 outputs
+            ({"padding": 65, "dilation": 65}, True),
+            ({"stride": 2, "groups": 4}, False),
+        ],
+    )
+    def test_bit_sliced_ones_make_their_taps(self, options: dict[str, int], expected: bool) -> None:
+        assert is_plain(ISAS["avx512"], conv("a", **options).geometry) == expected
 
 
 class TestLayouts:

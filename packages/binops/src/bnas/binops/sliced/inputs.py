@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS, load_block, load_vector
+from bnas.binops.sliced.logic import (
+    PIXELS,
+    WORD_BYTES,
+    WORDS,
+    load_block,
+    load_vector,
+    store_vector,
+)
 from bnas.binops.table.lanes import (
     I1,
     I8,
@@ -13,6 +20,7 @@ from bnas.binops.table.lanes import (
     address_at,
     broadcast,
     call,
+    load,
     load_lanes,
     load_where,
     loop,
@@ -75,6 +83,38 @@ def _part(builder: ir.IRBuilder, bits: Lanes, words: ir.Value, count: int) -> No
         store(builder, word, builder.add(words, I64(k * WORD_BYTES)), WORD_BYTES)
 
 
+def emit_pick(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
+    """Emit the choice of some pixels of a block, and their addition to a smaller image's words.
+
+    Args:
+        builder: Where.
+        arguments: int64 each: address of the first channel's word in the block; the pixels, as the
+            bits of a word; number of channels; address of the first channel's word in the block
+            that they go to, of which bits from the first one on may hold anything; bytes from it to
+            the next; the place of the first pixel; address of memory for a word a channel. Words
+            may be read and written up to a vector further.
+    """
+    source, mask, channels, target, block_bytes, first, picked = arguments
+    name = "llvm.x86.bmi.pext.64"
+    chosen = Lanes(builder, mask)
+    with loop(builder, I64(0), channels) as channel:
+        offset = builder.mul(channel, I64(WORD_BYTES))
+        word = Lanes(builder, load(builder, builder.add(source, offset), I64, WORD_BYTES))
+        bits = call(builder, name, I64, word, chosen)
+        store(builder, bits, builder.add(picked, offset), WORD_BYTES)
+    places = broadcast(builder, first, WORDS)
+    before = broadcast(builder, builder.sub(builder.shl(I64(1), first), I64(1)), WORDS)
+    none = zeros(builder, I64, WORDS)
+    vectors = builder.udiv(builder.add(channels, I64(WORDS - 1)), I64(WORDS))
+    with loop(builder, I64(0), vectors) as vector:
+        bits = load_vector(builder, address_at(builder, picked, vector, PIXELS))
+        place = address_at(builder, target, vector, PIXELS)
+        moved = Lanes(builder, builder.shl(bits.value, places.value))
+        store_vector(builder, load_vector(builder, place) & before | moved, place)
+        over = _shifted_left_over(bits, none, places)
+        store_vector(builder, over, builder.add(place, block_bytes))
+
+
 def emit_shift(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the words of one tap and block: bits of the image, displaced, 0 where there is padding.
 
@@ -95,6 +135,12 @@ def emit_shift(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
         high = load_vector(builder, builder.add(place, block_bytes))
         moved = _funnel(high, low, places)
         store(builder, moved & seen, address_at(builder, target, vector, PIXELS), WORD_BYTES)
+
+
+def _shifted_left_over(bits: Lanes, none: Lanes, places: Lanes) -> Lanes:
+    """What a shift to the left moves out of each word."""
+    kind = bits.value.type
+    return call(bits.builder, f"llvm.fshl.v{WORDS}i{PIXELS}", kind, none, bits, places)
 
 
 def _funnel(high: Lanes, low: Lanes, places: Lanes) -> Lanes:

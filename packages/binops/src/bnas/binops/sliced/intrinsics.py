@@ -104,6 +104,12 @@ def gather_bytes(typing, tag, source, step, count, pixels, target):
 
 
 @intrinsic
+def pick_bits(typing, tag, source, mask, channels, target, block_bytes, first, picked):
+    """Append some pixels of a block to the words of a smaller image: see `emit_pick`."""
+    return _generated(tag, "pick", inputs.emit_pick, 7)
+
+
+@intrinsic
 def shift_bits(typing, tag, source, block_bytes, first, mask, channels, target):
     """Displace the words of a block for one tap: see `emit_shift`."""
     return _generated(tag, "shift", inputs.emit_shift, 6)

@@ -17,7 +17,7 @@ from bnas.binops.table.lanes import I8, I32, Lanes, call
 
 
 class Avx512(NamedTuple):
-    """64 lanes: x86-64 with AVX-512BW."""
+    """64 lanes: x86-64 with AVX-512BW and BMI2, which came before it."""
 
     lanes: int = 64
 
@@ -89,7 +89,13 @@ class Isa:
 ISAS = {
     isa.name: isa
     for isa in (
-        Isa("avx512", Avx512(), ("avx512bw",), "llvm.x86.avx512.pshuf.b.512", "x86_64-linux-gnu"),
+        Isa(
+            "avx512",
+            Avx512(),
+            ("avx512bw", "bmi2"),
+            "llvm.x86.avx512.pshuf.b.512",
+            "x86_64-linux-gnu",
+        ),
         Isa("avx2", Avx2(), ("avx2", "fma"), "llvm.x86.avx2.pshuf.b", "x86_64-linux-gnu"),
         Isa("ssse3", Ssse3(), ("ssse3",), "llvm.x86.ssse3.pshuf.b.128", "x86_64-linux-gnu", False),
         Isa("neon", Neon(), ("neon",), "llvm.aarch64.neon.tbl1.v16i8", "aarch64-linux-gnu"),

@@ -115,6 +115,11 @@ class PlaneLayout:
         """Whether planes are shifted copies of the image: no stride, rows of the same length."""
         return self.stride == (1, 1) and self.width == self.in_size[1]
 
+    @property
+    def shows_image(self) -> bool:
+        """Whether one of the planes is the image as it is."""
+        return self.is_plain and 0 in self.columns
+
 
 def tap_positions(geometry: ConvGeometry, axis: int) -> list[int]:
     """Positions of the taps along one axis, in input pixels; 0 is the output's own pixel."""

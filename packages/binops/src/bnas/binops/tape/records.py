@@ -103,9 +103,11 @@ CONV = _record(
     "epilogues",
 )
 
-#: Planes, or bytes of eight channels (group), -> bit-sliced counts -> epilogues. words:
-#: the bits of every channel, block by block; taps: int64 (taps,), displacements in pixels, or else
-#: bytes from the source; masks: words (blocks, taps); inputs, tables, parity: those of one block;
+#: Planes, or bytes of eight channels (group), -> bit-sliced counts -> epilogues. image:
+#: the bits of every channel, block by block; words: those of the phases that the image is dealt out
+#: to, if there are any, or else the image's; picks, taps, masks:
+#: `bnas.binops.tape.tap_words.TapWords`, or else taps: bytes from the source; picked: a word a
+#: channel; inputs, tables, parity: those of one block;
 #: starts: what counters start with, for every pattern of pixels; patterns: int64 (blocks,);
 #: counters and carries of a few octets, the carries first of weight 16, then, from `more` bytes on,
 #: of 128.
@@ -117,7 +119,12 @@ SLICED_CONV = _record(
     "groups",
     "in_pixels",
     "channels",
-    "is_plain",
+    "makes_taps",
+    "image_at",
+    "image_blocks",
+    "picks_at",
+    "picked_at",
+    "phases",
     "words_at",
     "block_bytes",
     "taps_at",

@@ -24,18 +24,14 @@ from bnas.binops.table.isa import Isa
 from bnas.binops.table.planes import GROUP, PlaneLayout, layout_for, tap_positions
 from bnas.binops.tape.builder import TapeBuilder
 from bnas.binops.tape.plane_set import PlaneSet
-from bnas.binops.tape.pointers import Pointer
+from bnas.binops.tape.pointers import NOWHERE, Pointer
 from bnas.binops.tape.records import Reading, Sink
+from bnas.binops.tape.tap_words import TapWords, reads_image
 
 
 def is_sliced(isa: Isa, geometry: ConvGeometry) -> bool:
     """Whether a convolution is counted bit by bit: one group, on registers of 64 bytes."""
     return isa.lanes == PIXELS and geometry.groups == 1
-
-
-def reads_image(geometry: ConvGeometry) -> bool:
-    """Whether the bit-sliced kernel makes the taps itself, from the plane of column 0 alone."""
-    return geometry.stride == (1, 1) and geometry.out_size == geometry.in_size
 
 
 def reads_packed(isa: Isa, geometry: ConvGeometry) -> bool:
@@ -84,13 +80,14 @@ def sliced_fields(
         Field -> value.
     """
     chosen = sliced_weights(geometry, weights)
-    blocks = -(-geometry.out_size[0] * geometry.out_size[1] // PIXELS)
+    words = _tap_words(geometry, source)
     return {
-        **_taps(builder, geometry, source, blocks),
+        **_source(geometry, source, words),
+        **_taps(builder, geometry, source, words),
         **_numbers(builder, geometry, weights, (reading, limits)),
-        **_memory(builder, geometry, chosen, blocks),
+        **_memory(builder, geometry, chosen, words),
         "channels": geometry.in_channels,
-        "blocks": blocks,
+        "blocks": math.ceil(math.prod(geometry.out_size) / PIXELS),
         "trees": chosen.trees,
         "indices_at": builder.constant(chosen.indices),
         "index_bytes": (chosen.indices.size - PIXELS) // len(chosen.signs),
@@ -100,31 +97,28 @@ def sliced_fields(
     }
 
 
-def _taps(
-    builder: TapeBuilder, geometry: ConvGeometry, source: PlaneSet | PackedBits, blocks: int
+def _tap_words(geometry: ConvGeometry, source: PlaneSet | PackedBits) -> TapWords | None:
+    """How the kernel makes the taps itself; None where it reads them from planes."""
+    if not reads_image(geometry):
+        return None
+    if isinstance(source, PlaneSet) and not source.layout.shows_image:
+        return None
+    # A single tap at its own place needs no displacement.
+    is_image = geometry.stride == geometry.kernel == (1, 1)
+    return None if is_image else TapWords(geometry)
+
+
+def _source(
+    geometry: ConvGeometry, source: PlaneSet | PackedBits, words: TapWords | None
 ) -> dict[str, object]:
-    """Where the taps of every group of channels are read."""
-    places = [
-        (row, column) for row in tap_positions(geometry, 0) for column in tap_positions(geometry, 1)
-    ]
-    pixels = geometry.in_size[0] * geometry.in_size[1]
-    # A single tap at its own place needs no displacement; planes may lack column 0, if no tap is.
-    shown = isinstance(source, PackedBits) or 0 in source.layout.columns
-    plain = reads_image(geometry) and len(places) > 1 and shown
-    masks = np.zeros(0, np.uint8)
-    taps = [0]
-    if plain:
-        taps = [row * geometry.in_size[1] + column for row, column in places]
-        masks = _masks(geometry, blocks)
+    """Where the bits of every group of channels are read."""
+    pixels = math.prod(geometry.in_size)
     if isinstance(source, PackedBits):
         at, group, group_bytes = source.at, 8, pixels
     else:
-        layout, group = source.layout, GROUP
-        at, group_bytes = source.at, len(layout.columns) * layout.plane_bytes
-        if plain:
-            at = at.plus(layout.place(0, 0, 0))
-        else:
-            taps = [layout.place(0, row, column) for row, column in places]
+        at, group, group_bytes = source.at, GROUP, source.group_bytes
+        if words:
+            at = source.pixels()
     return {
         "source_at": at,
         "source_step": at.step,
@@ -132,21 +126,35 @@ def _taps(
         "group_bytes": group_bytes,
         "groups": -(-geometry.in_channels // group),
         "in_pixels": pixels,
-        "is_plain": plain,
-        "taps_at": builder.constant(np.array(taps, np.int64)),
-        "taps": len(taps),
-        "masks_at": builder.constant(masks),
     }
 
 
-def _masks(geometry: ConvGeometry, blocks: int) -> np.ndarray:
-    """Which pixels see each tap inside the image: uint8 (blocks, taps, bytes of a word)."""
-    rows, columns = (geometry.valid_taps(axis) for axis in (0, 1))
-    valid = rows.T[:, None, :, None] & columns.T[None, :, None, :]
-    valid = valid.reshape(rows.shape[1] * columns.shape[1], -1)
-    valid = np.pad(valid, ((0, 0), (0, blocks * PIXELS - valid.shape[1])))
-    bits = np.packbits(valid, axis=1, bitorder="little")
-    return bits.reshape(len(bits), blocks, WORD_BYTES).transpose(1, 0, 2)
+def _taps(
+    builder: TapeBuilder,
+    geometry: ConvGeometry,
+    source: PlaneSet | PackedBits,
+    words: TapWords | None,
+) -> dict[str, object]:
+    """Where every tap is: in words of bits that the kernel displaces, or else in the source."""
+    masks = np.zeros(0, np.uint8)
+    picks = np.zeros((0, 0, 2), np.int64)
+    taps = np.zeros(1, np.int64)
+    if words:
+        taps, masks = words.taps(), words.masks()
+        picks = words.picks() if words.image_blocks else picks
+    elif isinstance(source, PlaneSet):
+        rows, columns = (tap_positions(geometry, axis) for axis in (0, 1))
+        places = [source.layout.place(0, row, column) for row in rows for column in columns]
+        taps = np.array(places, np.int64)
+    return {
+        "makes_taps": words is not None,
+        "taps_at": builder.constant(taps),
+        "taps": len(taps),
+        "masks_at": builder.constant(masks),
+        "picks_at": builder.constant(picks),
+        "phases": len(picks),
+        "image_blocks": picks.shape[1],
+    }
 
 
 def _numbers(
@@ -186,24 +194,25 @@ def _allowed(kinds: Kinds, geometry: ConvGeometry, limits: np.ndarray) -> np.nda
 
 
 def _memory(
-    builder: TapeBuilder, geometry: ConvGeometry, weights: SlicedWeights, blocks: int
+    builder: TapeBuilder, geometry: ConvGeometry, weights: SlicedWeights, words: TapWords | None
 ) -> dict[str, object]:
     """Scratch memory."""
-    channels = -(-geometry.in_channels // WORDS) * WORDS
-    reach = max(
-        abs(row * geometry.in_size[1] + column)
-        for row in tap_positions(geometry, 0)
-        for column in tap_positions(geometry, 1)
-    )
-    margin = reach // PIXELS + 1
+    block_bytes = -(-geometry.in_channels // WORDS) * WORDS * WORD_BYTES
     segments = math.ceil(weights.trees / MOST_TREES)
     # A carry that counters start with, and room up to whole trees.
     more = PIXELS * (min(weights.trees, MOST_TREES) // PAIRS + 1) * PAIRS
     carry_bytes = more + PIXELS * math.ceil(segments * (more // PIXELS // PAIRS) / PAIRS) * PAIRS
-    words = builder.scratch((blocks + 2 * margin + 1) * channels * WORD_BYTES)
+    words_at = image_at = picked_at = NOWHERE
+    if words:
+        blocks = len(words.phases) * words.phase_blocks
+        words_at = builder.scratch(blocks * block_bytes).plus(words.margin * block_bytes)
+        image_at = builder.scratch(words.image_blocks * block_bytes)
+        picked_at = builder.scratch(block_bytes if words.image_blocks else 0)
     return {
-        "words_at": words.plus(margin * channels * WORD_BYTES),
-        "block_bytes": channels * WORD_BYTES,
+        "words_at": words_at,
+        "image_at": image_at if words and words.image_blocks else words_at,
+        "picked_at": picked_at,
+        "block_bytes": block_bytes,
         # What is written for spare channels hangs over.
         "inputs_at": builder.scratch((weights.inputs + WORDS) * WORD_BYTES),
         "tables_at": builder.scratch(weights.inputs // 2 * PIXELS),

@@ -17,6 +17,7 @@ from bnas.binops.sliced.intrinsics import (
     gather_bits,
     gather_bytes,
     make_tables,
+    pick_bits,
     reduce_carries,
     shift_bits,
     start_counters,
@@ -40,12 +41,30 @@ def _part(tag, record, place, block, target):
 
 @kernel(inline=True)
 def _gather_image(tag, bases, record, source):
-    """Make the bits of every channel of one image, block by block."""
+    """Make the bits of every channel of one image, block by block, and deal them out to phases."""
+    image = resolve(bases, record.image_at)
+    blocks = record.image_blocks if record.phases else record.blocks
+    for block in range(blocks):
+        target = image + block * record.block_bytes
+        _part(tag, record, source + block * PIXELS, block, target)
     words = resolve(bases, record.words_at)
-    for block in range(record.blocks):
-        target = words + block * record.block_bytes
-        place = source + block * PIXELS
-        _part(tag, record, place, block, target)
+    picked = resolve(bases, record.picked_at)
+    picks = longs_at(resolve(bases, record.picks_at), 2 * record.phases * blocks)
+    for phase in range(record.phases):
+        for block in range(blocks):
+            index = 2 * (phase * blocks + block)
+            if picks[index] != 0:
+                skip, first = divmod(picks[index + 1], PIXELS)
+                pick_bits(
+                    tag,
+                    image + block * record.block_bytes,
+                    picks[index],
+                    record.channels,
+                    words + skip * record.block_bytes,
+                    record.block_bytes,
+                    first,
+                    picked,
+                )
 
 
 @kernel(inline=True)
@@ -58,7 +77,7 @@ def _gather_block(tag, bases, record, source, block):
     step = record.channels * WORD_BYTES
     for tap in range(record.taps):
         target = inputs + tap * step
-        if record.is_plain:
+        if record.makes_taps:
             # Floor division: displacements have either sign.
             skip, first = divmod(taps[tap], PIXELS)
             place = words + (block + skip) * record.block_bytes
@@ -155,7 +174,7 @@ def run_sliced_conv(tag, bases, record, octets, records, images, bits):
     parity = resolve(bases, record.parity_at)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
-        if record.is_plain:
+        if record.makes_taps:
             _gather_image(tag, bases, record, source)
         for block in range(record.blocks):
             _gather_block(tag, bases, record, source, block)

@@ -10,14 +10,11 @@ from bnas.zoo.program.steps import BinaryConv, Pack, PoolBits, Step, Unpack
 Shape = tuple[int, int, int]
 
 
-def is_plain(geometry: tape.ConvGeometry) -> bool:
+def is_plain(isa: tape.Isa, geometry: tape.ConvGeometry) -> bool:
     """Whether a convolution reads the planes that writers make: shifted copies of the image."""
-    return (
-        geometry.stride == (1, 1)
-        and geometry.out_size[1] == geometry.in_size[1]
-        and max(map(abs, tape.layout_for(geometry).columns)) <= tape.MARGIN
-        and (geometry.groups == 1 or geometry.group_channels % tape.GROUP == 0)
-    )
+    layout = tape.planes_read(isa, geometry)
+    whole_groups = geometry.groups == 1 or geometry.group_channels % tape.GROUP == 0
+    return layout.is_plain and max(map(abs, layout.columns)) <= tape.MARGIN and whole_groups
 
 
 def written_bits(step: Step) -> tuple[str, ...]:
@@ -58,7 +55,7 @@ def _layout(isa: tape.Isa, shape: Shape, readers: Sequence[Step]) -> tape.PlaneL
     layouts = [
         tape.planes_read(isa, step.geometry)
         for step in readers
-        if isinstance(step, BinaryConv) and is_plain(step.geometry)
+        if isinstance(step, BinaryConv) and is_plain(isa, step.geometry)
     ]
     # Column 0 is the image itself, which pooling, other layouts and `Program.bits` read.
     columns = {0, *(column for layout in layouts for column in layout.columns)}

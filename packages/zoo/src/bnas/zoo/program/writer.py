@@ -138,7 +138,7 @@ class Writer:
     def _(self, step: kinds.BinaryConv) -> None:
         planes = self.planes[step.source]
         geometry = step.geometry
-        if not is_plain(geometry):
+        if not is_plain(self.builder.isa, geometry):
             shares = geometry.groups > 1 and geometry.group_channels % tape.GROUP
             channels = geometry.group_channels if shares else 0
             layout = tape.layout_for(geometry)
