@@ -23,6 +23,7 @@ from bnas.binops.cpu import cpu_features
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.sliced import counting, inputs, numbers, results
 from bnas.binops.sliced.counting import MOST_OCTETS, CountEmitter, ReduceEmitter
+from bnas.binops.sliced.turning import TURNING
 from bnas.binops.sliced.weights import (
     mismatches_on_padding,
     pixel_kinds,
@@ -35,8 +36,8 @@ from bnas.binops.table.isa import ISAS
 
 RNG = np.random.default_rng(0)
 EMITTERS = {
-    "gather": (inputs.emit_gather, 4),
-    "gather_bytes": (inputs.emit_gather_bytes, 5),
+    "gather": (functools.partial(inputs.emit_gather, inputs.part_by_tests), 4),
+    "gather_bytes": (functools.partial(inputs.emit_gather_bytes, inputs.part_by_tests), 5),
     "pick": (inputs.emit_pick, 7),
     "shift": (inputs.emit_shift, 6),
     "tables": (counting.emit_tables, 4),
@@ -86,11 +87,19 @@ class TestCode:
 
     def test_sixteen_planes_of_a_quad_are_turned_by_eight_instructions(self) -> None:
         isa = ISAS["avx512"]
-        isa = attrs.evolve(isa, features=isa.features + numbers.TRANSPOSING)
+        isa = attrs.evolve(isa, features=isa.features + TURNING)
         emit = functools.partial(numbers.emit_sums, numbers.transpose)
         code = assembly_of(isa, "sums", emit, 6)
         assert len(re.findall(r"\bvgf2p8affineqb\b", code)) == 8
         assert len(re.findall(r"\bvpermt2[qb]\b", code)) == 16
+
+    def test_bytes_of_eight_channels_are_parted_by_one_instruction(self) -> None:
+        isa = ISAS["avx512"]
+        isa = attrs.evolve(isa, features=isa.features + TURNING)
+        emit = functools.partial(inputs.emit_gather_bytes, inputs.part_by_turning)
+        code = assembly_of(isa, "gather", emit, 5)
+        assert len(re.findall(r"\bvgf2p8affineqb\b", code)) == 1
+        assert "vptest" not in code
 
 
 def compiled(emit: Any, arguments: int) -> Any:
@@ -111,45 +120,75 @@ def compiled(emit: Any, arguments: int) -> Any:
     return run
 
 
-READERS = {
-    "add_up": numbers.add_up,
-    # Nothing can be run of it where the CPU has no GFNI; its code is looked at above.
-    **({} if cpu_features().missing(numbers.TRANSPOSING) else {"transpose": numbers.transpose}),
-}
+# Nothing can be run of the faster ways where the CPU has no GFNI; their code is looked at above.
+FASTER = not cpu_features().missing(TURNING)
+READERS = [numbers.add_up, *[numbers.transpose] * FASTER]
+PARTERS = [inputs.part_by_tests, *[inputs.part_by_turning] * FASTER]
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("part", PARTERS)
+class TestParting:
+    def test_bytes_of_four_channels(self, part: Any) -> None:
+        source = RNG.integers(0, 256, (3, 80), np.uint8)
+        source[0, :3] = 0x80, 0x8F, 0xFF
+        words = np.zeros((16, 8), np.uint8)
+        gather = compiled(functools.partial(inputs.emit_gather, part), 4)
+        gather((source.ctypes.data, 80, 3, words.ctypes.data))
+        # Padding has no bits.
+        seen = np.where(source[:, :64] & 0x80, 0, source[:, :64])
+        expected = seen[:, None] >> np.arange(4, dtype=np.uint8)[:, None] & 1
+        found = np.unpackbits(words, axis=1, bitorder="little")
+        np.testing.assert_array_equal(found[:12], expected.reshape(12, 64))
+        assert not found[12:].any()
+
+    @pytest.mark.parametrize("pixels", [1, 37, 64, 70])
+    def test_bytes_of_eight_channels(self, part: Any, pixels: int) -> None:
+        source = RNG.integers(0, 256, (3, 70), np.uint8)
+        words = np.zeros((25, 8), np.uint8)
+        gather = compiled(functools.partial(inputs.emit_gather_bytes, part), 5)
+        gather((source.ctypes.data, 70, 3, pixels, words.ctypes.data))
+        seen = np.pad(source[:, :pixels], ((0, 0), (0, 64)))[:, :64]
+        expected = seen[:, None] >> np.arange(8, dtype=np.uint8)[:, None] & 1
+        found = np.unpackbits(words, axis=1, bitorder="little")
+        np.testing.assert_array_equal(found[:24], expected.reshape(24, 64))
+        assert not found[24:].any()
+
+
+@pytest.mark.parametrize("read", READERS)
 class TestNumbers:
     @pytest.mark.parametrize("planes", range(4, 17))
-    def test_a_quad_is_read_bit_by_bit(self, reader: str, planes: int) -> None:
+    def test_a_quad_is_read_bit_by_bit(self, read: Any, planes: int) -> None:
         generator = np.random.default_rng(planes)
         # Planes that are not the counter's hold anything.
         counter = generator.integers(0, 256, (16, 8, 8), np.uint8)
         out = np.zeros((4, 80), np.uint16)
-        read = compiled(functools.partial(numbers.emit_numbers, READERS[reader]), 4)
+        run = compiled(functools.partial(numbers.emit_numbers, read), 4)
         for quad in range(2):
-            read((counter.ctypes.data + 32 * quad, planes, out.ctypes.data, 80))
+            run((counter.ctypes.data + 32 * quad, planes, out.ctypes.data, 80))
             bits = np.unpackbits(counter[:planes], axis=2, bitorder="little")
             weights = 1 << np.arange(planes, dtype=np.int64)
             expected = np.tensordot(weights, bits[:, 4 * quad : 4 * quad + 4].astype(np.int64), 1)
             np.testing.assert_array_equal(out[:, :64], expected)
             assert not out[:, 64:].any()
 
-    def test_dot_products_are_what_numbers_leave(self, reader: str) -> None:
+    def test_dot_products_are_what_numbers_leave(self, read: Any) -> None:
         """Three quads of two octets of counters."""
         counters = RNG.integers(0, 256, (2, 16, 8, 8), np.uint8)
         out = np.zeros((4, 4, 64), np.int16)
-        read = compiled(functools.partial(numbers.emit_sums, READERS[reader]), 6)
-        read((counters.ctypes.data, counters[0].nbytes, 3, 11, 1500, out.ctypes.data))
+        run = compiled(functools.partial(numbers.emit_sums, read), 6)
+        run((counters.ctypes.data, counters[0].nbytes, 3, 11, 1500, out.ctypes.data))
         bits = np.unpackbits(counters[:, :11], axis=3, bitorder="little").astype(np.int64)
         found = np.tensordot(1 << np.arange(11), bits.transpose(1, 0, 2, 3), 1).reshape(4, 4, 64)
         np.testing.assert_array_equal(out[:3], 1500 - 2 * found[:3])
         assert not out[3].any()
 
 
-def test_the_cpu_decides_how_numbers_are_read() -> None:
-    assert numbers.reader_for(("avx512bw", *numbers.TRANSPOSING)) is numbers.transpose
-    assert numbers.reader_for(("avx512bw", "gfni")) is numbers.add_up
+def test_the_cpu_decides_which_way_is_gone() -> None:
+    newer, older = ("avx512bw", *TURNING), ("avx512bw", "gfni")
+    assert numbers.reader_for(newer) is numbers.transpose
+    assert numbers.reader_for(older) is numbers.add_up
+    assert inputs.parter_for(newer) is inputs.part_by_turning
+    assert inputs.parter_for(older) is inputs.part_by_tests
 
 
 class TestWeights:

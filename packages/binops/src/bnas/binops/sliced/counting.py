@@ -47,6 +47,8 @@ from bnas.binops.table.lanes import (
 PAIRS = 8
 #: Channels that share look-up tables in one pass, in vectors: 32 registers hold three sums of each.
 MOST_OCTETS = 4
+#: Octets whose counters are kept, to write their results in one pass.
+KEPT_OCTETS = 8
 #: Trees of adders between reductions of their carries, so that these stay in the nearest cache.
 MOST_TREES = 32
 #: Vectors of a counter: bits of a number of mismatches.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import (
@@ -12,6 +14,7 @@ from bnas.binops.sliced.logic import (
     load_vector,
     store_vector,
 )
+from bnas.binops.sliced.turning import turn, turns
 from bnas.binops.table.lanes import (
     I1,
     I8,
@@ -29,13 +32,18 @@ from bnas.binops.table.lanes import (
 )
 from bnas.binops.table.planes import GROUP, PADDING
 
+#: Stores the bits of every pixel, a word for each place in the byte: builder, bytes, address of the
+#: first word, number of places.
+Parter = Callable[[ir.IRBuilder, Lanes, ir.Value, int], None]
 
-def emit_gather(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
+
+def emit_gather(part: Parter, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the parting of one block of bytes of four channels: a word of bits for each channel.
 
     Padding (0x80 and anything) becomes 0 in all four.
 
     Args:
+        part: How.
         builder: Where.
         arguments: int64 each: address of the block in the plane of the first group of four; bytes
             between groups; number of groups; address of the first channel's word.
@@ -46,13 +54,14 @@ def emit_gather(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
         bits = load_lanes(builder, place, I8, PIXELS)
         bits = (bits & PADDING).equals(0).choose(bits, zeros(builder, I8, PIXELS))
         words = address_at(builder, target, group, GROUP * WORD_BYTES)
-        _part(builder, bits, words, GROUP)
+        part(builder, bits, words, GROUP)
 
 
-def emit_gather_bytes(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
+def emit_gather_bytes(part: Parter, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     """Emit the parting of one block of bytes of eight channels; see `emit_gather`.
 
     Args:
+        part: How.
         builder: Where.
         arguments: int64 each: address of the block in the first bytes; bytes between these and the
             next; how many; pixels that there are, beyond which nothing is read; address of the
@@ -64,7 +73,7 @@ def emit_gather_bytes(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
         place = builder.add(source, builder.mul(byte, step))
         bits = load_where(builder, flags, place, I8)
         words = address_at(builder, target, byte, 8 * WORD_BYTES)
-        _part(builder, bits, words, 8)
+        part(builder, bits, words, 8)
 
 
 def _first(builder: ir.IRBuilder, count: ir.Value) -> Lanes:
@@ -75,12 +84,25 @@ def _first(builder: ir.IRBuilder, count: ir.Value) -> Lanes:
     return Lanes(builder, builder.bitcast(word, ir.VectorType(I1, PIXELS)))
 
 
-def _part(builder: ir.IRBuilder, bits: Lanes, words: ir.Value, count: int) -> None:
-    """Store the bits of every pixel, a word for each place in the byte."""
+def parter_for(features: Collection[str]) -> Parter:
+    """The fastest way to part bits on a CPU, by LLVM's names of what it has."""
+    return part_by_turning if turns(features) else part_by_tests
+
+
+def part_by_tests(builder: ir.IRBuilder, bits: Lanes, words: ir.Value, count: int) -> None:
+    """Store the bits of every pixel: test for each place in the byte."""
     for k in range(count):
         flags = (bits & (1 << k)).equals(1 << k)
         word = builder.bitcast(flags.value, I64)
         store(builder, word, builder.add(words, I64(k * WORD_BYTES)), WORD_BYTES)
+
+
+def part_by_turning(builder: ir.IRBuilder, bits: Lanes, words: ir.Value, count: int) -> None:
+    """Store the bits of every pixel: turn those of eight pixels at a time."""
+    eights = range(0, PIXELS, WORD_BYTES)
+    columns = turn(bits.pick([eight + 7 - k for eight in eights for k in range(WORD_BYTES)]))
+    found = columns.pick([eight + k for k in range(count) for eight in eights])
+    store(builder, found, words, WORD_BYTES)
 
 
 def emit_pick(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:

@@ -70,16 +70,18 @@ def _generated_for(tag: Any, octets: Any, emitter: Any, count: int) -> tuple[Any
     return types.void(tag, octets, *[types.intp] * count), generate
 
 
-def _generated_reader(tag: Any, name: str, emit: Any, count: int) -> tuple[Any, Any]:
-    """The same for an emitter of `numbers`, whose way of reading depends on the CPU.
+def _generated_by(
+    tag: Any, name: str, way_for: Callable[..., Any], emit: Any, count: int
+) -> tuple[Any, Any]:
+    """The same for an emitter with two ways, of which the CPU's features choose one.
 
-    Numba's cache is told apart by the CPU's features too.
+    Numba's cache tells kernels apart by these features, too.
     """
 
     def generate(context, builder, signature, arguments):
-        features = context.codegen().magic_tuple()[2]
-        read = numbers.reader_for({name[1:] for name in features.split(",") if name[0] == "+"})
-        _called(name, functools.partial(emit, read), builder, list(arguments[1:]))
+        features = context.codegen().magic_tuple()[2].split(",")
+        way = way_for({name[1:] for name in features if name.startswith("+")})
+        _called(name, functools.partial(emit, way), builder, list(arguments[1:]))
         return context.get_dummy_value()
 
     return types.void(tag, *[types.intp] * count), generate
@@ -94,13 +96,13 @@ def _as_isa_of(tag: Any, emit: Callable[..., None]) -> _Emit:
 @intrinsic
 def gather_bits(typing, tag, source, group_bytes, groups, target):
     """Part a block of bytes of four channels into words of bits: see `emit_gather`."""
-    return _generated(tag, "gather", inputs.emit_gather, 4)
+    return _generated_by(tag, "gather", inputs.parter_for, inputs.emit_gather, 4)
 
 
 @intrinsic
 def gather_bytes(typing, tag, source, step, count, pixels, target):
     """Part a block of bytes of eight channels into words of bits: see `emit_gather_bytes`."""
-    return _generated(tag, "gather_bytes", inputs.emit_gather_bytes, 5)
+    return _generated_by(tag, "gather_bytes", inputs.parter_for, inputs.emit_gather_bytes, 5)
 
 
 @intrinsic
@@ -178,13 +180,13 @@ def read_sign_bytes(typing, tag, plane, flips, is_whole, out):
 @intrinsic
 def read_numbers(typing, tag, counter, planes, out, step):
     """Numbers of a quad of a counter: see `emit_numbers`."""
-    return _generated_reader(tag, "numbers", numbers.emit_numbers, 4)
+    return _generated_by(tag, "numbers", numbers.reader_for, numbers.emit_numbers, 4)
 
 
 @intrinsic
 def read_sums(typing, tag, counters, counter_bytes, quads, planes, length, out):
     """Dot products of counters: see `emit_sums`."""
-    return _generated_reader(tag, "sums", numbers.emit_sums, 6)
+    return _generated_by(tag, "sums", numbers.reader_for, numbers.emit_sums, 6)
 
 
 @intrinsic

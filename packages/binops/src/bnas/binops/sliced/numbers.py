@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS, load_flags
+from bnas.binops.sliced.turning import turn, turns
 from bnas.binops.table.emitters import QUAD
 from bnas.binops.table.lanes import (
     I1,
@@ -22,7 +23,6 @@ from bnas.binops.table.lanes import (
     Variable,
     address_at,
     broadcast,
-    call,
     load_lanes,
     loop,
     store,
@@ -33,15 +33,13 @@ from bnas.binops.table.lanes import (
 #: a vector of 16-bit numbers for each channel.
 Reader = Callable[[ir.IRBuilder, ir.Value, ir.Value], list[Lanes]]
 
-#: LLVM's names of what `transpose` needs besides AVX-512BW.
-TRANSPOSING = ("gfni", "avx512vbmi")
-#: Bits of a byte, and planes that become one.
+#: Planes that become one byte.
 _BYTE = 8
 
 
 def reader_for(features: Collection[str]) -> Reader:
     """The fastest reader for a CPU, by LLVM's names of what it has."""
-    return transpose if set(TRANSPOSING) <= set(features) else add_up
+    return transpose if turns(features) else add_up
 
 
 def emit_numbers(read: Reader, builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
@@ -134,7 +132,7 @@ def _bytes_of(builder: ir.IRBuilder, counter: ir.Value, planes: ir.Value) -> lis
         low, high = (pairs[half].mix(pairs[half + 1], order).regard_as(I8) for half in (0, 2))
         for k in range(2):
             matrices = low.mix(high, [_place(k, *at) for at in _MATRIX_BYTES])
-            out.append(_turn(shown.choose(matrices, none)))
+            out.append(turn(shown.choose(matrices, none)))
     return out
 
 
@@ -160,21 +158,6 @@ def _shown(builder: ir.IRBuilder, planes: ir.Value) -> Lanes:
     byte = builder.sub(I64(0x100), builder.lshr(I64(0x100), shown))
     word = builder.mul(byte, I64(0x0101010101010101))
     return Lanes(builder, builder.bitcast(word, ir.VectorType(I1, PIXELS)))
-
-
-def _turn(matrices: Lanes) -> Lanes:
-    """For each word, regarded as an 8x8 matrix of bits, its columns as bytes."""
-    kind = matrices.value.type
-    columns = ir.Constant(kind, [1 << place for place in range(_BYTE)] * WORDS)
-    name = "llvm.x86.vgf2p8affineqb.512"
-    return call(
-        matrices.builder,
-        name,
-        kind,
-        Lanes(matrices.builder, columns),
-        matrices,
-        Lanes(matrices.builder, I8(0)),
-    )
 
 
 def _interleave(low: Lanes, high: Lanes) -> Lanes:

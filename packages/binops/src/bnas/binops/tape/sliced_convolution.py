@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from bnas.binops.geometry import ConvGeometry
-from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
+from bnas.binops.sliced.counting import KEPT_OCTETS, MOST_OCTETS, MOST_TREES, PAIRS, PLANES
 from bnas.binops.sliced.logic import PIXELS, WORD_BYTES, WORDS
 from bnas.binops.sliced.results import LOW_PLANES
 from bnas.binops.sliced.weights import (
@@ -217,11 +217,11 @@ def _memory(
         "inputs_at": builder.scratch((weights.inputs + WORDS) * WORD_BYTES),
         "tables_at": builder.scratch(weights.inputs // 2 * PIXELS),
         "parity_at": builder.scratch(WORD_BYTES),
-        "counters_at": builder.scratch(MOST_OCTETS * PLANES * PIXELS),
+        "counters_at": builder.scratch(KEPT_OCTETS * PLANES * PIXELS),
         "carries_at": builder.scratch(MOST_OCTETS * carry_bytes),
         "carry_bytes": carry_bytes,
         "more": more,
-        "scratch_at": builder.scratch(2 * MOST_OCTETS * WORDS * PIXELS),
+        "scratch_at": builder.scratch(2 * KEPT_OCTETS * WORDS * PIXELS),
     }
 
 

@@ -8,10 +8,12 @@ epilogues of `bnas.binops.tape.conv_kernel` run over them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bnas.binops.jit import kernel
-from bnas.binops.sliced.counting import MOST_OCTETS, MOST_TREES, PAIRS, PLANES
+from bnas.binops.sliced.counting import KEPT_OCTETS, MOST_OCTETS, MOST_TREES, PAIRS, PLANES
 from bnas.binops.sliced.intrinsics import (
     count_octets,
     gather_bits,
@@ -68,9 +70,8 @@ def _gather_image(tag, bases, record, source):
 
 
 @kernel(inline=True)
-def _gather_block(tag, bases, record, source, block):
+def _gather_block(tag, bases, record, source, block, inputs):
     """Make the bits of every input of one block."""
-    inputs = resolve(bases, record.inputs_at)
     taps = longs_at(resolve(bases, record.taps_at), record.taps)
     words = resolve(bases, record.words_at)
     masks = resolve(bases, record.masks_at) + block * record.taps * WORD_BYTES
@@ -90,13 +91,44 @@ def _gather_block(tag, bases, record, source, block):
     bytes_at(inputs + used, 2 * PAIRS * record.trees * WORD_BYTES - used)[:] = np.uint8(0)
 
 
+class _Places(NamedTuple):
+    """Addresses that a record names, found once a run: LLVM would find them anew at every use."""
+
+    inputs: int
+    tables: int
+    parity: int
+    counters: int
+    carries: int
+    more: int
+    patterns: int
+    starts: int
+    signs: int
+    indices: int
+
+
 @kernel(inline=True)
-def _count_together(tag, count, bases, record, octet, counters, carries):
+def _places(bases, record):
+    """Resolve the pointers of a record."""
+    carries = resolve(bases, record.carries_at)
+    return _Places(
+        resolve(bases, record.inputs_at),
+        resolve(bases, record.tables_at),
+        resolve(bases, record.parity_at),
+        resolve(bases, record.counters_at),
+        carries,
+        carries + record.more,
+        resolve(bases, record.patterns_at),
+        resolve(bases, record.starts_at),
+        resolve(bases, record.signs_at),
+        resolve(bases, record.indices_at),
+    )
+
+
+@kernel(inline=True)
+def _count_together(tag, count, record, at, octet, counters):
     """Count some octets, whose number is a constant, from counters that have been started."""
     counter_bytes, carry_bytes = PLANES * PIXELS, record.carry_bytes
-    tables = resolve(bases, record.tables_at)
-    indices = resolve(bases, record.indices_at) + octet * record.index_bytes
-    more = carries + record.more
+    indices = at.indices + octet * record.index_bytes
     left = 0
     tree = 0
     while tree < record.trees:
@@ -106,54 +138,52 @@ def _count_together(tag, count, bases, record, octet, counters, carries):
         count_octets(
             tag,
             count,
-            tables + tree * PAIRS * PIXELS,
+            at.tables + tree * PAIRS * PIXELS,
             indices + tree * PAIRS // 2 * WORDS,
             record.index_bytes,
             trees,
             counters,
             counter_bytes,
-            carries + first * PIXELS,
+            at.carries + first * PIXELS,
             carry_bytes,
         )
         place = counters + 4 * PIXELS
         here = trees + first
-        out = more + left * PIXELS
-        reduce_carries(tag, count, carries, carry_bytes, here, place, counter_bytes, out)
+        out = at.more + left * PIXELS
+        reduce_carries(tag, count, at.carries, carry_bytes, here, place, counter_bytes, out)
         left += (here + PAIRS - 1) // PAIRS
         tree += trees
     for plane in range(7, record.planes, 3):
         place = counters + plane * PIXELS
-        reduce_carries(tag, count, more, carry_bytes, left, place, counter_bytes, more)
+        reduce_carries(tag, count, at.more, carry_bytes, left, place, counter_bytes, at.more)
         left = (left + PAIRS - 1) // PAIRS
 
 
 @kernel(inline=True)
-def _count(tag, bases, record, octet, count, block):
+def _count(tag, record, at, octet, count, block, counters):
     """Count up to `MOST_OCTETS` octets of one block."""
-    counters = resolve(bases, record.counters_at)
-    carries = resolve(bases, record.carries_at)
-    pattern = longs_at(resolve(bases, record.patterns_at), record.blocks)[block]
-    starts = resolve(bases, record.starts_at) + pattern * record.start_bytes
+    pattern = longs_at(at.patterns, record.blocks)[block]
+    starts = at.starts + pattern * record.start_bytes
     start_counters(
         tag,
         starts + octet * record.planes * PIXELS,
         record.planes,
-        resolve(bases, record.parity_at),
-        resolve(bases, record.signs_at) + octet,
+        at.parity,
+        at.signs + octet,
         count,
         counters,
         PLANES * PIXELS,
-        carries,
+        at.carries,
         record.carry_bytes,
     )
     if count == 1:
-        _count_together(tag, 1, bases, record, octet, counters, carries)
+        _count_together(tag, 1, record, at, octet, counters)
     elif count == 2:
-        _count_together(tag, 2, bases, record, octet, counters, carries)
+        _count_together(tag, 2, record, at, octet, counters)
     elif count == 3:
-        _count_together(tag, 3, bases, record, octet, counters, carries)
+        _count_together(tag, 3, record, at, octet, counters)
     else:
-        _count_together(tag, 4, bases, record, octet, counters, carries)
+        _count_together(tag, 4, record, at, octet, counters)
 
 
 @kernel()
@@ -169,22 +199,24 @@ def run_sliced_conv(tag, bases, record, octets, records, images, bits):
         images: Number of images.
         bits: uint8 scratch of at least a vector.
     """
-    inputs = resolve(bases, record.inputs_at)
-    tables = resolve(bases, record.tables_at)
-    parity = resolve(bases, record.parity_at)
+    at = _places(bases, record)
     for image in range(images):
         source = resolve(bases, record.source_at) + image * record.source_step
         if record.makes_taps:
             _gather_image(tag, bases, record, source)
         for block in range(record.blocks):
-            _gather_block(tag, bases, record, source, block)
-            make_tables(tag, inputs, PAIRS * record.trees, tables, parity)
+            _gather_block(tag, bases, record, source, block, at.inputs)
+            make_tables(tag, at.inputs, PAIRS * record.trees, at.tables, at.parity)
             octet = octets[0]
+            kept = 0
             while octet < octets[1]:
                 # As even as can be: a pass over few octets costs more for each.
                 passes = (octets[1] - octet + MOST_OCTETS - 1) // MOST_OCTETS
                 count = (octets[1] - octet + passes - 1) // passes
-                _count(tag, bases, record, octet, count, block)
-                here = (octet, count, image, block)
-                write_results(tag, bases, record, records, here, bits)
+                _count(tag, record, at, octet, count, block, at.counters + kept * PLANES * PIXELS)
                 octet += count
+                kept += count
+                if octet == octets[1] or kept > KEPT_OCTETS - MOST_OCTETS:
+                    here = (octet - kept, kept, image, block)
+                    write_results(tag, bases, record, records, here, bits)
+                    kept = 0
