@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,22 @@ def refusal(call: Callable[..., Result]) -> Callable[..., str]:
         return "\n".join([line.removeprefix("Error: "), *items])
 
     return run
+
+
+_SMALL_SEARCH = "epochs = 1\nbatch_size = 4\ncells = 3\nchannels = 2\ncrop_padding = 1\n"
+
+
+@pytest.fixture
+def sweep_plan(
+    tmp_path: Path, photo_folders: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Arguments of a small search, whose processes find the packages wherever these lie."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    photo_folders(tmp_path / "data" / "train", 8, "blue", "red")
+    (tmp_path / "recipe.toml").write_text(_SMALL_SEARCH)
+    words = {"--data": "data", "--recipe": "recipe.toml", "--out": "out"}
+    pairs = ((name, str(tmp_path / place)) for name, place in words.items())
+    return ["search", *(word for pair in pairs for word in pair)]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +13,6 @@ import pytest
 from click.testing import Result
 
 from bnas.tools.sweep import Case, Seeds, cases_of, run_all
-
-RECIPE = "epochs = 1\nbatch_size = 4\ncells = 3\nchannels = 2\ncrop_padding = 1\n"
-
-
-@pytest.fixture
-def plan(
-    tmp_path: Path, photo_folders: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    photo_folders(tmp_path / "data" / "train", 8, "blue", "red")
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    words = {"--data": "data", "--recipe": "recipe.toml", "--out": "out"}
-    pairs = ((name, str(tmp_path / place)) for name, place in words.items())
-    return ["search", *(word for pair in pairs for word in pair)]
 
 
 def test_seeds_are_ranges_and_lists() -> None:
@@ -57,9 +42,9 @@ def test_every_combination_is_a_case() -> None:
 
 
 def test_a_sweep_ends_in_one_document(
-    document: Callable[..., Any], plan: list[str], tmp_path: Path
+    document: Callable[..., Any], sweep_plan: list[str], tmp_path: Path
 ) -> None:
-    found = document(*plan, "--seeds", "0-1", "--workers", 2)["searches"]
+    found = document(*sweep_plan, "--seeds", "0-1", "--workers", 2)["searches"]
     assert [each["name"] for each in found] == ["seed0", "seed1"]
     normals = [each["result"]["history"][0]["normal"] for each in found]
     assert normals[0] != normals[1]
@@ -70,9 +55,9 @@ def test_a_sweep_ends_in_one_document(
 
 
 def test_one_that_fails_is_reported_and_the_others_go_on(
-    call: Callable[..., Result], plan: list[str]
+    call: Callable[..., Result], sweep_plan: list[str]
 ) -> None:
-    result = call(*plan, "--set", "batch_size=4,13", code=1)
+    result = call(*sweep_plan, "--set", "batch_size=4,13", code=1)
     assert "batch_size4 " in result.stdout
     assert "finished" in result.stdout
     assert "failed" in result.stdout

@@ -9,6 +9,7 @@ import click
 #: Module -> what to tell somebody who lacks it.
 _REMEDIES = {
     "bnas.search": ("bnas-search", "bnas-tools[search]"),
+    "ray": ("Ray Tune", "bnas-tools[ray]"),
     "torch": ("torch", "bnas-zoo[torch]"),
 }
 
@@ -18,7 +19,7 @@ def require(command: str, *modules: str) -> None:
 
     Args:
         command: Its name, such as ``"train"``.
-        modules: Keys of the remedies: ``"bnas.search"`` or ``"torch"``.
+        modules: Keys of the remedies: ``"bnas.search"``, ``"ray"`` or ``"torch"``.
 
     Raises:
         click.ClickException: One of them is not there.

@@ -70,6 +70,17 @@ def one_line_errors() -> Iterator[None]:
         raise _failure(f"{what} ({hint})") from error
 
 
+def message_of(error: Exception, command: click.Command) -> str:
+    """Return what is said of an error that a command raises elsewhere than in this group."""
+    try:
+        with one_line_errors():
+            if isinstance(error, _known_errors()):
+                raise _failure(_with_options(str(error), command)) from error
+            raise error
+    except click.ClickException as failure:
+        return failure.format_message()
+
+
 def tools_version() -> str:
     """Return the version of the installed distribution."""
     try:

@@ -76,6 +76,14 @@ _OPTIONS = (
         show_default=True,
         help="Of several searches, how many run at once.",
     ),
+    click.option(
+        "--engine",
+        type=click.Choice(["processes", "ray"]),
+        default="processes",
+        show_default=True,
+        help="What runs several searches: processes of this machine, or Ray Tune on a cluster "
+        "(RAY_ADDRESS) or here.",
+    ),
     click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
     click.option(
         "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."

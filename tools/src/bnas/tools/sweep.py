@@ -1,4 +1,4 @@
-"""Sweeps: one command several times, with other seeds and settings, in local processes."""
+"""Sweeps: one command several times, with other seeds and settings; here, in local processes."""
 
 from __future__ import annotations
 
@@ -122,9 +122,14 @@ def run_all(
         for number, future in enumerate(as_completed([pool.submit(run, each) for each in cases])):
             outcome = future.result()
             outcomes[outcome.case] = outcome
-            state = "finished" if outcome.document is not None else f"failed: {outcome.error}"
-            tell(f"{number + 1}/{len(cases)} {outcome.case.name}: {state}")
+            tell(outcome_line(number + 1, len(cases), outcome))
     return [outcomes[case] for case in cases]
+
+
+def outcome_line(number: int, total: int, outcome: Outcome) -> str:
+    """Return the line that says how one of so many runs ended."""
+    state = "finished" if outcome.document is not None else f"failed: {outcome.error}"
+    return f"{number}/{total} {outcome.case.name}: {state}"
 
 
 def case_directory(out_dir: str, case: Case) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import click
 
 from bnas.tools.document import print_document
 from bnas.tools.extras import require
+from bnas.tools.group import message_of
 from bnas.tools.options import json_option
+from bnas.tools.ray_sweep import Report, run_all_on_ray
 from bnas.tools.runs import Interrupted, leads, reading_photos, tell, tell_skipped
 from bnas.tools.search_bar import SearchBar
 from bnas.tools.search_options import search_options
@@ -18,7 +21,7 @@ from bnas.tools.tables import print_facts, print_table
 from bnas.tools.units import NONE, percent
 
 if TYPE_CHECKING:
-    from bnas.search import ImageSet, SearchRecipe, SearchResult
+    from bnas.search import ImageSet, SearchEpoch, SearchRecipe, SearchResult, SearchStep
 
 _DEMO_NOTICE = (
     "This is a demonstration on 600 bundled images with a small supernet: the cells found mean "
@@ -58,7 +61,17 @@ def _sweep(cases: list[Case], asked: dict[str, Any], as_json: bool) -> None:
     """Search every case in a process of its own; in the end, a table or a document of them all."""
     if asked["seed"] is not None and asked["seeds"]:
         raise click.UsageError("--seed and --seeds exclude each other")
-    outcomes = run_all(cases, lambda case: _arguments(case, asked), asked["workers"], tell)
+    if asked["engine"] == "ray":
+        outcomes = run_all_on_ray(
+            cases,
+            functools.partial(_search_case, _anywhere(asked)),
+            asked["out_dir"],
+            workers=asked["workers"],
+            gpu=(asked["device"] or "").startswith("cuda"),
+            tell=tell,
+        )
+    else:
+        outcomes = run_all(cases, lambda case: _arguments(case, asked), asked["workers"], tell)
     if as_json:
         print_document({"searches": [_outcome(each, asked) for each in outcomes]})
     else:
@@ -68,6 +81,25 @@ def _sweep(cases: list[Case], asked: dict[str, Any], as_json: bool) -> None:
     failed = sum(each.document is None for each in outcomes)
     if failed:
         raise click.ClickException(f"{failed} of {len(outcomes)} searches failed, the others ended")
+
+
+def _anywhere(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked with paths that mean the same in every directory."""
+    places = {name: asked[name] for name in ("out_dir", "data", "recipe") if asked[name]}
+    named = {name: str(Path(place).resolve()) for name, place in places.items()}
+    # A recipe may be a name.
+    if asked["recipe"] and not Path(asked["recipe"]).is_file():
+        named["recipe"] = asked["recipe"]
+    return {**asked, **named}
+
+
+def _search_case(asked: dict[str, Any], case: Case, report: Report) -> dict[str, Any] | str:
+    """Search a case here; return its document, or what went wrong."""
+    asked = {**asked, "out_dir": case_directory(asked["out_dir"], case), "changes": case.changes}
+    try:
+        return _to_dict(_search(asked, report), asked)
+    except Exception as error:
+        return message_of(error, search)
 
 
 def _arguments(case: Case, asked: dict[str, Any]) -> list[str]:
@@ -115,8 +147,8 @@ def _outcome_row(outcome: Outcome) -> list[str]:
     ]
 
 
-def _search(asked: dict[str, Any]) -> SearchResult:
-    from bnas.search import SearchOptions, search_cells
+def _search(asked: dict[str, Any], report: Report | None = None) -> SearchResult:
+    from bnas.search import SearchEpoch, SearchOptions, search_cells
 
     notice = "" if asked["data"] else _DEMO_NOTICE
     if notice:
@@ -133,7 +165,20 @@ def _search(asked: dict[str, Any]) -> SearchResult:
     )
     images = _read_images(asked)
     with SearchBar(recipe.epochs) as bar:
-        return search_cells(recipe, images, asked["out_dir"], options=options, progress=bar.show)
+
+        def show(metrics: SearchStep | SearchEpoch) -> None:
+            bar.show(metrics)
+            if report is not None and isinstance(metrics, SearchEpoch):
+                report(_numbers_of(metrics))
+
+        return search_cells(recipe, images, asked["out_dir"], options=options, progress=show)
+
+
+def _numbers_of(epoch: SearchEpoch) -> dict[str, float]:
+    """Return what a chart of the epochs would show."""
+    return {
+        name: value for name, value in epoch.to_dict().items() if isinstance(value, int | float)
+    }
 
 
 def _recipe(asked: dict[str, Any]) -> SearchRecipe:
