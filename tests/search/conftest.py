@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,3 +60,66 @@ def full_memory() -> Callable[..., None]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
 
     return step
+
+
+class Killing:
+    """Runs a piece of code as processes that are killed, and compares what they leave.
+
+    Args:
+        code: Of a process; it prints "begins" when it is about to run, then a line a report.
+        bits: What a run has left in its directory.
+    """
+
+    def __init__(self, code: str, bits: Callable[[Path], dict[str, Any]]) -> None:
+        self._code = code
+        self._bits = bits
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a process, and wait until it is about to run."""
+        worker = subprocess.Popen(
+            [sys.executable, "-c", self._code, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "begins\n"
+        return worker
+
+    def whole(self, directory: Path, *arguments: object) -> tuple[dict[str, Any], float]:
+        """Run to the end; returns the bits that are left in the directory, and the seconds."""
+        with self.start(*arguments) as worker:
+            begun = time.monotonic()
+            assert worker.wait(timeout=300) == 0
+        return self._bits(directory), time.monotonic() - begun
+
+    def kill(self, reports: int, seconds: float, *arguments: object) -> int:
+        """Start and kill so many seconds after so many reports, unless it ends; returns how."""
+        with self.start(*arguments) as worker:
+            assert worker.stdout is not None
+            for _ in range(reports):
+                worker.stdout.readline()
+            time.sleep(seconds)
+            worker.kill()
+            status = worker.wait()
+        assert status in (0, -signal.SIGKILL)
+        return status
+
+    def differences(self, directory: Path, expected: dict[str, Any]) -> list[str]:
+        """Return the names of what a run has left with other bits than it should have."""
+        found = self._bits(directory)
+        assert found.keys() == expected.keys()
+        return [
+            name
+            for name, value in expected.items()
+            if not (
+                torch.equal(value, found[name])
+                if isinstance(value, torch.Tensor)
+                else value == found[name]
+            )
+        ]
+
+
+@pytest.fixture(scope="session")
+def killing() -> type[Killing]:
+    return Killing

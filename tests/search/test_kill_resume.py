@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +21,10 @@ WORKER = """
 import sys
 import torch
 from bnas import cells, search
-from bnas.search import epoch
+from bnas.search import epoch_loop
 
 torch.set_num_threads(1)
-epoch.CHECKPOINT_INTERVAL_S = -1.0
+epoch_loop.CHECKPOINT_INTERVAL_S = -1.0
 saved = torch.load(sys.argv[1], weights_only=True)
 parts = (search.ImageSet(*saved[name], ("red", "blue")) for name in ("train", "holdout"))
 spec = cells.NetworkSpec.from_json(saved["spec"])
@@ -43,45 +39,10 @@ STEPS = 24
 PART_BYTES = 32_000
 
 
-def start(plan: Path, out: Path, part_bytes: int = 0) -> subprocess.Popen[str]:
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(plan), str(out), str(part_bytes)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "begins\n"
-    return worker
-
-
-def kill(worker: subprocess.Popen[str], reports: int, seconds: float) -> None:
-    """Kill it so many seconds after so many reports of steps and epochs, unless it ends before."""
-    assert worker.stdout is not None
-    for _ in range(reports):
-        worker.stdout.readline()
-    time.sleep(seconds)
-    worker.kill()
-    assert worker.wait() in (0, -signal.SIGKILL)
-
-
 def bits(directory: Path) -> dict[str, Any]:
     final = search.load_checkpoint(directory / "final.pt")
     history = [{**record, "images_per_s": 0, "seconds": 0} for record in final["history"]]
     return {**final["model"], "history": history, "top1": final["holdout_top1"]}
-
-
-def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    assert first.keys() == second.keys()
-    return [
-        name
-        for name, value in first.items()
-        if not (
-            torch.equal(value, second[name])
-            if isinstance(value, torch.Tensor)
-            else value == second[name]
-        )
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -102,26 +63,29 @@ def plan(
 
 
 @pytest.fixture(scope="module")
-def whole(plan: Path) -> tuple[dict[str, Any], float]:
+def runs(killing: Callable[..., Any]) -> Any:
+    return killing(WORKER, bits)
+
+
+@pytest.fixture(scope="module")
+def whole(runs: Any, plan: Path) -> tuple[dict[str, Any], float]:
     """What an uninterrupted run leaves, and how many seconds it takes."""
-    with start(plan, plan.parent / "whole") as worker:
-        begun = time.monotonic()
-        assert worker.wait(timeout=300) == 0
-    return bits(plan.parent / "whole"), time.monotonic() - begun
+    directory = plan.parent / "whole"
+    found: tuple[dict[str, Any], float] = runs.whole(directory, plan, directory, 0)
+    return found
 
 
 @pytest.mark.parametrize(
     "point", [0, *(pytest.param(point, marks=pytest.mark.slow) for point in range(1, 20))]
 )
 def test_a_kill_at_a_random_moment_changes_no_bit(
-    tmp_path: Path, plan: Path, whole: tuple[dict[str, Any], float], point: int
+    tmp_path: Path, plan: Path, runs: Any, whole: tuple[dict[str, Any], float], point: int
 ) -> None:
     expected, seconds = whole
     source = random.Random(point)
-    part_bytes = PART_BYTES * (point % 2)  # every other run has its checkpoints in parts
+    # Every other run has its checkpoints in parts.
+    arguments = plan, tmp_path, PART_BYTES * (point % 2)
     for _ in range(2 if point else 1):
-        with start(plan, tmp_path, part_bytes) as worker:
-            kill(worker, source.randrange(STEPS), 2 * seconds / STEPS * source.random())
-    with start(plan, tmp_path, part_bytes) as worker:
-        assert worker.wait(timeout=300) == 0
-    assert differences(bits(tmp_path), expected) == []
+        runs.kill(source.randrange(STEPS), 2 * seconds / STEPS * source.random(), *arguments)
+    runs.whole(tmp_path, *arguments)
+    assert runs.differences(tmp_path, expected) == []

@@ -11,7 +11,7 @@ import torch
 
 from bnas import cells, search
 from bnas.search import epoch as epoch_module
-from bnas.search import loss_watch
+from bnas.search import epoch_loop, loss_watch
 from bnas.search.loss_watch import (
     PATIENCE_STEPS,
     RECOVERY_STEPS,
@@ -47,7 +47,7 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
     monkeypatch.setattr(loss_watch, "PATIENCE_STEPS", PATIENCE)
     monkeypatch.setattr(loss_watch, "RECOVERY_STEPS", RECOVERY)
     # After every step, so that nothing but the watch keeps a checkpoint from being written.
-    monkeypatch.setattr(epoch_module, "CHECKPOINT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(epoch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
     return told
 
 
@@ -160,7 +160,7 @@ def test_looks_that_are_far_between_count_all_their_steps(
     tiny_spec: cells.NetworkSpec,
     data: search.TrainingData,
 ) -> None:
-    monkeypatch.setattr(epoch_module, "LOOK_INTERVAL_CPU", 5)
+    monkeypatch.setattr(epoch_loop, "LOOK_INTERVAL_CPU", 5)
     losses.update({step: EXPLODED for step in range(6, 3 * STEPS)})
     with pytest.raises(search.ExplosionError) as caught:
         search.train(tiny_spec, RECIPE, data, tmp_path)

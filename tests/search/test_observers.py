@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bnas import cells, search
-from bnas.search import epoch as epoch_module
+from bnas.search import epoch_loop
 from bnas.search.curves import draw_curves
 from bnas.search.event_log import EventLog
 from bnas.search.run import Run
@@ -74,14 +74,14 @@ def test_a_kill_about_the_checkpoint_of_an_epoch_neither_loses_nor_doubles_its_e
     killed: str,
     interval: float,
 ) -> None:
-    monkeypatch.setattr(epoch_module, "CHECKPOINT_INTERVAL_S", interval)
+    monkeypatch.setattr(epoch_loop, "CHECKPOINT_INTERVAL_S", interval)
     options = search.RunOptions(event_log=True)
     whole_write = Run.write
 
-    def write(run: Run, seconds: float) -> None:
+    def write(run: Run, seconds: float, **how: bool) -> None:
         ends = (run.epoch, run.step) == (1, 0)
         if not ends or killed.startswith("after"):
-            whole_write(run, seconds)
+            whole_write(run, seconds, **how)
         if ends:
             raise KeyboardInterrupt
 

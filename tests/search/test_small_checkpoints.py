@@ -13,7 +13,7 @@ import torch
 
 from bnas import cells, search
 from bnas.search.checkpoint import save_checkpoint
-from bnas.search.run import CHECKPOINT_NAME
+from bnas.search.long_run import CHECKPOINT_NAME
 
 RECIPE = search.Recipe(epochs=1, batch_size=16, crop_padding=1)
 

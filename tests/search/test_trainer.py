@@ -18,6 +18,7 @@ import torch
 from bnas import cells, search
 from bnas.cells.nn import Network
 from bnas.search import epoch as epoch_module
+from bnas.search import epoch_loop
 from bnas.search.run import Run
 
 Coloured = Callable[[int, int], search.ImageSet]
@@ -172,7 +173,7 @@ def test_checkpoints_within_an_epoch_are_resumed_from(
     data: search.TrainingData,
     uninterrupted: dict[str, Any],
 ) -> None:
-    monkeypatch.setattr(epoch_module, "CHECKPOINT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(epoch_loop, "CHECKPOINT_INTERVAL_S", 0.0)
     with pytest.raises(Interruption):
         search.train(tiny_spec, RECIPE, data, tmp_path, progress=stopping_after(5))
     state = search.load_checkpoint(tmp_path / "checkpoint.pt")
@@ -338,7 +339,7 @@ def test_divergence_between_two_looks_names_all_steps_that_may_be_at_fault(
         return 1e-3 if step < 8 else math.inf
 
     monkeypatch.setattr("bnas.search.optimizer.learning_rate_at", rate)
-    monkeypatch.setattr(epoch_module, "LOOK_INTERVAL_CPU", 4)
+    monkeypatch.setattr(epoch_loop, "LOOK_INTERVAL_CPU", 4)
     recipe = attrs.evolve(RECIPE, batch_size=4)  # 12 steps an epoch
     with pytest.raises(
         search.DivergenceError, match="the loss is not finite since one of the steps 8 to 11 of"
@@ -385,7 +386,7 @@ def test_statistics_and_averages_that_are_not_finite_are_never_saved(
         return loss
 
     monkeypatch.setattr(epoch_module, "train_step", step)
-    monkeypatch.setattr(epoch_module.Clock, "save_due", lambda *_: len(steps) == 5)
+    monkeypatch.setattr(epoch_loop.Clock, "save_due", lambda *_: len(steps) == 5)
     recipe = attrs.evolve(RECIPE, average_decay=decay)
     with pytest.raises(
         search.DivergenceError, match=rf"`.*{name}.*` is not finite since .* 0 to 1 of epoch 1"

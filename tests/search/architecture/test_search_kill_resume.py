@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +18,10 @@ WORKER = """
 import sys
 import torch
 from bnas import search
-from bnas.search.architecture import steps
+from bnas.search import epoch_loop
 
 torch.set_num_threads(1)
-steps.CHECKPOINT_INTERVAL_S = -1.0
+epoch_loop.CHECKPOINT_INTERVAL_S = -1.0
 saved = torch.load(sys.argv[1], weights_only=True)
 images = search.ImageSet(*saved["images"], ("red", "blue"))
 recipe = search.SearchRecipe.from_dict(saved["recipe"])
@@ -33,30 +30,6 @@ search.search_cells(recipe, images, sys.argv[2],
                     progress=lambda metrics: print(type(metrics).__name__, flush=True))
 """
 STEPS = 12
-
-
-def start(plan: Path, out: Path) -> subprocess.Popen[str]:
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(plan), str(out)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "begins\n"
-    return worker
-
-
-def kill(worker: subprocess.Popen[str], reports: int, seconds: float) -> int:
-    """Kill it so many seconds after so many reports of steps and epochs, unless it ends before."""
-    assert worker.stdout is not None
-    for _ in range(reports):
-        worker.stdout.readline()
-    time.sleep(seconds)
-    worker.send_signal(signal.SIGKILL)
-    status = worker.wait()
-    assert status in (0, -signal.SIGKILL)
-    return status
 
 
 def bits(directory: Path) -> dict[str, Any]:
@@ -76,19 +49,6 @@ def bits(directory: Path) -> dict[str, Any]:
     return {**state["model"], **moments, **files, "history": history}
 
 
-def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    assert first.keys() == second.keys()
-    return [
-        name
-        for name, value in first.items()
-        if not (
-            torch.equal(value, second[name])
-            if isinstance(value, torch.Tensor)
-            else value == second[name]
-        )
-    ]
-
-
 @pytest.fixture(scope="module")
 def plan(
     tmp_path_factory: pytest.TempPathFactory,
@@ -101,28 +61,30 @@ def plan(
 
 
 @pytest.fixture(scope="module")
-def whole(plan: Path) -> tuple[dict[str, Any], float]:
+def searches(killing: Callable[..., Any]) -> Any:
+    return killing(WORKER, bits)
+
+
+@pytest.fixture(scope="module")
+def whole(searches: Any, plan: Path) -> tuple[dict[str, Any], float]:
     """What an uninterrupted search leaves, and how many seconds it takes."""
-    with start(plan, plan.parent / "whole") as worker:
-        begun = time.monotonic()
-        assert worker.wait(timeout=300) == 0
-    return bits(plan.parent / "whole"), time.monotonic() - begun
+    directory = plan.parent / "whole"
+    found: tuple[dict[str, Any], float] = searches.whole(directory, plan, directory)
+    return found
 
 
 @pytest.mark.parametrize(
     "point", [0, 1, *(pytest.param(point, marks=pytest.mark.slow) for point in range(2, 20))]
 )
 def test_a_kill_at_a_random_moment_changes_no_bit_of_a_search(
-    tmp_path: Path, plan: Path, whole: tuple[dict[str, Any], float], point: int
+    tmp_path: Path, plan: Path, searches: Any, whole: tuple[dict[str, Any], float], point: int
 ) -> None:
     expected, seconds = whole
     source = random.Random(point)
     statuses = []
     for _ in range(2):
-        with start(plan, tmp_path) as worker:
-            pause = 2 * seconds / STEPS * source.random()
-            statuses.append(kill(worker, source.randrange(1, STEPS // 2), pause))
+        pause = 2 * seconds / STEPS * source.random()
+        statuses.append(searches.kill(source.randrange(1, STEPS // 2), pause, plan, tmp_path))
     assert statuses[0] == -signal.SIGKILL  # Half of the steps at most: it cannot have ended.
-    with start(plan, tmp_path) as worker:
-        assert worker.wait(timeout=300) == 0
-    assert differences(bits(tmp_path), expected) == []
+    searches.whole(tmp_path, plan, tmp_path)
+    assert searches.differences(tmp_path, expected) == []

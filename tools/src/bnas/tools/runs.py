@@ -19,7 +19,7 @@ class Interrupted(click.ClickException):
 
     def __init__(self, out_dir: str) -> None:
         """Look for the checkpoint of a run in a directory."""
-        from bnas.search.run import CHECKPOINT_NAME
+        from bnas.search.long_run import CHECKPOINT_NAME
 
         path = Path(out_dir, CHECKPOINT_NAME)
         if path.is_file():

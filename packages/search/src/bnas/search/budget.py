@@ -16,15 +16,17 @@ from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
 from bnas.search.device import choose_device
 from bnas.search.engine import check_cuda_graphs, memory_guard
-from bnas.search.epoch import CHECKPOINT_INTERVAL_S, measure, train_step
+from bnas.search.epoch import measure, train_step
+from bnas.search.epoch_loop import CHECKPOINT_INTERVAL_S
 from bnas.search.errors import RecipeError
 from bnas.search.identity import recipe_of
 from bnas.search.image_set import TrainingData
+from bnas.search.long_run import CHECKPOINT_NAME
 from bnas.search.options import RunOptions
 from bnas.search.parallel import Processes, join
 from bnas.search.recipe import Recipe
 from bnas.search.recipe_fields import is_number
-from bnas.search.run import CHECKPOINT_NAME, Run
+from bnas.search.run import Run
 
 #: Steps that are not timed: compilation, caches, the choice of convolution algorithms.
 _WARM_UP_STEPS = 3

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 
 import torch
@@ -11,8 +9,8 @@ from torch import Tensor
 
 from bnas.search.checkpoint import write_text
 from bnas.search.clipping import clip_gradients_
-from bnas.search.clock import Clock
 from bnas.search.engine import autocast, memory_format, memory_guard
+from bnas.search.epoch_loop import ended_epoch, run_epoch
 from bnas.search.evaluate import evaluate
 from bnas.search.history import EpochMetrics, StepMetrics, to_csv
 from bnas.search.image_set import ImageSet
@@ -22,10 +20,6 @@ from bnas.search.randomness import generator
 from bnas.search.run import Run
 
 METRICS_NAME = "metrics.csv"
-#: Seconds between checkpoints within an epoch; one of BNAS-Mini takes about 0.1 s to write.
-CHECKPOINT_INTERVAL_S = 120.0
-#: Steps between two looks at the loss. On a GPU a look waits for all work that is under way.
-LOOK_INTERVAL_CPU, LOOK_INTERVAL_GPU = 1, 20
 
 Progress = Callable[[StepMetrics | EpochMetrics], None]
 
@@ -47,69 +41,27 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     order = run.batches.order(run.epoch)
-    steps = run.batches.steps_per_epoch
-    interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU
-    run.runner.train()
-    first = run.step
-    clock = Clock(deadline, looked_steps=first)
-    while run.step < steps:
+
+    def step() -> Tensor:
         with memory_guard(run.recipe):
-            loss = train_step(run, order)
-        run.step += 1
-        clock.images += run.recipe.batch_size
-        if run.step % interval and run.step < steps:
-            continue
-        metrics, late, due = _look(run, loss, clock)
-        progress(metrics)
-        # At the end of an epoch it is saved anyway.
-        if late or (due and run.step < steps):
-            run.save(run.seconds + time.monotonic() - clock.begun)
-            clock.saved = time.monotonic()
-        if late:
-            return False
-    elapsed = max(time.monotonic() - clock.begun, 1e-9)
-    images_per_s = (steps - first) * run.recipe.batch_size / elapsed
-    _end_epoch(run, images_per_s, run.seconds + elapsed, progress)
-    return True
+            return train_step(run, order)
 
+    def show(loss: float, images_per_s: float) -> None:
+        progress(
+            StepMetrics(
+                epoch=run.epoch,
+                step=run.step - 1,
+                steps_per_epoch=run.steps_per_epoch,
+                learning_rate=run.optimizer.param_groups[0]["lr"],
+                loss=loss,
+                images_per_s=images_per_s,
+            )
+        )
 
-def _look(run: Run, loss: Tensor, clock: Clock) -> tuple[StepMetrics, bool, bool]:
-    """Wait for the loss of the step before and check it, and those since the last look.
+    def end(images_per_s: float, seconds: float) -> None:
+        _end_epoch(run, images_per_s, seconds, progress)
 
-    Returns:
-        What to report; whether to save and to stop; whether to save. All processes get the same
-        two decisions, and the same error: none waits in a sum for one that has stopped. While there
-        is an alarm about the loss both are no: what is saved then would take the place of the last
-        good checkpoint, and soon it has come back or is an error.
-    """
-    value, total = torch.stack([loss.double(), run.recent_loss]).tolist()
-    run.recent_loss.zero_()
-    steps = run.step - clock.looked_steps
-    mean = total / steps
-    alarming, lost = run.watch.judge(mean, steps)
-    wrong, alarming, lost, late, due = run.processes.any_of(
-        not math.isfinite(total),
-        alarming,
-        lost,
-        clock.late(),
-        clock.save_due(CHECKPOINT_INTERVAL_S),
-    )
-    if wrong:
-        raise run.divergence("the loss", clock.looked_steps)
-    began = (run.epoch, clock.looked_steps)
-    run.watch.look(mean, steps, began, alarming=alarming, lost=lost)
-    if run.watch.exploded:
-        raise run.explosion()
-    images_per_s = clock.look(run.step)
-    metrics = StepMetrics(
-        epoch=run.epoch,
-        step=run.step - 1,
-        steps_per_epoch=run.batches.steps_per_epoch,
-        learning_rate=run.optimizer.param_groups[0]["lr"],
-        loss=value,
-        images_per_s=images_per_s,
-    )
-    return metrics, late and run.watch.calm, due and run.watch.calm
+    return run_epoch(run, deadline, images=run.recipe.batch_size, step=step, show=show, end=end)
 
 
 def train_step(run: Run, order: Tensor) -> Tensor:
@@ -117,8 +69,8 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     recipe, network = run.recipe, run.network
     inputs, targets, labels = run.batches.draw(order, run.epoch, run.step)
     inputs = inputs.contiguous(memory_format=memory_format(run.device))
-    position = run.epoch * run.batches.steps_per_epoch + run.step
-    total_steps = recipe.epochs * run.batches.steps_per_epoch
+    position = run.epoch * run.steps_per_epoch + run.step
+    total_steps = recipe.epochs * run.steps_per_epoch
     set_schedule(run.optimizer, recipe, position, total_steps)
     network.project_latents_()
     if recipe.drop_path:
@@ -171,24 +123,13 @@ def _teach(run: Run, inputs: Tensor) -> Tensor | None:
 
 
 def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress) -> None:
-    """Measure on the held-out images, report, then write the checkpoint and the table.
-
-    A kill between the two makes the next process report the epoch again: its events take the place
-    of the older ones, which is harmless. The other way round, the events would be missing for good.
-    While there is an alarm about the loss no checkpoint is written, but for that of the last epoch:
-    no later step could say whether it comes back.
-    """
+    """Measure on the held-out images, report, then write the checkpoint and the table."""
     run.check_finite()
     record = _record(run, images_per_s, seconds)
-    run.tally.zero_()
-    run.history.append(record)
-    run.epoch, run.step, run.sound_steps, run.seconds = run.epoch + 1, 0, 0, 0.0
     try:
-        progress(record)
+        with ended_epoch(run, record):
+            progress(record)
     finally:
-        # Whatever `progress` raises, Ctrl-C for instance, costs no epoch.
-        if run.watch.calm or run.epoch == run.recipe.epochs:
-            run.write(0.0)
         if run.processes.leads:
             write_text(run.directory / METRICS_NAME, to_csv(run.history))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
 from bnas.search.conditions import sides_of
 from bnas.search.engine import make_runner, memory_format
-from bnas.search.errors import CheckpointError, DivergenceError, ExplosionError
 from bnas.search.history import EpochMetrics
 from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import ImageSet, TrainingData
-from bnas.search.loss_watch import LossWatch, watch_of
+from bnas.search.long_run import LongRun
+from bnas.search.loss_watch import watch_of
 from bnas.search.optimizer import make_optimizer
 from bnas.search.options import RunOptions
 from bnas.search.origin import copy_weights, fresh_network, load_teacher
@@ -31,65 +32,42 @@ from bnas.search.saved_state import (
     check_position,
     check_sums,
     check_tensors,
-    find_not_finite,
     read_history,
     read_moments,
 )
 
-CHECKPOINT_NAME = "checkpoint.pt"
 FINAL_NAME = "final.pt"
 
 
-@define(eq=False)
-class Run:
-    """A run between two steps: everything that a checkpoint holds.
+@define(eq=False, kw_only=True)
+class Run(LongRun):
+    """A training run between two steps: everything that a checkpoint holds.
 
     Attributes:
         recipe: How to train.
         options: Device, origin of the weights, form of the checkpoints.
-        directory: Where the checkpoint and the metrics are written.
-        processes: Those that train together.
-        identity: Network, recipe, digests of data and origins; a checkpoint of others is refused.
         batches: Of the training images, on the device.
         holdout: Held-out images, on the device.
         network: The network itself, whose state is saved.
         runner: What runs: `network`, or a faster form of it with the same parameters.
-        optimizer: Of the parameters of `network`.
         average: Moving average of the weights; None for none.
         teacher: In evaluation mode; None for none.
-        history: One record for every finished epoch.
-        epoch: Of the next step, from 0.
-        step: The next one within the epoch, from 0.
-        tally: Loss, hits and images of the epoch so far, of this process: float64 (3,) on the
-            device, so that adding to it waits for nothing.
-        seconds: Spent in the epoch so far, before this process started.
-        recent_loss: Sum of the losses of the steps since the last look at them, of this process:
-            float64 scalar on the device. No difference of tallies, in which what is small would be
-            lost after something huge.
-        watch: Over the loss; no checkpoint holds it, since none is written while it is not calm.
-        sound_steps: Steps of the epoch after which every number is known to have been finite.
+
+    References:
+        The others are those of `bnas.search.long_run.LongRun`: `identity` is that of network,
+        recipe, digests of data and origins; `tally` is loss, hits and images; `recent_loss` is a
+        scalar.
     """
 
     recipe: Recipe
     options: RunOptions
-    directory: Path
-    processes: Processes
-    identity: dict[str, Any]
     batches: Batches
     holdout: ImageSet
     network: Network
     runner: nn.Module
-    optimizer: torch.optim.Optimizer
     average: Average | None
     teacher: Network | None
-    tally: Tensor
-    recent_loss: Tensor
-    watch: LossWatch
     history: list[EpochMetrics] = field(factory=list)
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    sound_steps: int = 0
 
     @classmethod
     def start(
@@ -131,19 +109,24 @@ class Run:
         return run
 
     @property
-    def checkpoint_path(self) -> Path:
-        """The file to go on from."""
-        return self.directory / CHECKPOINT_NAME
-
-    @property
     def final_path(self) -> Path:
         """The file of the finished network."""
         return self.directory / FINAL_NAME
 
     @property
-    def device(self) -> torch.device:
-        """Where everything lies."""
-        return self.processes.device
+    def epochs(self) -> int:
+        """Those of the recipe."""
+        return self.recipe.epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of every epoch."""
+        return self.batches.steps_per_epoch
+
+    @property
+    def training(self) -> nn.Module:
+        """What runs."""
+        return self.runner
 
     @property
     def result(self) -> Network:
@@ -161,9 +144,9 @@ class Run:
         check_keys(path, state)
         found = by_field(path, state["identity"])
         check_same(path, found, by_field(path, self.identity))
-        check_position(path, state, self.recipe.epochs, self.batches.steps_per_epoch)
+        check_position(path, state, self.epochs, self.steps_per_epoch)
         check_sums(path, state)
-        history = read_history(path, state["history"], state["epoch"])
+        history = read_history(path, state["history"], state["epoch"], EpochMetrics)
         check_tensors(path, "model", state["model"], self.network.state_dict())
         if self.average is not None:
             check_tensors(path, "average", state["average"], self.average.state_dict())
@@ -172,85 +155,22 @@ class Run:
         self.optimizer.load_state_dict(moments)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.history, self.epoch = history, state["epoch"]
-        self.step = self.sound_steps = state["step"]
-        self.seconds = float(state.get("seconds", 0.0))
-        if self.processes.leads:
-            self.tally.copy_(torch.tensor(state["tally"], dtype=torch.float64))
+        self.take_over(state, history)
 
-    def save(self, seconds: float) -> None:
-        """Write the checkpoint if all is finite; all processes take part, the leading one writes.
+    def store(self, state: dict[str, Any], *, ends_epoch: bool) -> None:
+        """Write a checkpoint in the form that is wanted, in place of the older one."""
+        save_checkpoint(
+            self.checkpoint_path,
+            state,
+            compact=self.options.compact,
+            part_bytes=self.options.part_bytes,
+        )
 
-        Args:
-            seconds: Spent in the epoch so far.
+    def more_state(self) -> dict[str, Any]:
+        """Return the average."""
+        return {"average": None if self.average is None else self.average.state_dict()}
 
-        Raises:
-            DivergenceError: A number is not finite; the older checkpoint is kept.
-            CheckpointError: It cannot be written; the older one is kept.
-        """
-        self.check_finite()
-        self.write(seconds)
-
-    def write(self, seconds: float) -> None:
-        """Write the checkpoint whatever it holds, as `save` does."""
-        tally = self.tally.clone()
-        self.processes.sum_(tally)
-        failure = None
-        if self.processes.leads:
-            try:
-                save_checkpoint(
-                    self.checkpoint_path,
-                    self._state(tally, seconds),
-                    compact=self.options.compact,
-                    part_bytes=self.options.part_bytes,
-                )
-            except CheckpointError as error:
-                failure = error
-        self.processes.raise_together(failure, self.checkpoint_path)
-
-    def check_finite(self) -> None:
-        """Look at all parameters and statistics, those of the average too.
-
-        Raises:
-            DivergenceError: One of them is not finite, in this or in another process.
-        """
-        named = dict(self.network.state_dict())
-        if self.average is not None:
-            named.update(self.average.named_tensors())
-        wrong = find_not_finite(named)
-        (anywhere,) = self.processes.any_of(bool(wrong))
-        if anywhere:
-            what = f"`{wrong[0]}`" if wrong else "a parameter of another process"
-            raise self.divergence(what, self.sound_steps)
-        self.sound_steps = self.step
-
-    def divergence(self, what: str, first_step: int) -> DivergenceError:
-        """Return the error that says where `what` is not finite.
-
-        Args:
-            what: A name.
-            first_step: The first step of the epoch that may be at fault; the last is that before
-                `step`.
-        """
-        return DivergenceError(what, self.epoch, self.step - 1, self._kept(), first_step)
-
-    def explosion(self) -> ExplosionError:
-        """Return the error that says since when the loss has been too high."""
-        watch = self.watch
-        return ExplosionError(watch.mean_loss, watch.limit, watch.since, watch.steps, self._kept())
-
-    def _kept(self) -> Path | None:
-        return self.checkpoint_path if self.checkpoint_path.exists() else None
-
-    def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
-        return {
-            "identity": self.identity,
-            "model": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-            "history": [record.to_dict() for record in self.history],
-            "epoch": self.epoch,
-            "step": self.step,
-            "tally": tally.tolist(),
-            "seconds": seconds,
-        }
+    def named_tensors(self) -> Mapping[str, Tensor]:
+        """Return parameters and statistics, those of the average too."""
+        averaged = {} if self.average is None else self.average.named_tensors()
+        return {**self.network.state_dict(), **averaged}

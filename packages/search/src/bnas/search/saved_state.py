@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
+import attrs
 import torch
 from torch import Tensor
 
 from bnas.search.errors import CheckpointError
-from bnas.search.history import EpochMetrics
 from bnas.search.recipe_fields import is_number
 
 STATE = frozenset(
@@ -74,13 +74,32 @@ def check_sums(path: Path, state: dict[str, Any], count: int = 3) -> None:
         _refuse(path, "seconds", "a number", state["seconds"])
 
 
-def read_history(path: Path, records: Any, epochs: int) -> list[EpochMetrics]:
+class _Record(Protocol):
+    """What an epoch measured."""
+
+    @property
+    def epoch(self) -> int:
+        """From 0."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Self:
+        """Build a record from what `to_dict` returns."""
+
+
+_R = TypeVar("_R", bound=_Record)
+
+
+def read_history(path: Path, records: Any, epochs: int, kind: type[_R]) -> list[_R]:
     """Return the records of the finished epochs.
 
     Args:
         path: The checkpoint, for the message.
         records: One dict an epoch.
         epochs: How many are finished.
+        kind: What a record is.
 
     Raises:
         CheckpointError: There are more or fewer, or one is no record of its epoch.
@@ -90,13 +109,22 @@ def read_history(path: Path, records: Any, epochs: int) -> list[EpochMetrics]:
     history = []
     for epoch, record in enumerate(records):
         try:
-            metrics = EpochMetrics.from_dict(record)
+            metrics = kind.from_dict(record)
         except TypeError:
             _refuse(path, f"history[{epoch}]", "the record of an epoch", record)
-        if metrics.epoch != epoch or not all(map(is_number, metrics.to_dict().values())):
+        if metrics.epoch != epoch or not _are_numbers(metrics):
             _refuse(path, f"history[{epoch}]", f"the numbers of epoch {epoch}", record)
         history.append(metrics)
     return history
+
+
+def _are_numbers(record: Any) -> bool:
+    """Whether the fields of a record that ought to be numbers are."""
+    return all(
+        is_number(getattr(record, each.name))
+        for each in attrs.fields(type(record))
+        if each.type in ("int", "float", int, float)
+    )
 
 
 def check_tensors(path: Path, name: str, found: Any, wanted: Mapping[str, Tensor]) -> None:

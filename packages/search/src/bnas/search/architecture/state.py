@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from attrs import define, field
-from torch import Tensor, nn
+from torch import nn
 
 from bnas.cells import Normalization
 from bnas.search.architecture.history import SearchEpoch
@@ -23,23 +23,21 @@ from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, save_checkpoint
 from bnas.search.engine import memory_format
-from bnas.search.errors import CheckpointError, DivergenceError, ExplosionError
 from bnas.search.image_set import ImageSet
+from bnas.search.long_run import LongRun
 from bnas.search.loss_watch import LossWatch
 from bnas.search.optimizer import make_optimizer
 from bnas.search.parallel import Processes
-from bnas.search.recipe_fields import is_number
 from bnas.search.rotation import load_newest, rotate
 from bnas.search.saved_state import (
     check_keys,
     check_position,
     check_sums,
     check_tensors,
-    find_not_finite,
+    read_history,
     read_moments,
 )
 
-CHECKPOINT_NAME = "checkpoint.pt"
 STATE = frozenset(
     {"identity", "model", "optimizer", "arch_optimizer", "history", "epoch", "step", "tally"}
 )
@@ -47,50 +45,30 @@ STATE = frozenset(
 TALLY = 6
 
 
-@define(eq=False)
-class SearchRun:
+@define(eq=False, kw_only=True)
+class SearchRun(LongRun):
     """A search between two steps: everything that a checkpoint holds.
 
     Attributes:
         recipe: How to search.
         options: Device, form of the checkpoints.
-        directory: Where checkpoints and results are written.
-        processes: Those that search together.
-        identity: Recipe and digests of the images; a checkpoint of others is refused.
         weight_batches: Of the weights' half, on the device.
         arch_batches: Of the architecture's half, on the device.
-        network: The supernet, a `SearchNetwork`.
-        optimizer: Of its weights.
-        arch_optimizer: Of its architecture parameters.
-        tally: Loss, hits and images of the epoch so far, of both halves, of this process: float64
-            (6,) on the device.
-        recent: Sum of the losses of both halves since the last look, float64 (2,).
-        watch: Over the weights' loss.
-        history: One record for every finished epoch.
-        epoch: Of the next step, from 0.
-        step: The next one within the epoch, from 0.
-        seconds: Spent in the epoch so far, before this process started.
+        arch_optimizer: Of the supernet's architecture parameters.
         resumed_from: The checkpoint that it went on from; None for a new search.
+
+    References:
+        The others are those of `bnas.search.long_run.LongRun`: `network` is a `SearchNetwork`,
+        `identity` that of recipe and images; `tally` is loss, hits and images of the weights' half,
+        then of the architecture's; `recent_loss` has a number for each half, (2,).
     """
 
     recipe: SearchRecipe
     options: SearchOptions
-    directory: Path
-    processes: Processes
-    identity: dict[str, Any]
     weight_batches: Batches
     arch_batches: Batches
-    network: Any
-    optimizer: torch.optim.Optimizer
     arch_optimizer: torch.optim.Optimizer
-    tally: Tensor
-    recent: Tensor
-    watch: LossWatch
     history: list[SearchEpoch] = field(factory=list)
-    epoch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    sound_steps: int = 0
     resumed_from: Path | None = None
 
     @classmethod
@@ -145,21 +123,22 @@ class SearchRun:
                 weight_decay=recipe.arch_weight_decay,
             ),
             tally=torch.zeros(TALLY, dtype=torch.float64, device=device),
-            recent=torch.zeros(2, dtype=torch.float64, device=device),
+            recent_loss=torch.zeros(2, dtype=torch.float64, device=device),
             watch=LossWatch(math.log(classes)),
         )
         run.load()
         return run
 
     @property
-    def checkpoint_path(self) -> Path:
-        """The file to go on from."""
-        return self.directory / CHECKPOINT_NAME
+    def epochs(self) -> int:
+        """Those of the recipe."""
+        return self.recipe.epochs
 
     @property
-    def device(self) -> torch.device:
-        """Where everything lies."""
-        return self.processes.device
+    def training(self) -> nn.Module:
+        """The supernet."""
+        supernet: nn.Module = self.network
+        return supernet
 
     @property
     def steps_per_epoch(self) -> int:
@@ -188,102 +167,27 @@ class SearchRun:
         state, path = found
         check_same(path, _by_name(state.get("identity")), self.identity)
         check_keys(path, state, STATE)
-        check_position(path, state, self.recipe.epochs, self.steps_per_epoch)
+        check_position(path, state, self.epochs, self.steps_per_epoch)
         check_sums(path, state, TALLY)
         check_tensors(path, "model", state["model"], self.network.state_dict())
-        history = _read_history(path, state["history"], state["epoch"])
+        history = read_history(path, state["history"], state["epoch"], SearchEpoch)
         moments = read_moments(path, state["optimizer"], self.optimizer)
         arch_moments = read_moments(path, state["arch_optimizer"], self.arch_optimizer)
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(moments)
         self.arch_optimizer.load_state_dict(arch_moments)
-        self.history, self.epoch = history, state["epoch"]
-        self.step = self.sound_steps = state["step"]
-        self.seconds = float(state.get("seconds", 0.0))
         self.resumed_from = path
-        if self.processes.leads:
-            self.tally.copy_(torch.tensor(state["tally"], dtype=torch.float64))
+        self.take_over(state, history)
 
-    def save(self, seconds: float) -> None:
-        """Write the checkpoint if all is finite; all processes take part, the leading one writes.
+    def store(self, state: dict[str, Any], *, ends_epoch: bool) -> None:
+        """Write a checkpoint; the one that ended the epoch before is kept beside it."""
+        if ends_epoch:
+            rotate(self.checkpoint_path)
+        save_checkpoint(self.checkpoint_path, state, part_bytes=self.options.part_bytes)
 
-        Args:
-            seconds: Spent in the epoch so far.
-
-        Raises:
-            DivergenceError: A number is not finite; the older checkpoint is kept.
-            CheckpointError: It cannot be written; the older one is kept.
-        """
-        self.check_finite()
-        self.write(seconds)
-
-    def write(self, seconds: float, *, keep_previous: bool = False) -> None:
-        """Write the checkpoint whatever it holds, as `save` does.
-
-        Args:
-            seconds: Spent in the epoch so far.
-            keep_previous: Keep the one that is replaced.
-        """
-        tally = self.tally.clone()
-        self.processes.sum_(tally)
-        failure = None
-        if self.processes.leads:
-            try:
-                if keep_previous:
-                    rotate(self.checkpoint_path)
-                save_checkpoint(
-                    self.checkpoint_path,
-                    self._state(tally, seconds),
-                    part_bytes=self.options.part_bytes,
-                )
-            except CheckpointError as error:
-                failure = error
-        self.processes.raise_together(failure, self.checkpoint_path)
-
-    def check_finite(self) -> None:
-        """Look at all parameters and statistics.
-
-        Raises:
-            DivergenceError: One of them is not finite, in this or in another process.
-        """
-        wrong = find_not_finite(self.network.state_dict())
-        (anywhere,) = self.processes.any_of(bool(wrong))
-        if anywhere:
-            what = f"`{wrong[0]}`" if wrong else "a parameter of another process"
-            raise self.divergence(what, self.sound_steps)
-        self.sound_steps = self.step
-
-    def divergence(self, what: str, first_step: int) -> DivergenceError:
-        """Return the error that says where `what` is not finite.
-
-        Args:
-            what: A name.
-            first_step: The first step of the epoch that may be at fault; the last is that before
-                `step`.
-        """
-        last = max(self.step - 1, first_step)
-        return DivergenceError(what, self.epoch, last, self._kept(), first_step)
-
-    def explosion(self) -> ExplosionError:
-        """Return the error that says since when the loss has been too high."""
-        watch = self.watch
-        return ExplosionError(watch.mean_loss, watch.limit, watch.since, watch.steps, self._kept())
-
-    def _kept(self) -> Path | None:
-        return self.checkpoint_path if self.checkpoint_path.exists() else None
-
-    def _state(self, tally: Tensor, seconds: float) -> dict[str, Any]:
-        return {
-            "identity": self.identity,
-            "model": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "arch_optimizer": self.arch_optimizer.state_dict(),
-            "history": [record.to_dict() for record in self.history],
-            "epoch": self.epoch,
-            "step": self.step,
-            "tally": tally.tolist(),
-            "seconds": seconds,
-        }
+    def more_state(self) -> dict[str, Any]:
+        """Return the state of the architecture's optimizer."""
+        return {"arch_optimizer": self.arch_optimizer.state_dict()}
 
 
 def _identity(
@@ -303,20 +207,3 @@ def _identity(
 
 def _by_name(identity: Any) -> dict[str, Any]:
     return identity if isinstance(identity, dict) else {"run": "something else"}
-
-
-def _read_history(path: Path, records: Any, epochs: int) -> list[SearchEpoch]:
-    """Return the records of the finished epochs, or refuse what is none."""
-    try:
-        history = [SearchEpoch.from_dict(record) for record in records]
-        sound = [record.epoch for record in history] == list(range(epochs))
-        sound = sound and all(is_number(record.loss) for record in history)
-    except TypeError:
-        sound = False
-    if not sound:
-        raise CheckpointError(
-            f"{path} is damaged: its history must be the records of {epochs} epochs; remove it to "
-            "start anew, or put back a copy of it",
-            path,
-        )
-    return history

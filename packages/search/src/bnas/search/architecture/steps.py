@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
 import torch
@@ -16,14 +15,10 @@ from bnas.search.architecture.network import arch_list
 from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.architecture.state import SearchRun
 from bnas.search.clipping import clip_gradients_
-from bnas.search.clock import Clock
 from bnas.search.engine import autocast, memory_format, memory_guard
-from bnas.search.epoch import LOOK_INTERVAL_CPU, LOOK_INTERVAL_GPU
+from bnas.search.epoch_loop import ended_epoch, run_epoch
 from bnas.search.objective import cross_entropy
 from bnas.search.supernet import search_objective
-
-#: Seconds between checkpoints within an epoch.
-CHECKPOINT_INTERVAL_S = 120.0
 
 SearchProgress = Callable[[SearchStep | SearchEpoch], None]
 
@@ -61,28 +56,38 @@ def search_epoch(run: SearchRun, deadline: float | None, progress: SearchProgres
         OutOfMemoryError: The batch does not fit into the memory of the GPU.
     """
     orders = (run.weight_batches.order(run.epoch), run.arch_batches.order(run.epoch))
-    steps, first = run.steps_per_epoch, run.step
-    interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU
-    run.network.train()
-    clock = Clock(deadline, looked_steps=first)
-    while run.step < steps:
+
+    def step() -> Tensor:
         with memory_guard(run.recipe.weights_recipe):
-            loss = search_step(run, orders)
-        run.step += 1
-        clock.images += 2 * run.recipe.batch_size
-        if run.step % interval and run.step < steps:
-            continue
-        metrics, late, due = _look(run, loss, clock)
-        progress(metrics)
-        if late or (due and run.step < steps):  # At the end of an epoch it is saved anyway.
-            run.save(run.seconds + time.monotonic() - clock.begun)
-            clock.saved = time.monotonic()
-        if late:
-            return False
-    elapsed = max(time.monotonic() - clock.begun, 1e-9)
-    images_per_s = 2 * (steps - first) * run.recipe.batch_size / elapsed
-    _end_epoch(run, images_per_s, run.seconds + elapsed, progress)
-    return True
+            return search_step(run, orders)
+
+    def show(loss: float, images_per_s: float) -> None:
+        progress(
+            SearchStep(
+                epoch=run.epoch,
+                step=run.step - 1,
+                steps_per_epoch=run.steps_per_epoch,
+                learning_rate=run.optimizer.param_groups[0]["lr"],
+                loss=loss,
+                images_per_s=images_per_s,
+            )
+        )
+
+    def end(images_per_s: float, seconds: float) -> None:
+        run.check_finite()
+        record = _record(run, images_per_s, seconds)
+        with ended_epoch(run, record):
+            progress(record)
+
+    return run_epoch(
+        run,
+        deadline,
+        images=2 * run.recipe.batch_size,
+        step=step,
+        show=show,
+        end=end,
+        losses=("the loss", "the loss of the architecture's half"),
+    )
 
 
 def search_step(run: SearchRun, orders: tuple[Tensor, Tensor]) -> Tensor:
@@ -166,62 +171,7 @@ def _count(run: SearchRun, half: int, loss: Tensor, logits: Tensor, labels: Tens
     count = len(labels)
     sums = torch.stack([loss.double() * count, hits.double(), torch.full_like(hits, count)])
     run.tally[3 * half : 3 * half + 3] += sums
-    run.recent[half] += loss.detach()
-
-
-def _look(run: SearchRun, loss: Tensor, clock: Clock) -> tuple[SearchStep, bool, bool]:
-    """Wait for the losses since the last look and check them.
-
-    Returns:
-        What to report; whether to save and to stop; whether to save. All processes get the same
-        decisions; while there is an alarm about the loss both are no, as in a training.
-    """
-    value, total, arch_total = torch.cat([loss.double()[None], run.recent]).tolist()
-    run.recent.zero_()
-    steps = run.step - clock.looked_steps
-    mean = total / steps
-    alarming, lost = run.watch.judge(mean, steps)
-    wrong, wrong_arch, alarming, lost, late, due = run.processes.any_of(
-        not math.isfinite(total),
-        not math.isfinite(arch_total),
-        alarming,
-        lost,
-        clock.late(),
-        clock.save_due(CHECKPOINT_INTERVAL_S),
-    )
-    if wrong or wrong_arch:
-        # It comes first in a step, and what it spoils is seen in the weights' loss too.
-        what = "the loss of the architecture's half" if wrong_arch else "the loss"
-        raise run.divergence(what, clock.looked_steps)
-    run.watch.look(mean, steps, (run.epoch, clock.looked_steps), alarming=alarming, lost=lost)
-    if run.watch.exploded:
-        raise run.explosion()
-    metrics = SearchStep(
-        epoch=run.epoch,
-        step=run.step - 1,
-        steps_per_epoch=run.steps_per_epoch,
-        learning_rate=run.optimizer.param_groups[0]["lr"],
-        loss=value,
-        images_per_s=clock.look(run.step),
-    )
-    return metrics, late and run.watch.calm, due and run.watch.calm
-
-
-def _end_epoch(
-    run: SearchRun, images_per_s: float, seconds: float, progress: SearchProgress
-) -> None:
-    """Derive the cells, report, then write the checkpoint; see `bnas.search.epoch`."""
-    run.check_finite()
-    record = _record(run, images_per_s, seconds)
-    run.tally.zero_()
-    run.history.append(record)
-    run.epoch, run.step, run.sound_steps, run.seconds = run.epoch + 1, 0, 0, 0.0
-    try:
-        progress(record)
-    finally:
-        # Whatever `progress` raises, Ctrl-C for instance, costs no epoch.
-        if run.watch.calm or run.epoch == run.recipe.epochs:
-            run.write(0.0, keep_previous=True)
+    run.recent_loss[half] += loss.detach()
 
 
 def _record(run: SearchRun, images_per_s: float, seconds: float) -> SearchEpoch:
