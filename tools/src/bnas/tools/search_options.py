@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
-from bnas.tools.durations import Duration
 from bnas.tools.options import FilePath
+from bnas.tools.run_options import (
+    device_option,
+    events_option,
+    set_option,
+    skip_corrupt_option,
+    time_limit_option,
+    with_options,
+)
 from bnas.tools.sweep import Seeds
 
 _OPTIONS = (
@@ -42,13 +46,9 @@ _OPTIONS = (
         default=(),
         help="Search with each of these seeds, such as 0-3 or 0,5, each in a directory below DIR.",
     ),
-    click.option(
-        "--set",
-        "changes",
-        metavar="FIELD=VALUE",
-        multiple=True,
-        help="Change a field of the recipe, such as epochs=20 or entropy_weight=0; the value as in "
-        "TOML. Several values, such as entropy_weight=0,1, are several searches.",
+    set_option(
+        "Change a field of the recipe, such as epochs=20 or entropy_weight=0; the value as in "
+        "TOML. Several values, such as entropy_weight=0,1, are several searches."
     ),
     click.option(
         "--order",
@@ -57,17 +57,11 @@ _OPTIONS = (
     ),
     click.option("--no-zeroise", is_flag=True, help="Search without Zeroise."),
     click.option("--no-skip", is_flag=True, help="Search without skips between cells."),
-    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; a GPU if there is one."),
+    device_option,
     click.option(
         "--deterministic", is_flag=True, help="On a GPU, only what gives the same bits twice."
     ),
-    click.option(
-        "--time-limit",
-        "time_limit_s",
-        type=Duration(),
-        metavar="TIME",
-        help="Stop with a checkpoint after so long; the same command goes on from it.",
-    ),
+    time_limit_option,
     click.option(
         "--workers",
         type=click.IntRange(min=1),
@@ -84,15 +78,10 @@ _OPTIONS = (
         help="What runs several searches: processes of this machine, or Ray Tune on a cluster "
         "(RAY_ADDRESS) or here.",
     ),
-    click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
-    click.option(
-        "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."
-    ),
+    events_option,
+    skip_corrupt_option,
 )
 
 
-def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add all options of `bnas-tools search` but ``--json``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+#: Adds all options of `bnas-tools search` but ``--json``.
+search_options = with_options(_OPTIONS)

@@ -6,13 +6,18 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from bnas.tools.durations import Duration
 from bnas.tools.options import FilePath, ModelName
+from bnas.tools.run_options import (
+    device_option,
+    events_option,
+    set_option,
+    skip_corrupt_option,
+    time_limit_option,
+    with_options,
+)
 
 _OPTIONS = (
     click.option(
@@ -73,13 +78,7 @@ _OPTIONS = (
         show_default=True,
         help="How to train: a recipe's name, or a TOML file.",
     ),
-    click.option(
-        "--set",
-        "changes",
-        metavar="FIELD=VALUE",
-        multiple=True,
-        help="Change a field of the recipe, such as epochs=20 or seed=1; the value as in TOML.",
-    ),
+    set_option("Change a field of the recipe, such as epochs=20 or seed=1; the value as in TOML."),
     click.option(
         "--budget",
         "budget_s",
@@ -114,14 +113,8 @@ _OPTIONS = (
         metavar="FILE",
         help="Learn from the logits of this final checkpoint too (`distillation_weight`).",
     ),
-    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1; a GPU if there is one."),
-    click.option(
-        "--time-limit",
-        "time_limit_s",
-        type=Duration(),
-        metavar="TIME",
-        help="Stop with a checkpoint after so long; the same command goes on from it.",
-    ),
+    device_option,
+    time_limit_option,
     click.option(
         "--compact",
         is_flag=True,
@@ -132,15 +125,10 @@ _OPTIONS = (
         is_flag=True,
         help="Replay the compiled passes as CUDA graphs, on one GPU. Not measured yet.",
     ),
-    click.option("--events", is_flag=True, help="Write TensorBoard events to DIR/events."),
-    click.option(
-        "--skip-corrupt", is_flag=True, help="Leave images out that cannot be decoded, and say so."
-    ),
+    events_option,
+    skip_corrupt_option,
 )
 
 
-def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add all options of `bnas-tools train` but ``--json``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+#: Adds all options of `bnas-tools train` but ``--json``.
+training_options = with_options(_OPTIONS)
