@@ -160,8 +160,10 @@ def _move_arch(run: SearchRun, own: _Batch, other: _Batch) -> None:
 def _loss(run: SearchRun, batch: _Batch) -> tuple[Tensor, Tensor]:
     """Return the mean cross entropy of a batch, and its logits."""
     inputs = batch[0].contiguous(memory_format=memory_format(run.device))
+    if run.options.cuda_graphs:
+        torch.compiler.cudagraph_mark_step_begin()  # What the last pass computed may go.
     with autocast(run.recipe.weights_recipe, run.device):
-        logits = run.network(inputs)
+        logits = run.runner(inputs)
     return cross_entropy(logits, batch[1]), logits
 
 
