@@ -98,3 +98,15 @@ class OfficialImportError(ZooError, ValueError):
 
 class ImagesError(ZooError, ValueError):
     """An array of images that the network cannot take; may have `shape`."""
+
+
+class AnswersError(ZooError, ValueError):
+    """A file that answers cannot be written to, or that holds others; has `path`."""
+
+
+class MissingExtraError(ZooError, ImportError):
+    """An optional dependency that is not installed; has `extra`, which brings it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Say what needs it, and how to get it."""
+        super().__init__(f"{what} need more: pip install 'bnas-zoo[{extra}]'", extra=extra)
