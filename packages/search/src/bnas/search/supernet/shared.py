@@ -15,13 +15,12 @@ from bnas.cells import Primitive
 from bnas.cells.nn import (
     BatchNorm2d,
     BinaryConv2d,
-    binarize_activation,
     binary_weight,
     convolve,
     round_counts,
 )
 from bnas.search.supernet.layers import CellFrame, pool
-from bnas.search.supernet.mix import mixed_sum
+from bnas.search.supernet.mix import Terms, mixed_sum, norm_sign
 from bnas.search.supernet.plan import CellPlan, conv_node, real_convs
 from bnas.search.supernet.space import NUM_CELL_INPUTS, SearchSpace
 
@@ -126,29 +125,26 @@ class SharedState(nn.Module):
             ]
         )
 
-    def forward(self, x: Tensor, total: Tensor | None, probabilities: Tensor) -> Tensor:
-        """Return `total` plus the mixed outputs of the edges, (N, E * C, H', W').
+    def forward(self, x: Tensor, probabilities: Tensor) -> Terms:
+        """Return what the edges give to their nodes.
 
         Args:
             x: The state, (N, C, H, W).
-            total: What the states before it gave to the same nodes; None for nothing.
             probabilities: Of the primitives of all edges of the cell, (edges, P).
         """
-        own = probabilities[self.edges[0] :][[edge - self.edges[0] for edge in self.edges]]
-        counts, weights = [], []
+        own = probabilities[list(self.edges)]
+        terms = Terms()
         if self.bn is not None:
-            signs = binarize_activation(self.bn(x), official_sign=self.official_sign)
-            if torch.is_autocast_enabled(x.device.type):
-                # Once, not by every convolution; ±1 are exact in any dtype.
-                signs = signs.to(torch.get_autocast_dtype(x.device.type))
+            signs = norm_sign(x, self.bn, self.official_sign)
             for name, conv in self.convs.items():
-                count, scale = conv(signs)
-                counts.append(count)
+                counts, scale = conv(signs)
                 shares = own[:, self._columns[name], None]
-                weights.append((shares * scale.view(len(self.edges), -1)).flatten())
-        pools = [self.norms[layer.name](pool(layer, x, self.stride)) for layer in self._pools]
-        shares = [own[:, self._columns[layer.name]] for layer in self._pools]
-        return mixed_sum(total, counts, weights, pools, shares)
+                terms.counts.append(counts)
+                terms.weights.append((shares * scale.view(len(self.edges), -1)).flatten())
+        for layer in self._pools:
+            terms.pools.append(self.norms[layer.name](pool(layer, x, self.stride)))
+            terms.shares.append(own[:, self._columns[layer.name]])
+        return terms
 
 
 class SharedCell(CellFrame):
@@ -175,16 +171,12 @@ class SharedCell(CellFrame):
 
     def forward(self, before: Tensor, last: Tensor, probabilities: Tensor) -> Tensor:
         """Return the cell's output, (N, nodes * C, H', W'); arguments as of `PlainCell`."""
-        inputs = (self.preprocess0(before), self.preprocess1(last))
-        total: Tensor | None = None
-        for state, x in zip(self.states, inputs, strict=False):
-            total = state(x, total, probabilities)
-        assert total is not None
-        nodes = []
+        terms = self.states[0](self.preprocess0(before), probabilities)
+        terms.extend(self.states[1](self.preprocess1(last), probabilities))
+        # The first of the nodes that wait for summands has all of them.
+        node, waiting = mixed_sum(None, terms, self.channels)
+        nodes = [node]
         for state in self.states[NUM_CELL_INPUTS:]:
-            # The first of the nodes that wait for summands has all of them.
-            node, waiting = total.split([self.channels, total.shape[1] - self.channels], dim=1)
+            node, waiting = mixed_sum(waiting, state(node, probabilities), self.channels)
             nodes.append(node)
-            total = state(node, waiting, probabilities)
-        nodes.append(total)
         return self.join(torch.cat(nodes, dim=1), last)
