@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit, prange, types
 from numba.extending import overload
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def _store(row: Any, index: Any, value: Any) -> Any:
     """Put a number into an element; for Numba alone."""
 
 
-@overload(_load, inline="always")
+@overload(_load)
 def _load_typed(value: Any) -> Any:
     def of_bits(value: Any) -> Any:
         return widen(value)
@@ -43,7 +44,7 @@ def _load_typed(value: Any) -> Any:
     return of_bits if value == types.uint16 else of_float
 
 
-@overload(_store, inline="always")
+@overload(_store)
 def _store_typed(row: Any, index: Any, value: Any) -> Any:
     def as_bits(row: Any, index: Any, value: Any) -> Any:
         row[index] = narrow(value)
@@ -188,6 +189,20 @@ def mix(
                         row[j] += share * pool_row[j]
 
 
+@njit
+def _conv_grad(
+    count_row: Array, grad_row: Array, weight_row: Array, zero: float, out_row: Array, total: Array
+) -> None:
+    # Two loops: where one writes both arrays, the compiler does not vectorise it.
+    for j in range(count_row.size):
+        total[j] += grad_row[j] * max(_load(count_row[j]), zero)
+    for j in range(count_row.size):
+        count = _load(count_row[j])
+        g = grad_row[j] * weight_row[j]
+        kept = g if count > zero else zero
+        _store(out_row, j, kept)
+
+
 @_jit
 def mix_grad(
     first_grad: Array,
@@ -219,28 +234,30 @@ def mix_grad(
     """
     channels = first_grad.shape[1]
     edges = shares.shape[1]
+    # Not in the loop, out of which Numba would hoist it: one row for all threads.
+    scratch = np.empty((BLOCKS, edges * channels), first_grad.dtype)
     for block in prange(BLOCKS):
         first, last = _bounds(block, first_grad.shape[0])
+        grad_row = scratch[block]
         for m in range(first, last):
-            for edge in range(edges):
-                start = edge * channels
-                grad_row = first_grad[m]
-                if edge > 0:
-                    grad_row = rest_grad[m, start - channels : start]
-                for k in range(weights.shape[0]):
-                    count_row = counts[k][m, start : start + channels]
-                    out_row = count_grads[k][m, start : start + channels]
-                    weight_row = weights[k, start : start + channels]
-                    total = weight_sums[block, k, start : start + channels]
-                    for j in range(channels):
-                        count = _load(count_row[j])
-                        g = grad_row[j] if count > zero else zero
-                        total[j] += g * count
-                        _store(out_row, j, g * weight_row[j])
-                for k in range(shares.shape[0]):
+            grad_row[:channels] = first_grad[m]
+            grad_row[channels:] = rest_grad[m]
+            for k in range(weights.shape[0]):
+                _conv_grad(
+                    counts[k][m],
+                    grad_row,
+                    weights[k],
+                    zero,
+                    count_grads[k][m],
+                    weight_sums[block, k],
+                )
+            for k in range(shares.shape[0]):
+                pool_row, out_row = pools[k][m], pool_grads[k][m]
+                for edge in range(edges):
                     share = shares[k, edge]
-                    pool_row, out_row = pools[k][m], pool_grads[k][m]
-                    total = pool_sums[block, k, start : start + channels]
+                    part = grad_row[edge * channels : (edge + 1) * channels]
+                    total = pool_sums[block, k, edge * channels : (edge + 1) * channels]
                     for j in range(channels):
-                        out_row[j] += share * grad_row[j]
-                        total[j] += grad_row[j] * pool_row[j]
+                        out_row[j] += share * part[j]
+                    for j in range(channels):
+                        total[j] += part[j] * pool_row[j]
