@@ -117,9 +117,7 @@ def norm_sums(x: Array, grad: Array, mean: Array, inverse: Array, sums: Array) -
 
 
 @_jit
-def norm_grad(
-    x: Array, grad: Array, mean: Array, inverse: Array, means: Array, out: Array
-) -> None:
+def norm_grad(x: Array, grad: Array, mean: Array, inverse: Array, means: Array, out: Array) -> None:
     """Write (g - mean g - z * mean(g * z)) * inverse, with g and z as in `norm_sums`.
 
     Args:

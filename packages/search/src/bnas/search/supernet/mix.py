@@ -52,9 +52,9 @@ def mixed_sum(total: Tensor | None, terms: Terms, channels: int) -> tuple[Tensor
     sample = (terms.weights + terms.shares)[0]
     given = () if total is None else (total,)
     if passes.applies(sample, *values, *given):
-        edges = (terms.counts[0].shape[1] // channels) if terms.counts else len(terms.shares[0])
-        weights = torch.stack(terms.weights) if terms.weights else sample.new_empty(0, edges * channels)
-        shares = torch.stack(terms.shares) if terms.shares else sample.new_empty(0, edges)
+        edges = len(terms.shares[0]) if terms.shares else len(terms.weights[0]) // channels
+        weights = _stacked(terms.weights, edges * channels, sample)
+        shares = _stacked(terms.shares, edges, sample)
         first, rest = passes.Mix.apply(total, weights, shares, *values)
         return first, rest
     summands = list(given)
@@ -65,6 +65,10 @@ def mixed_sum(total: Tensor | None, terms: Terms, channels: int) -> tuple[Tensor
         summands.append(spread.flatten(1, 2))
     whole = sum(summands[1:], summands[0])
     return whole[:, :channels], whole[:, channels:]
+
+
+def _stacked(parts: list[Tensor], length: int, sample: Tensor) -> Tensor:
+    return torch.stack(parts) if parts else sample.new_empty(0, length)
 
 
 def norm_sign(x: Tensor, norm: BatchNorm2d, official_sign: bool) -> Tensor:
