@@ -48,8 +48,10 @@ def mixed_sum(total: Tensor | None, terms: Terms, channels: int) -> tuple[Tensor
     Returns:
         The sum of the first edge, (N, C, H, W), and of the others, (N, (E - 1) * C, H, W).
     """
-    values = (*terms.counts, *terms.pools)
     sample = (terms.weights + terms.shares)[0]
+    # Pre-processing under autocast gives half precision to the poolings too.
+    pools = [pooled.to(sample.dtype) for pooled in terms.pools]
+    values = (*terms.counts, *pools)
     given = () if total is None else (total,)
     if passes.applies(sample, *values, *given):
         edges = len(terms.shares[0]) if terms.shares else len(terms.weights[0]) // channels
@@ -60,7 +62,7 @@ def mixed_sum(total: Tensor | None, terms: Terms, channels: int) -> tuple[Tensor
     summands = list(given)
     for count, weight in zip(terms.counts, terms.weights, strict=True):
         summands.append(functional.relu(count) * weight[:, None, None])
-    for pooled, share in zip(terms.pools, terms.shares, strict=True):
+    for pooled, share in zip(pools, terms.shares, strict=True):
         spread = share[:, None, None, None] * pooled[:, None]
         summands.append(spread.flatten(1, 2))
     whole = sum(summands[1:], summands[0])

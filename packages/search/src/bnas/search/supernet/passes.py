@@ -113,7 +113,8 @@ class Mix(torch.autograd.Function):
             total: (N, E * C, H, W); None for 0.
             weights: (K, E * C).
             shares: (L, E).
-            *values: K counts (N, E * C, H, W), then L poolings (N, C, H, W).
+            *values: K counts (N, E * C, H, W), then L poolings (N, C, H, W), these in the dtype of
+                the weights, as is the total.
 
         Returns:
             (N, C, H, W) and (N, (E - 1) * C, H, W).
