@@ -1,10 +1,9 @@
 """Passes over channels-last activations, each reading every value once.
 
 Arrays are (M, C): a row is a pixel of an image. States, signs, counts and their gradients are
-float32, float64, or the uint16 bits of bfloat16, which numbers are computed from and rounded to when
-they are loaded and stored; all other arrays are float32 or float64. Rows are
-cut into blocks, and the sums of blocks are added in order: the result does not depend on the number
-of threads.
+float32, float64, or the uint16 bits of bfloat16, which numbers are computed from and rounded to
+when they are loaded and stored; all other arrays are float32 or float64. Rows are cut into blocks,
+and the sums of blocks are added in order: the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
