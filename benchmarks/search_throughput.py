@@ -18,7 +18,6 @@ from datetime import date
 from pathlib import Path
 
 import click
-import numba
 import torch
 import torch.nn.functional as functional
 from attrs import frozen
@@ -142,7 +141,6 @@ def main(
     """Time steps of the search and print a table."""
     if threads:
         torch.set_num_threads(threads)
-        numba.set_num_threads(threads)
     place = torch.device(device)
     space = search.SearchSpace(cells=cells, channels=channels)
     train, validation = (draw(batch_size, side, space.num_classes, place, s) for s in (1, 2))

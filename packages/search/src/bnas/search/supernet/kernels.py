@@ -16,13 +16,12 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from bnas.search.fused.bfloat16 import narrow, widen
+from bnas.search.jit import parallel_jit
 
 Array = NDArray[Any]
 
 #: Blocks into which a pass is cut, each with sums of its own.
 BLOCKS = 32
-
-_jit: Any = njit(parallel=True, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 
 def _load(value: Any) -> Any:
@@ -60,7 +59,7 @@ def _bounds(block: int, rows: int) -> tuple[int, int]:
     return block * rows // BLOCKS, (block + 1) * rows // BLOCKS
 
 
-@_jit
+@parallel_jit
 def moments(x: Array, sums: Array) -> None:
     """Sum x by channels: into `sums` (BLOCKS, C) of float64, zeros before."""
     for block in prange(BLOCKS):
@@ -72,7 +71,7 @@ def moments(x: Array, sums: Array) -> None:
                 total[j] += _load(row[j])
 
 
-@_jit
+@parallel_jit
 def squares(x: Array, mean: Array, sums: Array) -> None:
     """Sum (x - mean)^2 by channels: into `sums` (BLOCKS, C) of float64, zeros before."""
     for block in prange(BLOCKS):
@@ -85,7 +84,7 @@ def squares(x: Array, mean: Array, sums: Array) -> None:
                 total[j] += distance * distance
 
 
-@_jit
+@parallel_jit
 def norm_signs(x: Array, mean: Array, at_zero: float, one: float, out: Array) -> None:
     """Write the signs of x - mean in ±1; that of 0 is `at_zero`. `one` is 1 of the dtype of x."""
     for block in prange(BLOCKS):
@@ -98,7 +97,7 @@ def norm_signs(x: Array, mean: Array, at_zero: float, one: float, out: Array) ->
                 _store(out_row, j, sign)
 
 
-@_jit
+@parallel_jit
 def norm_sums(x: Array, grad: Array, mean: Array, inverse: Array, sums: Array) -> None:
     """Sum g and g * z, where z = (x - mean) * inverse, and g is `grad` if |z| < 1, else 0.
 
@@ -116,7 +115,7 @@ def norm_sums(x: Array, grad: Array, mean: Array, inverse: Array, sums: Array) -
                 moment[j] += g * z
 
 
-@_jit
+@parallel_jit
 def norm_grad(x: Array, grad: Array, mean: Array, inverse: Array, means: Array, out: Array) -> None:
     """Write (g - mean g - z * mean(g * z)) * inverse, with g and z as in `norm_sums`.
 
@@ -138,7 +137,7 @@ def norm_grad(x: Array, grad: Array, mean: Array, inverse: Array, means: Array, 
                 _store(out_row, j, (g - means[0, j] - z * means[1, j]) * inverse[j])
 
 
-@_jit
+@parallel_jit
 def mix(
     total: Array,
     counts: tuple[Array, ...],
@@ -201,7 +200,7 @@ def _conv_grad(
         _store(out_row, j, kept)
 
 
-@_jit
+@parallel_jit
 def mix_grad(
     first_grad: Array,
     rest_grad: Array,
