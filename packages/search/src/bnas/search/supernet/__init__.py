@@ -1,6 +1,5 @@
 """The supernet of the search, in two engines of the same function, and what is minimised on it."""
 
-from bnas.search.supernet.architect import first_order, second_order
 from bnas.search.supernet.diversity import arch_entropy, search_objective
 from bnas.search.supernet.network import Engine, Supernet
 from bnas.search.supernet.space import SearchSpace
@@ -11,9 +10,7 @@ __all__ = [
     "SearchSpace",
     "Supernet",
     "arch_entropy",
-    "first_order",
     "from_shared",
     "search_objective",
-    "second_order",
     "to_shared",
 ]
