@@ -7,11 +7,12 @@ import copy
 import hypothesis.strategies as st
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 
 from bnas import cells, search
 from bnas.cells.nn import BatchNorm2d
 from bnas.search.supernet import from_shared, passes, to_shared
+from bnas.search.supernet.plain import BinaryConvOp
 
 OPS = [name for name in cells.PRIMITIVES if name != "none"]
 
@@ -67,6 +68,25 @@ def agree(found, wanted, tolerance) -> None:
         torch.testing.assert_close(found[name].detach(), value, rtol=0, atol=atol, msg=name)
 
 
+def tied(space, seed=0) -> bool:
+    """Return whether a sign in `compare` is up to rounding.
+
+    Of few pixels with one primitive, a value is its channel's mean now and then.
+    """
+    _, plain = pair(space, torch.float64, seed)
+    ties = []
+
+    def look(_, inputs, output) -> None:
+        varied = inputs[0].var(dim=(0, 2, 3), keepdim=True) > 0
+        ties.append(bool((varied & (output.abs() < 1e-9)).any()))
+
+    for module in plain.modules():
+        if isinstance(module, BinaryConvOp):
+            module.bn.register_forward_hook(look)
+    plain(images_for(space, torch.float64))
+    return any(ties)
+
+
 def compare(space, dtype, tolerance, seed=0) -> None:
     shared, plain = pair(space, dtype, seed)
     images = images_for(space, dtype)
@@ -85,13 +105,26 @@ def compare(space, dtype, tolerance, seed=0) -> None:
 @given(spaces(), st.integers(0, 99))
 @example(search.SearchSpace(cells=4, channels=2, nodes=4), 0)
 @example(search.SearchSpace(cells=3, channels=2, official_quirks=True), 0)
+@example(
+    search.SearchSpace(
+        primitives=("bin_conv_3x3",),
+        nodes=2,
+        cells=2,
+        channels=2,
+        num_classes=3,
+        template="imagenet",
+    ),
+    60,
+)
 def test_engines_are_one_function(space, seed):
+    assume(not tied(space, seed))
     compare(space, torch.float64, 1e-10, seed)
 
 
 @settings(max_examples=5)
 @given(spaces())
 def test_without_the_kernels(space):
+    assume(not tied(space))
     # As on GPUs: the same sums by torch.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passes, "applies", lambda *_: False)
