@@ -22,6 +22,7 @@ from bnas.cells.nn import (
 from bnas.search.supernet.layers import CellFrame, pool
 from bnas.search.supernet.mix import Terms, mixed_sum, norm_sign
 from bnas.search.supernet.plan import CellPlan, conv_node, real_convs
+from bnas.search.supernet.sign_conv import levels, sign_conv
 from bnas.search.supernet.space import NUM_CELL_INPUTS, SearchSpace
 
 
@@ -38,11 +39,12 @@ class SharedConv(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def forward(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, signs: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return counts (N, E * C, H', W') and the scale of every filter (E * C,), apart.
 
         Args:
             signs: In ±1, (N, C, H, W).
+            given: Their `sign_conv.levels`.
         """
         weights, scales = [], []
         for conv in self.parts:
@@ -59,7 +61,11 @@ class SharedConv(nn.Module):
         node = self.parts[0].node
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         scale = scales[0] if len(scales) == 1 else torch.cat(scales)
-        counts = convolve(signs, weight, node.stride, node.padding, node.dilation, node.groups)
+        geometry = (node.stride, node.padding, node.dilation, node.groups)
+        if given is None or any(conv.real_weights for conv in self.parts):
+            counts = convolve(signs, weight, *geometry)
+        else:
+            counts = sign_conv(signs, given, weight, geometry)
         return counts if self.training else self._rounded(counts), scale
 
     def _rounded(self, counts: Tensor) -> Tensor:
@@ -136,8 +142,9 @@ class SharedState(nn.Module):
         terms = Terms()
         if self.bn is not None:
             signs = norm_sign(x, self.bn, self.official_sign)
+            given = levels(signs)
             for name, conv in self.convs.items():
-                counts, scale = conv(signs)
+                counts, scale = conv(signs, given)
                 shares = own[:, self._columns[name], None]
                 terms.counts.append(counts)
                 terms.weights.append((shares * scale.view(len(self.edges), -1)).flatten())
