@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as functional
-from attrs import define, field
+from attrs import define
 from torch import Tensor
 
 from bnas.cells.nn import BatchNorm2d, binarize_activation
@@ -22,10 +22,10 @@ class Terms:
         shares: As many, one weight an edge, (E,).
     """
 
-    counts: list[Tensor] = field(factory=list)
-    weights: list[Tensor] = field(factory=list)
-    pools: list[Tensor] = field(factory=list)
-    shares: list[Tensor] = field(factory=list)
+    counts: list[Tensor]
+    weights: list[Tensor]
+    pools: list[Tensor]
+    shares: list[Tensor]
 
     def extend(self, other: Terms) -> None:
         """Append the terms of another state to the same edges' nodes."""

@@ -139,7 +139,8 @@ class SharedState(nn.Module):
             probabilities: Of the primitives of all edges of the cell, (edges, P).
         """
         own = probabilities[list(self.edges)]
-        terms = Terms()
+        # All four, since torch's compiler does not trace defaults made by factories.
+        terms = Terms(counts=[], weights=[], pools=[], shares=[])
         if self.bn is not None:
             signs = norm_sign(x, self.bn, self.official_sign)
             given = levels(signs)
