@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -177,9 +178,18 @@ def test_many_photos_go_to_a_file_and_are_gone_on_with(
     assert "had an answer before" in told
     answers = [json.loads(line) for line in out.read_text().splitlines()]
     assert [Path(each["path"]).name for each in answers][:3] == sorted(os.listdir(folder))
-    assert {(each["model"], len(each["top"])) for each in answers} == {("Tiny.random", 2)}
+    (model,) = {each["model"] for each in answers}
+    assert re.fullmatch("Tiny.random, sha256 [0-9a-f]{12}", model)
+    assert {len(each["top"]) for each in answers} == {2}
     found = document(*words)
     assert (found["photos"], found["before"], found["failed"]) == (0, 4, 0)
     (folder / "broken.png").write_text("no photo")
-    found = document(*words, code=1)
-    assert (found["photos"], found["before"], found["failed"]) == (1, 4, 1)
+    for _ in range(2):
+        result = call(*words, "--json", code=1)
+        assert "broken.png" in result.stderr
+        found = json.loads(result.stdout)
+        assert (found["photos"], found["before"], found["failed"]) == (1, 4, 1)
+
+
+def test_batches_are_of_files_alone(refusal: Callable[..., str], photo: Path) -> None:
+    assert "--batch-size is of --out" in refusal("predict", photo, "--batch-size", 2, code=2)

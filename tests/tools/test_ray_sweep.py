@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from bnas.tools.ray_sweep import Report, run_all_on_ray
+from bnas.tools.ray_sweep import Report, _Cluster, run_all_on_ray
 from bnas.tools.sweep import Case
 
 
@@ -52,6 +52,22 @@ def test_one_that_dies_or_fails_is_reported_and_the_others_go_on(tmp_path: Path)
     assert any('"loss": 2.5' in path.read_text() for path in tmp_path.rglob("result.json"))
 
 
+def test_processors_are_shared_as_machines_have_them() -> None:
+    machines = _Cluster(processors=(1, 4, 2), has_gpu=False)
+    assert [machines.share(workers) for workers in (1, 2, 3, 7, 20)] == [4, 3, 2, 1, 1]
+
+
+def raising(case: Case, report: Report) -> dict[str, Any] | str:
+    raise ModuleNotFoundError(f"No module named {case.name!r}")
+
+
+def test_the_reason_is_not_hidden(tmp_path: Path) -> None:
+    (found,) = run_all_on_ray(
+        [Case("bnas.search", ())], raising, str(tmp_path), workers=1, gpu=None, tell=print
+    )
+    assert "No module named 'bnas.search'" in found.error
+
+
 def test_searches_end_in_one_document(
     document: Callable[..., Any], sweep_plan: list[str], tmp_path: Path
 ) -> None:
@@ -67,7 +83,7 @@ def test_without_ray_it_is_said_how_to_get_it(
     found = importlib.util.find_spec
 
     def find(name: str, *rest: Any) -> Any:
-        return None if name == "ray" else found(name, *rest)
+        return None if name == "ray.tune" else found(name, *rest)
 
     monkeypatch.setattr(importlib.util, "find_spec", find)
     result = call(*sweep_plan, "--seeds", "0-1", "--engine", "ray", code=1)

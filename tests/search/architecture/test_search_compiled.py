@@ -47,8 +47,11 @@ def test_it_is_the_same_search(
 def test_graphs_need_a_gpu_and_the_compiler_one_process(
     tmp_path: Path, recipe: SearchRecipe, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RecipeError, match="`cuda_graphs` needs"):
-        search_cells(recipe, images, tmp_path, options=SearchOptions(cuda_graphs=True))
+    graphs = SearchOptions(cuda_graphs=True)
+    with pytest.raises(RecipeError, match="`cuda_graphs` needs `engine`"):
+        search_cells(recipe, images, tmp_path, options=graphs)
+    with pytest.raises(RecipeError, match="`cuda_graphs` needs `order` = 1"):
+        search_cells(attrs.evolve(recipe, order=2), images, tmp_path, options=graphs)
     two = Processes(rank=0, size=2)
     monkeypatch.setattr("bnas.search.architecture.search.join", lambda device: two)
     with pytest.raises(RecipeError, match="'compiled' needs one process"):

@@ -9,7 +9,7 @@ import click
 #: Module -> what to tell somebody who lacks it.
 _REMEDIES = {
     "bnas.search": ("bnas-search", "bnas-tools[search]"),
-    "ray": ("Ray Tune", "bnas-tools[ray]"),
+    "ray.tune": ("Ray Tune", "bnas-tools[ray]"),
     "torch": ("torch", "bnas-zoo[torch]"),
 }
 
@@ -19,14 +19,21 @@ def require(command: str, *modules: str) -> None:
 
     Args:
         command: Its name, such as ``"train"``.
-        modules: Keys of the remedies: ``"bnas.search"``, ``"ray"`` or ``"torch"``.
+        modules: Keys of the remedies: ``"bnas.search"``, ``"ray.tune"`` or ``"torch"``.
 
     Raises:
         click.ClickException: One of them is not there.
     """
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if not _is_there(module):
             name, extra = _REMEDIES[module]
             raise click.ClickException(
                 f"`bnas-tools {command}` needs {name}: pip install '{extra}'"
             )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False  # Of a part of a package that is not there.

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from bnas.tools.extras import require
 from bnas.tools.sweep import Case, Outcome, outcome_line
 
@@ -39,7 +41,7 @@ def run_all_on_ray(
     out_dir: str,
     *,
     workers: int,
-    gpu: bool,
+    gpu: bool | None,
     tell: Callable[[str], None],
 ) -> list[Outcome]:
     """Run every case as a trial of Ray Tune, a few at once; one that dies stops no other.
@@ -49,84 +51,129 @@ def run_all_on_ray(
         run: Called in a process of Ray's; what it reports becomes the trial's metrics.
         out_dir: Of the sweep; what Ray writes goes below it.
         workers: How many run at once; they share the cluster's processors.
-        gpu: Whether each wants a GPU to itself.
+        gpu: Whether each wants a GPU to itself; None if the cluster has any.
         tell: Called with a line whenever one has ended.
 
     Raises:
         click.ClickException: Ray Tune is not installed.
+        KeyboardInterrupt: Ctrl-C stopped it.
     """
-    require("search --engine ray", "ray")
+    require("search --engine ray", "ray.tune")
     from ray import tune
 
     def trial(config: dict[str, int]) -> None:
         found = run(cases[config["case"]], lambda metrics: tune.report(dict(metrics)))
         # Ray keeps the last report alone.
-        key = "error" if isinstance(found, str) else "document"
-        tune.report({key: found})
+        tune.report({"error" if isinstance(found, str) else "document": found})
 
-    class Teller(tune.Callback):
-        """Says that trials have ended."""
-
-        def __init__(self) -> None:
-            self.ended = 0
-
-        def _tell(self, trial: Any) -> None:
-            self.ended += 1
-            outcome = _outcome(cases, trial.config, trial.last_result)
-            tell(outcome_line(self.ended, len(cases), outcome))
-
-        def on_trial_complete(
-            self, iteration: int, trials: list[Any], trial: Any, **info: Any
-        ) -> None:
-            self._tell(trial)
-
-        def on_trial_error(
-            self, iteration: int, trials: list[Any], trial: Any, **info: Any
-        ) -> None:
-            self._tell(trial)
-
-    with _cluster() as processors:
-        share = max(processors // workers, 1)
+    with _cluster() as cluster, contextlib.redirect_stdout(sys.stderr):  # Ours is the table's.
+        wants_gpu = cluster.has_gpu if gpu is None else gpu
+        resources = {"cpu": cluster.share(workers), "gpu": int(wants_gpu)}
         tuner = tune.Tuner(
-            tune.with_resources(trial, {"cpu": share, "gpu": int(gpu)}),
+            tune.with_resources(trial, resources),
             param_space={"case": tune.grid_search(list(range(len(cases))))},
             tune_config=tune.TuneConfig(max_concurrent_trials=workers),
             run_config=tune.RunConfig(
                 name=_STORAGE,
                 storage_path=str(Path(out_dir).resolve()),
-                callbacks=[Teller()],
+                callbacks=[_teller(cases, tell)],
                 verbose=0,
             ),
         )
-        # Standard output is the sweep's own.
-        with contextlib.redirect_stdout(sys.stderr):
-            results = tuner.fit()
-    found = [_outcome(cases, each.config, each.metrics) for each in results]
-    return sorted(found, key=lambda outcome: cases.index(outcome.case))
+        found = {
+            each.config["case"]: _outcome(cases, each.config, each.metrics, each.error)
+            for each in tuner.fit()
+            if each.metrics and {"document", "error"} & each.metrics.keys() or each.error
+        }
+    if len(found) < len(cases):
+        # Tune swallows Ctrl-C: it leaves trials that have neither ended nor failed.
+        raise KeyboardInterrupt
+    return [found[index] for index in range(len(cases))]
+
+
+def _teller(cases: Sequence[Case], tell: Callable[[str], None]) -> Any:
+    """Return what Tune is to call when trials end."""
+    from ray import tune
+
+    class Teller(tune.Callback):
+        """Says that trials have ended."""
+
+        ended = 0
+
+        def _tell(self, trial: Any, error: object) -> None:
+            self.ended += 1
+            outcome = _outcome(cases, trial.config, trial.last_result, error)
+            tell(outcome_line(self.ended, len(cases), outcome))
+
+        def on_trial_complete(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
+            self._tell(trial, None)
+
+        def on_trial_error(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
+            self._tell(trial, trial.get_error())
+
+    return Teller()
 
 
 def _outcome(
-    cases: Sequence[Case], config: Mapping[str, int], metrics: Mapping[str, Any] | None
+    cases: Sequence[Case],
+    config: Mapping[str, int],
+    metrics: Mapping[str, Any] | None,
+    error: object,
 ) -> Outcome:
-    """How a trial ended, by the last that it reported."""
+    """How a trial ended, by the last that it reported and by what ended it."""
     case, last = cases[config["case"]], metrics or {}
     if "document" in last:
         return Outcome(case, 0, last["document"], "")
-    return Outcome(case, 1, None, last.get("error", "its process died"))
+    return Outcome(case, 1, None, last.get("error") or _reason(error))
+
+
+def _reason(error: object) -> str:
+    """Return in a few words what ended a trial that could not say so itself."""
+    lines = [] if error is None else str(error).strip().splitlines()
+    is_dead = any(words in line for line in lines for words in ("actor died", "actor is dead"))
+    if not lines or is_dead:
+        return "its process died"
+    return lines[-1]
+
+
+@frozen
+class _Cluster:
+    """What trials run on.
+
+    Attributes:
+        processors: Of each machine.
+        has_gpu: Whether there is any GPU.
+    """
+
+    processors: tuple[int, ...]
+    has_gpu: bool
+
+    def share(self, workers: int) -> int:
+        """Return the processors of each of some trials that run at once; one machine has them."""
+        return max(min(sum(self.processors) // workers, max(self.processors)), 1)
 
 
 @contextlib.contextmanager
-def _cluster() -> Iterator[int]:
-    """Join the cluster, or begin one on this machine; yields its processors."""
+def _cluster() -> Iterator[_Cluster]:
+    """Join the cluster that RAY_ADDRESS names, or begin one on this machine."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     import ray
 
     is_ours = not ray.is_initialized()
     if is_ours:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        address = os.environ.get("RAY_ADDRESS") or "local"
+        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        yield int(ray.cluster_resources().get("CPU", 1))
+        nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
+        yield _Cluster(
+            tuple(int(each.get("CPU", 0)) for each in nodes) or (1,),
+            any(each.get("GPU", 0) for each in nodes),
+        )
     finally:
         if is_ours:
             ray.shutdown()

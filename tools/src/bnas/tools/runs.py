@@ -9,13 +9,12 @@ from pathlib import Path
 
 import click
 
+from bnas.tools.stopped import Stopped
 from bnas.tools.tables import progress_bar
 
 
-class Interrupted(click.ClickException):
-    """Ctrl-C: says what is lost and what is not."""
-
-    exit_code = 130  # As a shell has it: 128 and the number of the signal.
+class Interrupted(Stopped):
+    """Ctrl-C in a run with checkpoints."""
 
     def __init__(self, out_dir: str) -> None:
         """Look for the checkpoint of a run in a directory."""

@@ -96,7 +96,7 @@ REGISTRY = {
         _table("ssse3", 1, ("ssse3",), "x86-64 with SSSE3"),
         _table("neon", 2, ("neon",), "AArch64"),
         _table("avx2", 3, ("avx2", "fma"), "x86-64 with AVX2 and FMA"),
-        _table("avx512", 4, ("avx512bw", "bmi2"), "x86-64 with AVX-512BW"),
+        _table("avx512", 4, ("avx512bw", "bmi2"), "x86-64 with AVX-512BW and BMI2"),
     )
 }
 

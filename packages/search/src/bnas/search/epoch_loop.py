@@ -46,6 +46,8 @@ def run_epoch(
     Raises:
         DivergenceError: A loss or a parameter is not finite, or the loss has exploded; the last
             good checkpoint is kept.
+        CheckpointError: A checkpoint cannot be written.
+        Exception: Whatever `step`, `show` and `end` raise.
     """
     steps, first = run.steps_per_epoch, run.step
     interval = LOOK_INTERVAL_GPU if run.device.type == "cuda" else LOOK_INTERVAL_CPU

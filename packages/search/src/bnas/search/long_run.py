@@ -130,6 +130,9 @@ class LongRun(ABC):
         Args:
             seconds: Spent in the epoch so far.
             ends_epoch: Whether an epoch has just ended.
+
+        Raises:
+            CheckpointError: It cannot be written; the older one is kept.
         """
         tally = self.tally.clone()
         self.processes.sum_(tally)

@@ -53,10 +53,9 @@ class Run(LongRun):
         average: Moving average of the weights; None for none.
         teacher: In evaluation mode; None for none.
 
-    References:
-        The others are those of `bnas.search.long_run.LongRun`: `identity` is that of network,
-        recipe, digests of data and origins; `tally` is loss, hits and images; `recent_loss` is a
-        scalar.
+    The others are those of `bnas.search.long_run.LongRun`: `identity` is that of network,
+    recipe, digests of data and origins; `tally` is loss, hits and images; `recent_loss` is a
+    scalar.
     """
 
     recipe: Recipe

@@ -4,7 +4,7 @@
 checkpoints.
 """
 
-from bnas.zoo.answering import classify_photos
+from bnas.zoo.answering import AnsweringOptions, classify_photos
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import (
     AnswersError,
@@ -29,6 +29,7 @@ from bnas.zoo.preprocessing import Preprocessing
 
 __all__ = [
     "DEFAULT_MODEL",
+    "AnsweringOptions",
     "AnswersError",
     "Card",
     "ChecksumError",

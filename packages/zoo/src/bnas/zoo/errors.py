@@ -101,7 +101,7 @@ class ImagesError(ZooError, ValueError):
 
 
 class AnswersError(ZooError, ValueError):
-    """A file that answers cannot be written to, or that holds others; has `path`."""
+    """A file that answers cannot be added to: damaged, of something else, in use; has `path`."""
 
 
 class MissingExtraError(ZooError, ImportError):

@@ -54,10 +54,21 @@ _WARNINGS = threading.Lock()
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """Return the photos below a directory, by their names, in order."""
+    """Return the photos below a directory, by their names, in order; links to others are not gone.
+
+    Raises:
+        ImageError: A directory that cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise ImageError(
+            f"the directory {error.filename!r} cannot be listed ({error.strerror})",
+            path=Path(error.filename),
+        ) from error
+
     return sorted(
         Path(above, name)
-        for above, _, names in os.walk(folder)
+        for above, _, names in os.walk(folder, onerror=refuse)
         for name in names
         if name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith(".")
     )

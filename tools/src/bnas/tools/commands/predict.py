@@ -11,6 +11,8 @@ from bnas.tools.answers import Answer, answer, warm_up
 from bnas.tools.document import print_document
 from bnas.tools.networks import load_network, name_of
 from bnas.tools.options import FilePath, json_option, model_option, weights_option
+from bnas.tools.specifications import is_file_name
+from bnas.tools.stopped import Stopped
 from bnas.tools.tables import print_facts, print_table, progress_bar
 from bnas.tools.units import confidence, count, milliseconds
 
@@ -40,10 +42,8 @@ if TYPE_CHECKING:
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
     metavar="N",
-    help="With --out, photos at once.",
+    help="With --out, photos at once.  [default: 64]",
 )
 @json_option
 @click.pass_context
@@ -54,21 +54,25 @@ def predict(
     weights: str | None,
     top: int,
     out: str | None,
-    batch_size: int,
+    batch_size: int | None,
     as_json: bool,
 ) -> None:
     """Tell what photos show: JPEG, PNG, WebP and others, of any size.
 
     The time is that of reading, resizing and classifying a photo, after one run that is not
     counted. A photo that cannot be read does not keep the others from an answer; the exit code is 1
-    then.
+    then. With --out, directories of any size go to a file, and a run that was interrupted goes on.
     """
     from bnas.zoo import ImageError
 
     network = load_network(model, weights)
     warm_up(network)
+    if out is None and batch_size is not None:
+        raise click.UsageError("--batch-size is of --out")
     if out is not None:
-        if not _write(network, photos, out, (top, batch_size), as_json):
+        own = model if weights is None and is_file_name(model or "", ".safetensors") else weights
+        known_as = _told_apart(name_of(network), own)
+        if not _write(network, known_as, photos, out, (top, batch_size or 64), as_json):
             ctx.exit(1)
         return
     answers = []
@@ -76,7 +80,7 @@ def predict(
         try:
             answers.append(answer(network, Path(photo), top))
         except ImageError as error:
-            click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+            click.echo(_line(error), err=True)
     if as_json:
         told = [each.to_dict() for each in answers]
         print_document({"model": name_of(network), "predictions": told})
@@ -86,11 +90,26 @@ def predict(
         ctx.exit(1)
 
 
+def _told_apart(name: str, weights: str | None) -> str:
+    """Return what answers call a network: weights of one's own may share a name."""
+    if weights is None:
+        return name
+    from bnas.zoo.checksum import file_sha256
+
+    return f"{name}, sha256 {file_sha256(weights)[:12]}"
+
+
 def _write(
-    network: PackedNetwork, photos: tuple[str, ...], out: str, sizes: tuple[int, int], as_json: bool
+    network: PackedNetwork,
+    model: str,
+    photos: tuple[str, ...],
+    out: str,
+    sizes: tuple[int, int],
+    as_json: bool,
 ) -> bool:
     """Write the answers to a file; returns whether all photos could be read."""
-    from bnas.zoo.answering import Answered, classify_photos
+    from bnas.zoo import AnsweringOptions, ImageError, classify_photos
+    from bnas.zoo.answering import Answered
 
     top, batch_size = sizes
     with progress_bar("{task.fields[speed]:.0f} images/s") as bar:
@@ -99,25 +118,29 @@ def _write(
         def show(so_far: Answered) -> None:
             bar.update(task, total=so_far.photos, completed=so_far.done, speed=so_far.images_per_s)
 
+        def tell(error: ImageError) -> None:
+            bar.console.print(_line(error), soft_wrap=True)
+
         try:
             found = classify_photos(
                 network,
                 photos,
                 out,
-                model=name_of(network),
-                top=top,
-                batch_size=batch_size,
+                model=model,
+                options=AnsweringOptions(top=top, batch_size=batch_size),
                 progress=show,
+                failed=tell,
             )
         except KeyboardInterrupt:
-            raise _Interrupted(out) from None
+            shown = click.format_filename(out)
+            raise Stopped(f"interrupted; the same command goes on with {shown}") from None
     if as_json:
         facts = {"photos": found.done, "before": found.before, "failed": found.failed}
         speed = {"seconds": round(found.seconds, 3), "images_per_s": round(found.images_per_s, 3)}
-        print_document({"model": name_of(network), "out": out, **facts, **speed})
+        print_document({"model": model, "out": out, **facts, **speed})
     else:
         print_facts(
-            f"{name_of(network)} to {click.format_filename(out)}",
+            f"{model} to {click.format_filename(out)}",
             [
                 ("photos", count(found.done)),
                 ("had an answer before", count(found.before)),
@@ -128,13 +151,8 @@ def _write(
     return not found.failed
 
 
-class _Interrupted(click.ClickException):
-    """Ctrl-C, after which nothing is lost."""
-
-    exit_code = 130  # As a shell has it: 128 and the number of the signal.
-
-    def __init__(self, out: str) -> None:
-        super().__init__(f"interrupted; the same command goes on with {click.format_filename(out)}")
+def _line(error: Exception) -> str:
+    return f"Error: {' '.join(str(error).split())}"
 
 
 def _print(model: str, answers: list[Answer]) -> None:

@@ -16,6 +16,7 @@ from bnas.tools.ray_sweep import Report, run_all_on_ray
 from bnas.tools.runs import Interrupted, leads, reading_photos, tell, tell_skipped
 from bnas.tools.search_bar import SearchBar
 from bnas.tools.search_options import search_options
+from bnas.tools.stopped import Stopped
 from bnas.tools.sweep import Case, Outcome, case_directory, cases_of, run_all
 from bnas.tools.tables import print_facts, print_table
 from bnas.tools.units import NONE, percent
@@ -41,7 +42,7 @@ def search(as_json: bool, **asked: Any) -> None:
     """
     require("search", "bnas.search")
     cases = cases_of(asked["seeds"], asked["changes"])
-    if len(cases) > 1:
+    if len(cases) > 1 or asked["engine"] == "ray":
         _sweep(cases, asked, as_json)
         return
     asked["changes"] = cases[0].changes
@@ -58,20 +59,15 @@ def search(as_json: bool, **asked: Any) -> None:
 
 
 def _sweep(cases: list[Case], asked: dict[str, Any], as_json: bool) -> None:
-    """Search every case in a process of its own; in the end, a table or a document of them all."""
+    """Search every case, elsewhere; in the end, a table or a document of them all."""
     if asked["seed"] is not None and asked["seeds"]:
         raise click.UsageError("--seed and --seeds exclude each other")
-    if asked["engine"] == "ray":
-        outcomes = run_all_on_ray(
-            cases,
-            functools.partial(_search_case, _anywhere(asked)),
-            asked["out_dir"],
-            workers=asked["workers"],
-            gpu=(asked["device"] or "").startswith("cuda"),
-            tell=tell,
-        )
-    else:
-        outcomes = run_all(cases, lambda case: _arguments(case, asked), asked["workers"], tell)
+    try:
+        outcomes = _run(cases, asked)
+    except KeyboardInterrupt:
+        raise Stopped(
+            "interrupted; the same command goes on with those that have not ended"
+        ) from None
     if as_json:
         print_document({"searches": [_outcome(each, asked) for each in outcomes]})
     else:
@@ -83,14 +79,31 @@ def _sweep(cases: list[Case], asked: dict[str, Any], as_json: bool) -> None:
         raise click.ClickException(f"{failed} of {len(outcomes)} searches failed, the others ended")
 
 
+def _run(cases: list[Case], asked: dict[str, Any]) -> list[Outcome]:
+    """Search every case in a process of its own, here or on Ray."""
+    if asked["engine"] == "processes":
+        return run_all(cases, lambda case: _arguments(case, asked), asked["workers"], tell)
+    return run_all_on_ray(
+        cases,
+        functools.partial(_search_case, _anywhere(asked)),
+        asked["out_dir"],
+        workers=asked["workers"],
+        gpu=asked["device"].startswith("cuda") if asked["device"] else None,
+        tell=tell,
+    )
+
+
 def _anywhere(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what was asked with paths that mean the same in every directory."""
-    places = {name: asked[name] for name in ("out_dir", "data", "recipe") if asked[name]}
-    named = {name: str(Path(place).resolve()) for name, place in places.items()}
+    """Return what was asked with paths and devices that mean the same in every trial."""
+    places = ["out_dir", *(name for name in ("data", "recipe") if asked[name])]
     # A recipe may be a name.
-    if asked["recipe"] and not Path(asked["recipe"]).is_file():
-        named["recipe"] = asked["recipe"]
-    return {**asked, **named}
+    named = {
+        name: str(Path(asked[name]).resolve())
+        for name in places
+        if name != "recipe" or Path(asked[name]).is_file()
+    }
+    is_gpu = (asked["device"] or "").startswith("cuda")
+    return {**asked, **named, "device": "cuda" if is_gpu else asked["device"]}
 
 
 def _search_case(asked: dict[str, Any], case: Case, report: Report) -> dict[str, Any] | str:

@@ -191,9 +191,14 @@ def _halves(recipe: SearchRecipe, images: ImageSet) -> tuple[ImageSet, ImageSet]
 
 
 def _check_engine(recipe: SearchRecipe, options: SearchOptions, processes: Processes) -> None:
-    """Refuse to compile where statistics are summed over processes in the middle of a pass."""
+    """Refuse to compile where statistics are summed over processes in the middle of a pass.
+
+    Graphs overwrite what a pass computed, and a look ahead keeps gradients of two.
+    """
     if recipe.engine == "compiled" and processes.size > 1:
         raise RecipeError(f"`engine` = 'compiled' needs one process (got {processes.size})")
+    if options.cuda_graphs and recipe.order == 2:
+        raise RecipeError("`cuda_graphs` needs `order` = 1 (got 2)")
     check_cuda_graphs(options.cuda_graphs, recipe.weights_recipe, processes)
 
 

@@ -58,10 +58,9 @@ class SearchRun(LongRun):
         arch_optimizer: Of the supernet's architecture parameters.
         resumed_from: The checkpoint that it went on from; None for a new search.
 
-    References:
-        The others are those of `bnas.search.long_run.LongRun`: `network` is a `SearchNetwork`,
-        `identity` that of recipe and images; `tally` is loss, hits and images of the weights' half,
-        then of the architecture's; `recent_loss` has a number for each half, (2,).
+    The others are those of `bnas.search.long_run.LongRun`: `network` is a `SearchNetwork`,
+    `identity` that of recipe and images; `tally` is loss, hits and images of the weights' half,
+    then of the architecture's; `recent_loss` has a number for each half, (2,).
     """
 
     recipe: SearchRecipe
