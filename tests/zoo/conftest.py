@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,3 +72,37 @@ def images() -> np.ndarray:
 def enliven_network() -> Callable[[Network, int], Network]:
     """Give a fresh network lively batch norms: `enliven`."""
     return enliven
+
+
+@pytest.fixture
+def run_c(tmp_path: Path) -> Callable[..., bytes]:
+    """Compile C files without a warning and run the program: `run_c(files, data, …)`.
+
+    The first of `files` (name -> text) is compiled, the others lie beside it. The program reads
+    `data` and is given `arguments`; what it writes is returned.
+    """
+    found = (shutil.which(name) for name in ("gcc", "cc", "clang"))
+    compiler = next((path for path in found if path), None)
+    if compiler is None:
+        pytest.fail("these tests need a C compiler: gcc, cc or clang on the PATH")
+    warnings = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+
+    def checked(command: Sequence[str | Path], data: bytes) -> bytes:
+        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        assert (done.returncode, done.stderr.decode()) == (0, "")
+        return done.stdout
+
+    def run(
+        files: dict[str, str],
+        data: bytes = b"",
+        *,
+        flags: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> bytes:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text, encoding="ascii")
+        first, program = tmp_path / next(iter(files)), tmp_path / "program"
+        checked([compiler, "-std=c99", *warnings, *flags, first, "-o", program], b"")
+        return checked([program, *arguments], data)
+
+    return run

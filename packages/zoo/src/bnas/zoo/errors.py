@@ -98,3 +98,7 @@ class OfficialImportError(ZooError, ValueError):
 
 class ImagesError(ZooError, ValueError):
     """An array of images that the network cannot take; may have `shape`."""
+
+
+class ExportError(ZooError, ValueError):
+    """A name or a size that a network cannot be exported with."""
