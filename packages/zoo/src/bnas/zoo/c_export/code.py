@@ -8,13 +8,13 @@ import numpy as np
 from attrs import define, field
 
 from bnas.zoo.c_export.arenas import Arenas
-from bnas.zoo.c_export.layouts import flag_words
+from bnas.zoo.c_export.layouts import REAL_BLOCK, flag_words
 from bnas.zoo.c_export.tables import Tables
 from bnas.zoo.program.thresholds import Cut
 
-#: Taps of a real convolution whose weights are widened together, and the bytes of each: 8 weights
-#: and 3 integers.
-_PANEL_TAPS, _PANEL_TAP_BYTES = 64, 4 * (8 + 3)
+#: Taps of a real convolution whose weights are widened together, and the bytes of each: weights
+#: and three integers.
+_PANEL_TAPS, _PANEL_TAP_BYTES = 32, 4 * (REAL_BLOCK + 3)
 
 
 @define

@@ -8,8 +8,8 @@ from attrs import frozen
 from bnas.binops import BitTensor, unpack
 from bnas.zoo.c_export.arenas import words_of
 
-#: Outputs of a block: their weights lie side by side.
-BLOCK = 8
+#: Outputs of a block, whose weights lie side by side: of bits, and of real weights.
+_BIT_BLOCK, REAL_BLOCK = 8, 16
 
 
 def flag_words(flags: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def binary_blocks(weight: np.ndarray, in_channels: int) -> np.ndarray:
         weight: uint8 (O, ceil(I / 8), K, K), the packed signs.
         in_channels: I.
     """
-    return _blocks(flag_words(_signs(weight, in_channels)))
+    return _blocks(flag_words(_signs(weight, in_channels)), _BIT_BLOCK)
 
 
 @frozen(eq=False)
@@ -77,7 +77,7 @@ def real_blocks(weight: np.ndarray) -> np.ndarray:
     Returns:
         uint16, the bits of float16, if all values are float16's; else float32.
     """
-    flat = np.concatenate([_blocks(part[..., None]) for part in weight])
+    flat = np.concatenate([_blocks(part[..., None], REAL_BLOCK) for part in weight])
     with np.errstate(over="ignore"):
         halves = flat.astype(np.float16)
     return halves.view(np.uint16) if np.array_equal(halves, flat) else flat
@@ -89,7 +89,7 @@ def _signs(weight: np.ndarray, in_channels: int) -> np.ndarray:
     return signs.reshape(*signs.shape[:2], -1).swapaxes(1, 2)
 
 
-def _blocks(weight: np.ndarray) -> np.ndarray:
-    """Return (O, taps, depth) as one array of blocks of outputs, the outputs innermost."""
-    blocks = (weight[first : first + BLOCK] for first in range(0, len(weight), BLOCK))
+def _blocks(weight: np.ndarray, size: int) -> np.ndarray:
+    """Return (O, taps, depth) as one array of blocks of `size` outputs, the outputs innermost."""
+    blocks = (weight[first : first + size] for first in range(0, len(weight), size))
     return np.concatenate([block.transpose(1, 2, 0).reshape(-1) for block in blocks])

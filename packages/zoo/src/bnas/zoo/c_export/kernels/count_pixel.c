@@ -15,12 +15,12 @@ static inline void add_mismatches(const uint32_t *words, const uint32_t *weights
 {
     while (count > 0) {
         const int32_t some = count < 31 ? count : 31;
-        uint32_t partial[LANES] = {0};
+        uint32_t partial[BIT_LANES] = {0};
         int32_t i, j;
         for (i = 0; i < some; ++i)
-            for (j = 0; j < LANES; ++j)
+            for (j = 0; j < BIT_LANES; ++j)
                 partial[j] += PARTIAL_COUNT(words[i] ^ weights[8 * i + j]);
-        for (j = 0; j < LANES; ++j)
+        for (j = 0; j < BIT_LANES; ++j)
             sums[j] += WHOLE_COUNT(partial[j]);
         words += some;
         weights += 8 * some;
@@ -68,17 +68,17 @@ static void count_pixel(const struct binary_conv *conv, int32_t y, int32_t x)
         runs = runs > 0;
     }
     width = conv->out_channels % 8;
-    for (output = 0; output < conv->out_channels - width; output += LANES) {
+    for (output = 0; output < conv->out_channels - width; output += BIT_LANES) {
         const uint32_t *from = weights + 8 * first + output % 8, *bits = patch;
-        uint32_t sums[LANES] = {0};
+        uint32_t sums[BIT_LANES] = {0};
         for (row = 0; row < runs; ++row) {
             add_mismatches(bits, from, run, sums);
             bits += run;
             from += 8 * step;
         }
-        for (i = 0; i < LANES; ++i)
+        for (i = 0; i < BIT_LANES; ++i)
             counts[output + i] = signs - 2 * (int32_t)sums[i];
-        if ((output + LANES) % 8 == 0)
+        if ((output + BIT_LANES) % 8 == 0)
             weights += 8 * kernel * step;
     }
     for (i = 0; i < width; ++i) {

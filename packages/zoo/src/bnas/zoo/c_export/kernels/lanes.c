@@ -1,6 +1,14 @@
-/* Outputs of a block of 8 whose sums are in registers together: what compilers make vectors of. */
-#if defined(__AVX2__)
-#define LANES 8
+/* Outputs whose sums are in registers together, a vector of them where the machine has some. Real
+ * sums wait for each other, so theirs are the widest. */
+#if defined(__AVX512F__)
+#define REAL_LANES 16
+#elif defined(__AVX2__)
+#define REAL_LANES 8
 #else
-#define LANES 4
+#define REAL_LANES 4
+#endif
+#if defined(__AVX2__)
+#define BIT_LANES 8
+#else
+#define BIT_LANES 4
 #endif

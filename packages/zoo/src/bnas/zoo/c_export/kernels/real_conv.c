@@ -1,12 +1,12 @@
 /* A convolution with real weights. They are kept as the bits of float16 where that loses nothing,
- * half of the flash, and widened a panel at a time: some taps for 8 outputs, once for all pixels.
+ * half of the flash, and widened a panel at a time: some taps for 16 outputs, once for all pixels.
  * The multipliers of batch norms go in there too, with the rounding of the packed network, and the
  * products are summed in its order. */
 struct real_conv {
     const float *source; /* (in_height, in_width), in_step floats from pixel to pixel */
     float *target;       /* (out_height, out_width), out_step floats from pixel to pixel */
-    /* One of the two: of every group blocks of 8 outputs, the last may have fewer:
-     * (group_inputs, kernel, kernel, 8). */
+    /* One of the two: of every group blocks of 16 outputs, the last may have fewer:
+     * (group_inputs, kernel, kernel, 16). */
     const uint16_t *halves;
     const float *singles;
     const float *input_scale, *output_scale, *bias; /* a value a channel, or NULL */
@@ -20,7 +20,7 @@ struct real_conv {
 struct tap {
     int32_t offset, row, column;
 };
-static float panel[8 * PANEL_TAPS];
+static float panel[16 * PANEL_TAPS];
 static struct tap taps[PANEL_TAPS];
 
 static inline float widened(uint16_t half)
@@ -40,51 +40,58 @@ static inline float widened(uint16_t half)
 static void widen_panel(const struct real_conv *conv, int32_t index, int32_t first, int32_t count,
                         int32_t first_input, int32_t first_output, int32_t width)
 {
-    const int32_t kernel = conv->kernel, area = kernel * kernel;
-    float scales[8];
-    int32_t i, j;
-    for (j = 0; j < 8; ++j)
+    const int32_t kernel = conv->kernel;
+    int32_t input = first_input + first / (kernel * kernel), row = first / kernel % kernel;
+    int32_t column = first % kernel, i, j;
+    float scales[16];
+    for (j = 0; j < 16; ++j)
         scales[j] = conv->output_scale && j < width ? conv->output_scale[first_output + j] : 1.0f;
     for (i = 0; i < count; ++i) {
-        const int32_t input = first_input + (first + i) / area, place = (first + i) % area;
         const float scale = conv->input_scale ? conv->input_scale[input] : 1.0f;
-        float *weights = panel + 8 * i;
-        taps[i].row = place / kernel * conv->dilation;
-        taps[i].column = place % kernel * conv->dilation;
+        float *weights = panel + 16 * i;
+        taps[i].row = row * conv->dilation;
+        taps[i].column = column * conv->dilation;
         taps[i].offset = (taps[i].row * conv->in_width + taps[i].column) * conv->in_step + input;
-        if (conv->halves && width == 8) {
-            const uint16_t *halves = conv->halves + index + 8 * i;
-            for (j = 0; j < 8; ++j)
+        if (conv->halves && width == 16) {
+            const uint16_t *halves = conv->halves + index + 16 * i;
+            for (j = 0; j < 16; ++j)
                 weights[j] = widened(halves[j]);
         } else {
-            for (j = 0; j < 8; ++j) {
+            for (j = 0; j < 16; ++j) {
                 const int32_t at = index + i * width + j;
                 weights[j] = 0.0f;
                 if (j < width)
                     weights[j] = conv->halves ? widened(conv->halves[at]) : conv->singles[at];
             }
         }
-        for (j = 0; j < 8; ++j)
+        for (j = 0; j < 16; ++j)
             weights[j] = weights[j] * scale * scales[j];
+        if (++column == kernel) {
+            column = 0;
+            if (++row == kernel) {
+                row = 0;
+                ++input;
+            }
+        }
     }
 }
 
 static inline void read_sums(const float *from, int32_t width, float *sums)
 {
     int32_t j;
-    if (width >= LANES)
-        for (j = 0; j < LANES; ++j)
+    if (width >= REAL_LANES)
+        for (j = 0; j < REAL_LANES; ++j)
             sums[j] = from[j];
     else
-        for (j = 0; j < LANES; ++j)
+        for (j = 0; j < REAL_LANES; ++j)
             sums[j] = j < width ? from[j] : 0.0f;
 }
 
 static inline void write_sums(const float *sums, int32_t width, float *to)
 {
     int32_t j;
-    if (width >= LANES)
-        for (j = 0; j < LANES; ++j)
+    if (width >= REAL_LANES)
+        for (j = 0; j < REAL_LANES; ++j)
             to[j] = sums[j];
     else
         for (j = 0; j < width; ++j)
@@ -92,22 +99,22 @@ static inline void write_sums(const float *sums, int32_t width, float *to)
 }
 
 /* Adds the products of four neighbouring pixels, all of whose taps lie inside the image, for at
- * most LANES outputs, whose weights are those of the panel from column `lane` on. */
+ * most REAL_LANES outputs, whose weights are those of the panel from column `lane` on. */
 static void add_products_4(const struct real_conv *conv, const float *source, int32_t count,
                            float *target, int32_t lane, int32_t width)
 {
     const int32_t next = conv->stride * conv->in_step, out = conv->out_step;
-    float sums_0[LANES], sums_1[LANES], sums_2[LANES], sums_3[LANES];
+    float sums_0[REAL_LANES], sums_1[REAL_LANES], sums_2[REAL_LANES], sums_3[REAL_LANES];
     int32_t i, j;
     read_sums(target, width, sums_0);
     read_sums(target + out, width, sums_1);
     read_sums(target + 2 * out, width, sums_2);
     read_sums(target + 3 * out, width, sums_3);
     for (i = 0; i < count; ++i) {
-        const float *values = source + taps[i].offset, *weights = panel + 8 * i + lane;
+        const float *values = source + taps[i].offset, *weights = panel + 16 * i + lane;
         const float value_0 = values[0], value_1 = values[next];
         const float value_2 = values[2 * next], value_3 = values[3 * next];
-        for (j = 0; j < LANES; ++j) {
+        for (j = 0; j < REAL_LANES; ++j) {
             sums_0[j] = MULTIPLY_ADD(value_0, weights[j], sums_0[j]);
             sums_1[j] = MULTIPLY_ADD(value_1, weights[j], sums_1[j]);
             sums_2[j] = MULTIPLY_ADD(value_2, weights[j], sums_2[j]);
@@ -125,15 +132,15 @@ static void add_products_1(const struct real_conv *conv, int32_t top, int32_t le
                            float *target, int32_t lane, int32_t width)
 {
     const int32_t start = (top * conv->in_width + left) * conv->in_step;
-    float sums[LANES];
+    float sums[REAL_LANES];
     int32_t i, j;
     read_sums(target, width, sums);
     for (i = 0; i < count; ++i) {
         const int32_t y = top + taps[i].row, x = left + taps[i].column;
         if (y >= 0 && y < conv->in_height && x >= 0 && x < conv->in_width) {
             const float value = conv->source[start + taps[i].offset];
-            const float *weights = panel + 8 * i + lane;
-            for (j = 0; j < LANES; ++j)
+            const float *weights = panel + 16 * i + lane;
+            for (j = 0; j < REAL_LANES; ++j)
                 sums[j] = MULTIPLY_ADD(value, weights[j], sums[j]);
         }
     }
@@ -177,13 +184,13 @@ static void real_conv(const struct real_conv *conv)
         for (i = 0; i < channels; ++i)
             conv->target[pixel * conv->out_step + i] = conv->bias ? conv->bias[i] : 0.0f;
     for (group = 0; group < conv->groups; ++group)
-        for (output = 0; output < conv->group_outputs; output += 8) {
-            const int32_t rest = conv->group_outputs - output, width = rest < 8 ? rest : 8;
+        for (output = 0; output < conv->group_outputs; output += 16) {
+            const int32_t rest = conv->group_outputs - output, width = rest < 16 ? rest : 16;
             const int32_t place = group * conv->group_outputs + output;
             for (first = 0; first < depth; first += PANEL_TAPS) {
                 const int32_t left = depth - first, count = left < PANEL_TAPS ? left : PANEL_TAPS;
                 widen_panel(conv, index, first, count, group * conv->group_inputs, place, width);
-                for (i = 0; i < width; i += LANES)
+                for (i = 0; i < width; i += REAL_LANES)
                     add_panel(conv, count, place + i, i, width - i);
                 index += count * width;
             }
