@@ -13,6 +13,7 @@ from PIL import Image
 from bnas import zoo
 from bnas.zoo.c_export import c_source
 from bnas.zoo.c_export.identifiers import as_comment, as_string, prefix_of
+from bnas.zoo.c_export.kernels import kernels_text
 from bnas.zoo.c_export.tables import Tables, literal
 from bnas.zoo.errors import ExportError, SaveError
 from bnas.zoo.images import prepare_batch
@@ -162,6 +163,12 @@ def test_literals_are_exact(value: float) -> None:
     assert re.fullmatch(r"-?\d+(\.\d+)?(e[+-]\d+)?f", text)
     assert "." in text or "e" in text
     assert np.float32(text[:-1]) == np.float32(value)
+
+
+def test_fragments_come_with_what_they_need() -> None:
+    text = kernels_text({"pool_bits", "cut_floats"})
+    names = re.findall(r"^(?:static .*?|struct )(\w+)(?:\(| \{)", text, re.MULTILINE)
+    assert names == ["taps_inside", "put_bits", "window", "cut_floats", "pool_bits"]
 
 
 def test_equal_tables_are_kept_once() -> None:

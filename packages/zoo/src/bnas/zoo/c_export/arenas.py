@@ -60,8 +60,8 @@ class Arenas:
 
     def floats_at(self, place: Place) -> str:
         """Return the address of the first pixel's first channel."""
-        return f"floats + {self.floats.offsets[place.buffer] + place.start}"
+        return f"float_memory + {self.floats.offsets[place.buffer] + place.start}"
 
     def words_at(self, name: str) -> str:
         """Return the address of the first pixel's bits."""
-        return f"words + {self.words.offsets[name]}"
+        return f"word_memory + {self.words.offsets[name]}"
