@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
@@ -27,23 +28,36 @@ class Arenas:
 
     Attributes:
         shapes: Value or bits -> (C, H, W).
+        live: Float buffer -> channels that it has here, trailing ones that nobody reads left out.
         floats: Where each float buffer begins, in floats.
         words: Where the bits of each name begin, in words.
     """
 
     shapes: Mapping[str, Shape]
+    live: Mapping[str, int]
     floats: MemoryPlan
     words: MemoryPlan
 
     @classmethod
-    def plan(cls, steps: Sequence[Step], shapes: Mapping[str, Shape], output: Place) -> Arenas:
-        """Plan the memory of a program whose result is at `output` after the last step."""
-        spans = lifetimes(steps)
-        float_sizes = {name: c * h * w for name, (c, h, w) in shapes.items()}
+    def plan(
+        cls,
+        steps: Sequence[Step],
+        shapes: Mapping[str, Shape],
+        live: Mapping[str, int],
+        output: Place,
+    ) -> Arenas:
+        """Plan the memory of a program.
+
+        Args:
+            steps: The program.
+            shapes: Value or bits -> (C, H, W).
+            live: Float buffer -> channels that it has here.
+            output: What is read after the last step.
+        """
+        float_sizes = {name: count * math.prod(shapes[name][1:]) for name, count in live.items()}
         word_sizes = {name: words_of(c) * h * w for name, (c, h, w) in shapes.items()}
-        return cls(
-            shapes, plan_memory(steps, float_sizes, [output]), place_buffers(spans, word_sizes)
-        )
+        floats = plan_memory(steps, float_sizes, [output])
+        return cls(shapes, live, floats, place_buffers(lifetimes(steps), word_sizes))
 
     @property
     def nbytes(self) -> int:
@@ -52,7 +66,7 @@ class Arenas:
 
     def step_of(self, place: Place) -> int:
         """Floats from pixel to pixel."""
-        return self.shapes[place.buffer][0]
+        return self.live[place.buffer]
 
     def pixels_of(self, place: Place) -> int:
         """Pixels of a place."""

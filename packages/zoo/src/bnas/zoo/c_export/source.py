@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bnas.cells import GraphError
 from bnas.zoo.atomic_file import write_atomically
 from bnas.zoo.c_export.arenas import Arenas
 from bnas.zoo.c_export.code import Code
+from bnas.zoo.c_export.dead_zeros import live_channels, without_dead_zeros
 from bnas.zoo.c_export.frame import (
     base_name,
     code_fields,
@@ -79,7 +80,9 @@ def c_source(
     check_prefix(prefix)
     side = network.preprocessing.size if input_size is None else input_size
     emitted = _emitted(network, side)
-    arenas = Arenas.plan(emitted.steps, emitted.shapes, emitted.output)
+    live = live_channels(emitted.steps, emitted.output)
+    emitted = evolve(emitted, steps=without_dead_zeros(emitted.steps, live))
+    arenas = Arenas.plan(emitted.steps, emitted.shapes, live, emitted.output)
     code = Code(arenas)
     for step in emitted.steps:
         write_step(step, code)
