@@ -6,7 +6,7 @@ import numpy as np
 
 from bnas import zoo
 from bnas.zoo.c_export import c_source
-from bnas.zoo.c_export.dead_zeros import live_channels, without_dead_zeros
+from bnas.zoo.c_export.dead_zeros import ZeroSigns, live_channels, without_dead_zeros
 from bnas.zoo.program.steps import Copy, Fill, Pack, Place, Step
 from bnas.zoo.program.thresholds import Cut
 
@@ -39,7 +39,17 @@ def test_zeros_whose_signs_are_known_go() -> None:
     ]
     live = live_channels(steps, OUTPUT)
     assert live == {"result": 4, "other": 4, "stream": 4}
-    assert without_dead_zeros(steps, live) == tuple(steps[1:])
+    signs, *others = without_dead_zeros(steps, live)
+    assert others == steps[2:]
+    assert isinstance(signs, ZeroSigns)
+    assert (signs.target, signs.reads) == ("bits", ())
+
+
+def test_a_buffer_of_dead_zeros_alone_goes() -> None:
+    steps: list[Step] = [fill(0, 8), pack(0, 8, constant=True)]
+    live = live_channels(steps, OUTPUT)
+    assert live == {"result": 4}
+    assert [type(step) for step in without_dead_zeros(steps, live)] == [ZeroSigns]
 
 
 def test_zeros_that_are_read_stay() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bnas import cells, zoo
@@ -48,8 +48,8 @@ def taken_apart(
     out: bytes, source: CSource, count: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Logits (N, classes) and bits by name, int8 (N, C, H, W), of what the harness wrote."""
-    steps = [step for step in source.emitted.steps if not isinstance(step, Load)]
-    words, classes = max(1, source.arenas.words.size), source.emitted.output.stop
+    steps = [step for step in source.steps if not isinstance(step, Load)]
+    words, classes = max(1, source.arenas.words.size), source.classes
     records = np.frombuffer(out, "<u4").reshape(count, -1)
     memory = records[:, :-classes].reshape(count, len(steps), words)
     last = {name: number for number, step in enumerate(steps) for name in written_bits(step)}
@@ -118,6 +118,19 @@ def _grouped() -> cells.GraphSpec:
     return cells.GraphSpec(graph=graph, template="cifar")
 
 
+def _zeros() -> cells.GraphSpec:
+    """A value of nothing but zeros, of which the signs alone are read."""
+    build = Builder(role="op")
+    images = build.images()
+    build.add(nodes.Zero, "zeros", images.name, channels=3)
+    parts = []
+    for name, source in (("a", images), ("b", evolve(images, name="zeros"))):
+        sign = build.sign(f"{name}.sign", source)
+        parts.append(build.conv(nodes.BinaryConv, name, sign, 5, Window(3, padding=1)))
+    graph = build.finish(build.classify("pool", "fc", build.add_up("sum", *parts), 2))
+    return cells.GraphSpec(graph=graph, template="cifar", input_size=16)
+
+
 SPECS = {
     "mini": cells.spec("BNAS-Mini", channels=4, num_classes=5),
     "wide": cells.spec("BNAS-Mini", channels=12, num_cells=3, num_classes=9),
@@ -147,6 +160,7 @@ def test_every_kind_of_network(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+@example(spec=_zeros(), seed=0)
 @given(spec=graph_specs(), seed=st.integers(0, 2**31))
 def test_any_graph(enliven_network: Enliven, run_c: RunC, spec: cells.GraphSpec, seed: int) -> None:
     check(run_c, lively(enliven_network, spec, seed), noise(16), ("-O0",))

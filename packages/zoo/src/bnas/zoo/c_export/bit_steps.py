@@ -6,6 +6,7 @@ import numpy as np
 
 from bnas.zoo.c_export.arenas import words_of
 from bnas.zoo.c_export.code import Code, listed
+from bnas.zoo.c_export.dead_zeros import ZeroSigns
 from bnas.zoo.c_export.layouts import binary_blocks, flag_words, group_words
 from bnas.zoo.program.steps import BinaryConv, Bits, Floats, Pack, PoolBits, Unpack
 
@@ -36,20 +37,21 @@ def write_binary_conv(step: BinaryConv, code: Code) -> None:
 
 
 def write_pack(step: Pack, code: Code) -> None:
-    """Write the comparison of floats; of zeros the bits are known, and stored."""
+    """Write the comparison of floats."""
     pixels = code.arenas.pixels_of(step.source)
-    if not step.constant:
-        lines = ["int32_t pixel;", f"for (pixel = 0; pixel < {pixels}; ++pixel)"]
-        lines.append("    " + _cut_floats(step, "pixel", code))
-        code.add_function(f"{step.target}: signs of floats", lines)
-        return
-    bits = flag_words((np.float32(0) >= step.cut.threshold) ^ step.cut.flip)
-    table = code.tables.add("bits", bits)
-    channels, target = len(step.cut.flip), code.arenas.words_at(step.target)
-    total = code.arenas.shapes[step.target][0]
+    lines = ["int32_t pixel;", f"for (pixel = 0; pixel < {pixels}; ++pixel)"]
+    lines.append("    " + _cut_floats(step, "pixel", code))
+    code.add_function(f"{step.target}: signs of floats", lines)
+
+
+def write_zero_signs(step: ZeroSigns, code: Code) -> None:
+    """Write bits that are the same for every image."""
+    table = code.tables.add("bits", flag_words((step.cut.threshold <= 0) ^ step.cut.flip))
+    total, channels = code.arenas.shapes[step.target][0], len(step.cut.flip)
     is_last = int(step.first + channels == total)
-    place = (target, words_of(total), step.first, is_last)
-    call = code.call("fill_bits", pixels, channels, table, *place)
+    target = (code.arenas.words_at(step.target), words_of(total), step.first, is_last)
+    pixels = code.arenas.pixels_of(step.source)
+    call = code.call("fill_bits", pixels, channels, table, *target)
     code.add_function(f"{step.target}: signs of zeros", [call])
 
 

@@ -9,9 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from bnas.zoo.program.steps import Fill, Pack, Place, Step
+
+
+@frozen(kw_only=True, eq=False)
+class ZeroSigns(Pack):
+    """Signs of zeros: they are known, so that nothing is read."""
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        """None."""
+        return ()
 
 
 def live_channels(steps: Sequence[Step], output: Place) -> dict[str, int]:
@@ -32,7 +42,10 @@ def live_channels(steps: Sequence[Step], output: Place) -> dict[str, int]:
 
 
 def without_dead_zeros(steps: Sequence[Step], live: Mapping[str, int]) -> tuple[Step, ...]:
-    """Return the program without writing zeros behind the live channels of a buffer."""
+    """Return the program without zeros behind the live channels of a buffer.
+
+    Constant comparisons become `ZeroSigns`.
+    """
     result: list[Step] = []
     for step in steps:
         if isinstance(step, Fill):
@@ -41,5 +54,13 @@ def without_dead_zeros(steps: Sequence[Step], live: Mapping[str, int]) -> tuple[
             if stop <= place.start:
                 continue
             step = evolve(step, writes=(Place(place.buffer, place.start, stop),))
+        elif isinstance(step, Pack) and step.constant:
+            step = ZeroSigns(
+                source=step.source,
+                target=step.target,
+                cut=step.cut,
+                first=step.first,
+                constant=True,
+            )
         result.append(step)
     return tuple(result)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from bnas.cells import GraphError
 from bnas.zoo.atomic_file import write_atomically
@@ -20,11 +21,12 @@ from bnas.zoo.c_export.frame import (
     label_field,
 )
 from bnas.zoo.c_export.identifiers import check_prefix, prefix_of
+from bnas.zoo.c_export.order import constants_last, frees_first
 from bnas.zoo.c_export.writer import write_step
 from bnas.zoo.errors import ExportError
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.program.emitter import Emitted, emit
-from bnas.zoo.program.steps import Load
+from bnas.zoo.program.steps import Load, Step
 
 
 @frozen
@@ -37,8 +39,9 @@ class CSource:
         input_size: Height and width of the images, pixels.
         table_bytes: Bytes of its constant tables: flash, besides the code.
         static_bytes: Bytes of its static memory: RAM, besides the stack.
-        emitted: The program that it was made of.
-        arenas: Where the values of that program lie.
+        classes: Number of logits.
+        steps: What it does, in order; all but the first, `Load`, are functions.
+        arenas: Where the values of the steps lie.
     """
 
     text: str
@@ -46,7 +49,8 @@ class CSource:
     input_size: tuple[int, int]
     table_bytes: int
     static_bytes: int
-    emitted: Emitted
+    classes: int
+    steps: tuple[Step, ...]
     arenas: Arenas
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -80,11 +84,9 @@ def c_source(
     check_prefix(prefix)
     side = network.preprocessing.size if input_size is None else input_size
     emitted = _emitted(network, side)
-    live = live_channels(emitted.steps, emitted.output)
-    emitted = evolve(emitted, steps=without_dead_zeros(emitted.steps, live))
-    arenas = Arenas.plan(emitted.steps, emitted.shapes, live, emitted.output)
+    steps, arenas = _planned(emitted)
     code = Code(arenas)
-    for step in emitted.steps:
+    for step in steps:
         write_step(step, code)
     if sha256 is None and network.card is not None:
         sha256 = network.card.sha256
@@ -94,7 +96,7 @@ def c_source(
         "flash": f"{table_bytes:,} bytes of tables, and the code",
         "RAM": f"{static_bytes:,} bytes of static memory, and the stack, below 1 kB",
     }
-    (image,) = (step.writes[0] for step in emitted.steps if isinstance(step, Load))
+    (image,) = (step.writes[0] for step in steps if isinstance(step, Load))
     classes = emitted.output.stop - emitted.output.start
     text = frame_text(
         {
@@ -111,7 +113,8 @@ def c_source(
             **code_fields(code),
         }
     )
-    return CSource(text, prefix, (side, side), table_bytes, static_bytes, emitted, arenas)
+    sizes = (table_bytes, static_bytes, classes)
+    return CSource(text, prefix, (side, side), *sizes, steps, arenas)
 
 
 def _emitted(network: PackedNetwork, side: int) -> Emitted:
@@ -121,3 +124,14 @@ def _emitted(network: PackedNetwork, side: int) -> Emitted:
         raise ExportError(
             f"`input_size` must fit the network (got {side} pixels): {error}", input_size=side
         ) from error
+
+
+def _planned(emitted: Emitted) -> tuple[tuple[Step, ...], Arenas]:
+    """Return the steps in the order that takes less memory, and where their values lie."""
+    shapes, output = emitted.shapes, emitted.output
+    live = live_channels(emitted.steps, output)
+    steps = without_dead_zeros(emitted.steps, live)
+    sizes = {name: count * math.prod(shapes[name][1:]) for name, count in live.items()}
+    orders = (steps, frees_first(constants_last(steps), sizes))
+    plans = ((order, Arenas.plan(order, shapes, live, output)) for order in orders)
+    return min(plans, key=lambda plan: plan[1].nbytes)

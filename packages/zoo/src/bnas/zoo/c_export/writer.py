@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bnas.zoo.c_export import bit_steps, float_steps
 from bnas.zoo.c_export.code import Code
+from bnas.zoo.c_export.dead_zeros import ZeroSigns
 from bnas.zoo.program import steps as kinds
 
 
@@ -14,6 +15,8 @@ def write_step(step: kinds.Step, code: Code) -> None:
             pass  # The image is there before the first step: callers bring it in two forms.
         case kinds.BinaryConv():
             bit_steps.write_binary_conv(step, code)
+        case ZeroSigns():
+            bit_steps.write_zero_signs(step, code)
         case kinds.Pack():
             bit_steps.write_pack(step, code)
         case kinds.PoolBits():
