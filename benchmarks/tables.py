@@ -251,7 +251,7 @@ TABLES = {
     ),
     "c_export": Table(
         "Exported C files, one thread, N=1",
-        "`bnas-tools export`, compiled with gcc -std=c99 for this CPU; CPU time, in turns with the "
+        "`bnas-tools export`, compiled with -std=c99 on this machine; in turns with the "
         "packed network. `-DBNAS_PORTABLE` counts bits without an instruction for it; without "
         "`-march=native` there is no fused multiplication and addition, which then goes through "
         "double unless `-DBNAS_UNFUSED`. 1 kB = 1,000 bytes.",
