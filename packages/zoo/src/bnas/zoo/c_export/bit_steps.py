@@ -7,7 +7,7 @@ import numpy as np
 from bnas.zoo.c_export.arenas import words_of
 from bnas.zoo.c_export.code import Code, listed
 from bnas.zoo.c_export.dead_zeros import ZeroSigns
-from bnas.zoo.c_export.layouts import binary_blocks, flag_words, group_words
+from bnas.zoo.c_export.layouts import BIT_BLOCK, binary_blocks, flag_words, group_words
 from bnas.zoo.program.steps import BinaryConv, Bits, Floats, Pack, PoolBits, Unpack
 
 
@@ -20,7 +20,8 @@ def write_binary_conv(step: BinaryConv, code: Code) -> None:
     epilogues = [_cut_counts(part, pixel, code) for part in step.bits]
     for part in step.floats:
         epilogues += _floats(part, pixel, code)
-    code.most_counts = max(code.most_counts, geometry.out_channels)
+    whole_blocks = -(-geometry.out_channels // BIT_BLOCK) * BIT_BLOCK
+    code.most_counts = max(code.most_counts, whole_blocks)
     code.add_function(
         f"{step.source}: {geometry.kernel[0]}x{geometry.kernel[1]} binary, "
         f"{geometry.in_channels} to {geometry.out_channels} channels",

@@ -26,7 +26,7 @@ class Code:
         tables: The constant arrays.
         kernels: Names of the kernels that are called.
         functions: One for each step.
-        most_counts: Most output channels of a binary convolution.
+        most_counts: Most output channels of a binary convolution, those that fill up a block too.
         most_patch_words: Most words that one output of a binary convolution reads.
     """
 

@@ -9,7 +9,7 @@ from bnas.binops import BitTensor, unpack
 from bnas.zoo.c_export.arenas import words_of
 
 #: Outputs of a block, whose weights lie side by side: of bits, and of real weights.
-_BIT_BLOCK, REAL_BLOCK = 8, 16
+BIT_BLOCK, REAL_BLOCK = 8, 16
 
 
 def flag_words(flags: np.ndarray) -> np.ndarray:
@@ -23,11 +23,15 @@ def flag_words(flags: np.ndarray) -> np.ndarray:
 def binary_blocks(weight: np.ndarray, in_channels: int) -> np.ndarray:
     """Return the words of a binary convolution of one group, flat: blocks (taps, words, outputs).
 
+    The last block is filled up with zeros: one path of code, of full vectors, costs less.
+
     Args:
         weight: uint8 (O, ceil(I / 8), K, K), the packed signs.
         in_channels: I.
     """
-    return _blocks(flag_words(_signs(weight, in_channels)), _BIT_BLOCK)
+    words = flag_words(_signs(weight, in_channels))
+    missing = -len(words) % BIT_BLOCK
+    return _blocks(np.pad(words, [(0, missing), (0, 0), (0, 0)]), BIT_BLOCK)
 
 
 @frozen(eq=False)

@@ -3,7 +3,7 @@
  * tap outside the image counts as 0, neither +1 nor -1: it is left out. */
 struct binary_conv {
     const uint32_t *image;   /* (in_height, in_width, in_words) */
-    const uint32_t *weights; /* blocks of 8 outputs, the last may have fewer: (taps, in_words, 8) */
+    const uint32_t *weights; /* blocks of 8 outputs, the last filled up: (taps, in_words, 8) */
     int32_t in_height, in_width, in_words, in_channels, out_channels;
     int32_t kernel, stride, padding, dilation;
 };
@@ -28,27 +28,15 @@ static inline void add_mismatches(const uint32_t *words, const uint32_t *weights
     }
 }
 
-/* The same for one output of a block of `width`. */
-static uint32_t mismatches(const uint32_t *words, const uint32_t *weights, int32_t count,
-                           int32_t width)
-{
-    uint32_t sum = 0;
-    int32_t i;
-    for (i = 0; i < count; ++i) {
-        const uint32_t partial = PARTIAL_COUNT(words[i] ^ weights[width * i]);
-        sum += WHOLE_COUNT(partial);
-    }
-    return sum;
-}
-
-/* Sets `counts` to the sums of signs of one pixel, for every output channel. */
+/* Sets `counts` to the sums of signs of one pixel, for every output channel, and for those that fill
+ * up the last block to something. */
 static void count_pixel(const struct binary_conv *conv, int32_t y, int32_t x)
 {
     const int32_t words = conv->in_words, kernel = conv->kernel, dilation = conv->dilation;
     const int32_t top = y * conv->stride - conv->padding, left = x * conv->stride - conv->padding;
     const uint32_t *weights = conv->weights;
     int32_t first_row, last_row, first_column, last_column, row, column, i, output, length = 0;
-    int32_t runs, run, signs, first, step, width;
+    int32_t runs, run, signs, first, step;
     taps_inside(top, conv->in_height, kernel, dilation, &first_row, &last_row);
     taps_inside(left, conv->in_width, kernel, dilation, &first_column, &last_column);
     for (row = first_row; row < last_row; ++row)
@@ -67,8 +55,7 @@ static void count_pixel(const struct binary_conv *conv, int32_t y, int32_t x)
         run *= runs;
         runs = runs > 0;
     }
-    width = conv->out_channels % 8;
-    for (output = 0; output < conv->out_channels - width; output += BIT_LANES) {
+    for (output = 0; output < conv->out_channels; output += BIT_LANES) {
         const uint32_t *from = weights + 8 * first + output % 8, *bits = patch;
         uint32_t sums[BIT_LANES] = {0};
         for (row = 0; row < runs; ++row) {
@@ -80,15 +67,5 @@ static void count_pixel(const struct binary_conv *conv, int32_t y, int32_t x)
             counts[output + i] = signs - 2 * (int32_t)sums[i];
         if ((output + BIT_LANES) % 8 == 0)
             weights += 8 * kernel * step;
-    }
-    for (i = 0; i < width; ++i) {
-        const uint32_t *from = weights + width * first + i, *bits = patch;
-        uint32_t sum = 0;
-        for (row = 0; row < runs; ++row) {
-            sum += mismatches(bits, from, run, width);
-            bits += run;
-            from += width * step;
-        }
-        counts[output + i] = signs - 2 * (int32_t)sum;
     }
 }
