@@ -73,7 +73,7 @@ $(VENV_DEV)/.stamp: $(SET_UP) | check-python
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
 	  -e 'packages/binops[testing]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
-	  -e 'packages/zoo[torch]' -e 'tools[search,ray]'
+	  -e 'packages/zoo[torch,parquet]' -e 'tools[search,ray]'
 	@touch $@
 
 # On top of the development environment, and only for `make bench`: no test needs the other runtimes.

@@ -157,7 +157,6 @@ def main(
     """Time training steps and print a table."""
     if threads:
         torch.set_num_threads(threads)
-        numba.set_num_threads(threads)
     place = torch.device(device)
     source = torch.Generator().manual_seed(0)
     spec = cells.spec(model)

@@ -117,3 +117,18 @@ def test_a_step_waits_for_nothing(
             train_step(run, order)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_a_search_runs_compiled(tmp_path: Path, graphs: bool, data: search.TrainingData) -> None:
+    recipe = search.SearchRecipe(
+        epochs=2, batch_size=16, cells=3, channels=4, crop_padding=1, precision="bfloat16"
+    )
+    losses = {}
+    for engine in ("shared", "compiled"):
+        options = search.SearchOptions(device="cuda", cuda_graphs=graphs and engine == "compiled")
+        found = search.search_cells(
+            attrs.evolve(recipe, engine=engine), data.train, tmp_path / engine, options=options
+        )
+        losses[engine] = [record.loss for record in found.history]
+    assert losses["compiled"] == pytest.approx(losses["shared"], rel=0.1)

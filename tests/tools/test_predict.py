@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -158,3 +159,27 @@ def test_wrong_call_is_a_usage_error(
     refusal: Callable[..., str], arguments: tuple[str, ...]
 ) -> None:
     assert "bnas-tools predict --help" in refusal("predict", *arguments, code=2)
+
+
+def test_many_photos_go_to_a_file_and_are_gone_on_with(
+    call: Callable[..., Result],
+    document: Callable[..., Any],
+    tiny_weights: Path,
+    photo: Path,
+    tmp_path: Path,
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "answers.jsonl"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copy(photo, folder / f"{number}{photo.suffix}")
+    words = ("predict", folder, photo, "--weights", tiny_weights, "--out", out)
+    told = call(*words, "--top", 2).stdout
+    assert "had an answer before" in told
+    answers = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [Path(each["path"]).name for each in answers][:3] == sorted(os.listdir(folder))
+    assert {(each["model"], len(each["top"])) for each in answers} == {("Tiny.random", 2)}
+    found = document(*words)
+    assert (found["photos"], found["before"], found["failed"]) == (0, 4, 0)
+    (folder / "broken.png").write_text("no photo")
+    found = document(*words, code=1)
+    assert (found["photos"], found["before"], found["failed"]) == (1, 4, 1)

@@ -60,13 +60,15 @@ def search_by_two(plan: Path, out: Path) -> None:
             worker.kill()
 
 
+@pytest.mark.parametrize("order", [1, 2])
 def test_two_processes_equal_one_with_the_whole_batch(
-    tmp_path: Path, recipe: search.SearchRecipe, images: search.ImageSet
+    tmp_path: Path, recipe: search.SearchRecipe, images: search.ImageSet, order: int
 ) -> None:
     # Few steps and small rates: where a sign flips, rounding is no longer what one compares.
     gentle = attrs.evolve(
         recipe,
         epochs=1,
+        order=order,
         batch_size=8,
         learning_rate=1e-4,
         final_learning_rate=0.0,

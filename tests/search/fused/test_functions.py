@@ -132,8 +132,8 @@ def test_gradients_may_come_in_any_layout() -> None:
 
 
 def _everything(threads: int) -> list[Any]:
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         x = random((7, 36, 9, 11), 3).requires_grad_()
         norm = norm_of(36, 4)
@@ -142,7 +142,7 @@ def _everything(threads: int) -> list[Any]:
         out.backward(random(tuple(out.shape), 5).bfloat16())
         return [signs, out, x.grad, norm.weight.grad, norm.bias.grad, norm.running_var]
     finally:
-        numba.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:

@@ -22,6 +22,11 @@ time_limit_option: Option = click.option(
     metavar="TIME",
     help="Stop with a checkpoint after so long; the same command goes on from it.",
 )
+cuda_graphs_option: Option = click.option(
+    "--cuda-graphs",
+    is_flag=True,
+    help="Replay the compiled passes as CUDA graphs, on one GPU. Not measured yet.",
+)
 events_option: Option = click.option(
     "--events", is_flag=True, help="Write TensorBoard events to DIR/events."
 )

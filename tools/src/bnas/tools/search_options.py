@@ -6,6 +6,7 @@ import click
 
 from bnas.tools.options import FilePath
 from bnas.tools.run_options import (
+    cuda_graphs_option,
     device_option,
     events_option,
     set_option,
@@ -58,6 +59,7 @@ _OPTIONS = (
     click.option("--no-zeroise", is_flag=True, help="Search without Zeroise."),
     click.option("--no-skip", is_flag=True, help="Search without skips between cells."),
     device_option,
+    cuda_graphs_option,
     click.option(
         "--deterministic", is_flag=True, help="On a GPU, only what gives the same bits twice."
     ),

@@ -11,6 +11,7 @@ import click
 from bnas.tools.durations import Duration
 from bnas.tools.options import FilePath, ModelName
 from bnas.tools.run_options import (
+    cuda_graphs_option,
     device_option,
     events_option,
     set_option,
@@ -120,11 +121,7 @@ _OPTIONS = (
         is_flag=True,
         help="Small checkpoints: bfloat16 moments, files of 16 MiB. Resuming is no longer exact.",
     ),
-    click.option(
-        "--cuda-graphs",
-        is_flag=True,
-        help="Replay the compiled passes as CUDA graphs, on one GPU. Not measured yet.",
-    ),
+    cuda_graphs_option,
     events_option,
     skip_corrupt_option,
 )

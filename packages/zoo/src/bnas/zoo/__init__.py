@@ -4,8 +4,10 @@
 checkpoints.
 """
 
+from bnas.zoo.answering import classify_photos
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import (
+    AnswersError,
     ChecksumError,
     ImageError,
     ImagesError,
@@ -27,6 +29,7 @@ from bnas.zoo.preprocessing import Preprocessing
 
 __all__ = [
     "DEFAULT_MODEL",
+    "AnswersError",
     "Card",
     "ChecksumError",
     "ImageError",
@@ -43,6 +46,7 @@ __all__ = [
     "WeightsNotFoundError",
     "ZooError",
     "card",
+    "classify_photos",
     "import_official",
     "list_models",
     "load",

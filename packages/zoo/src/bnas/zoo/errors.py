@@ -102,3 +102,15 @@ class ImagesError(ZooError, ValueError):
 
 class ExportError(ZooError, ValueError):
     """A name or a size that a network cannot be exported with."""
+
+
+class AnswersError(ZooError, ValueError):
+    """A file that answers cannot be written to, or that holds others; has `path`."""
+
+
+class MissingExtraError(ZooError, ImportError):
+    """An optional dependency that is not installed; has `extra`, which brings it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """Say what needs it, and how to get it."""
+        super().__init__(f"{what} need more: pip install 'bnas-zoo[{extra}]'", extra=extra)

@@ -15,13 +15,8 @@ import numpy as np
 from attrs import frozen
 
 from bnas.zoo.errors import ZooError, listed
-from bnas.zoo.images import prepare_batch
+from bnas.zoo.images import PHOTO_SUFFIXES, photos_in, prepare_batch
 from bnas.zoo.network import PackedNetwork
-
-#: What counts as a photo; everything else in a class's folder is passed over.
-PHOTO_SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff",
-)  # fmt: skip
 
 
 class EvaluationError(ZooError, ValueError):
@@ -159,12 +154,7 @@ def _class_indices(network: PackedNetwork, folders: list[Path], root: Path) -> l
 
 
 def _photos_in(folder: Path) -> Iterator[Path]:
-    found = sorted(
-        Path(above, name)
-        for above, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith(".")
-    )
+    found = photos_in(folder)
     if not found:
         raise EvaluationError(
             f"{str(folder)!r} holds no photos (files that end in {', '.join(PHOTO_SUFFIXES)})",

@@ -32,6 +32,11 @@ LIMIT_MEGAPIXELS = 100
 #: the centre crop sees: a picture of 1 x 100,000,000 pixels must not grow with its short side.
 LIMIT_ASPECT = 16
 
+#: What counts as a photo in a directory; everything else is passed over.
+PHOTO_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff",
+)  # fmt: skip
+
 # Value of the EXIF tag "Orientation" -> what turns the picture upright.
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -46,6 +51,16 @@ _UPRIGHT = {
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 # `warnings.catch_warnings` changes the whole process: two threads inside it would leave it changed.
 _WARNINGS = threading.Lock()
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Return the photos below a directory, by their names, in order."""
+    return sorted(
+        Path(above, name)
+        for above, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith(".")
+    )
 
 
 def read_image(source: ImageSource) -> Image.Image:

@@ -40,6 +40,16 @@ class Prediction:
     confidence: float
 
 
+def check_top(top: object) -> None:
+    """Refuse a number of classes below 1.
+
+    Raises:
+        ImagesError: It is.
+    """
+    if not isinstance(top, int) or top < 1:
+        raise ImagesError(f"`top` must be an integer of at least 1 (got {top!r})")
+
+
 class PackedNetwork:
     """A network whose binary layers run on packed bits.
 
@@ -91,15 +101,31 @@ class PackedNetwork:
             ImageError: No photo, or none that can be read.
             ValueError: `top` is below 1.
         """
-        if not isinstance(top, int) or top < 1:
-            raise ImagesError(f"`top` must be an integer of at least 1 (got {top!r})")
-        (logits,) = self(prepare_batch([image], self.preprocessing))
-        shifted = np.exp(logits.astype(np.float64) - logits.max())
-        confidences = shifted / shifted.sum()
-        return tuple(
-            Prediction(self._label(int(index)), int(index), float(confidences[index]))
-            for index in np.argsort(-confidences, kind="stable")[:top]
-        )
+        check_top(top)
+        (found,) = self.rank(self(prepare_batch([image], self.preprocessing)), top)
+        return found
+
+    def rank(self, logits: np.ndarray, top: int = 5) -> list[tuple[Prediction, ...]]:
+        """Name the likeliest classes.
+
+        Args:
+            logits: Float32 (N, classes).
+            top: How many classes of each, the likeliest first; at most all.
+
+        Raises:
+            ValueError: `top` is below 1.
+        """
+        check_top(top)
+        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        confidences = shifted / shifted.sum(axis=1, keepdims=True)
+        order = np.argsort(-confidences, axis=1, kind="stable")[:, :top]
+        return [
+            tuple(
+                Prediction(self._label(int(index)), int(index), float(own[index]))
+                for index in indices
+            )
+            for own, indices in zip(confidences, order, strict=True)
+        ]
 
     @property
     def preprocessing(self) -> Preprocessing:

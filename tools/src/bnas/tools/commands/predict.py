@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,11 @@ from bnas.tools.answers import Answer, answer, warm_up
 from bnas.tools.document import print_document
 from bnas.tools.networks import load_network, name_of
 from bnas.tools.options import FilePath, json_option, model_option, weights_option
-from bnas.tools.tables import print_table
-from bnas.tools.units import confidence, milliseconds
+from bnas.tools.tables import print_facts, print_table, progress_bar
+from bnas.tools.units import confidence, count, milliseconds
+
+if TYPE_CHECKING:
+    from bnas.zoo import PackedNetwork
 
 
 @click.command(short_help="Tell what photos show.")
@@ -25,6 +29,22 @@ from bnas.tools.units import confidence, milliseconds
     show_default=True,
     help="How many classes to tell, the likeliest first.",
 )
+@click.option(
+    "-o",
+    "--out",
+    type=FilePath(),
+    metavar="FILE",
+    help="Write the answers to NAME.jsonl, or to Parquet files in NAME.parquet, as they come; then "
+    "PHOTO may be a directory. Photos that have an answer there already are left.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="With --out, photos at once.",
+)
 @json_option
 @click.pass_context
 def predict(
@@ -33,6 +53,8 @@ def predict(
     model: str | None,
     weights: str | None,
     top: int,
+    out: str | None,
+    batch_size: int,
     as_json: bool,
 ) -> None:
     """Tell what photos show: JPEG, PNG, WebP and others, of any size.
@@ -45,6 +67,10 @@ def predict(
 
     network = load_network(model, weights)
     warm_up(network)
+    if out is not None:
+        if not _write(network, photos, out, (top, batch_size), as_json):
+            ctx.exit(1)
+        return
     answers = []
     for photo in photos:
         try:
@@ -58,6 +84,57 @@ def predict(
         _print(name_of(network), answers)
     if len(answers) < len(photos):
         ctx.exit(1)
+
+
+def _write(
+    network: PackedNetwork, photos: tuple[str, ...], out: str, sizes: tuple[int, int], as_json: bool
+) -> bool:
+    """Write the answers to a file; returns whether all photos could be read."""
+    from bnas.zoo.answering import Answered, classify_photos
+
+    top, batch_size = sizes
+    with progress_bar("{task.fields[speed]:.0f} images/s") as bar:
+        task = bar.add_task("classifying", total=None, speed=0.0)
+
+        def show(so_far: Answered) -> None:
+            bar.update(task, total=so_far.photos, completed=so_far.done, speed=so_far.images_per_s)
+
+        try:
+            found = classify_photos(
+                network,
+                photos,
+                out,
+                model=name_of(network),
+                top=top,
+                batch_size=batch_size,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            raise _Interrupted(out) from None
+    if as_json:
+        facts = {"photos": found.done, "before": found.before, "failed": found.failed}
+        speed = {"seconds": round(found.seconds, 3), "images_per_s": round(found.images_per_s, 3)}
+        print_document({"model": name_of(network), "out": out, **facts, **speed})
+    else:
+        print_facts(
+            f"{name_of(network)} to {click.format_filename(out)}",
+            [
+                ("photos", count(found.done)),
+                ("had an answer before", count(found.before)),
+                ("cannot be read", count(found.failed)),
+                ("images/s", f"{found.images_per_s:.1f}"),
+            ],
+        )
+    return not found.failed
+
+
+class _Interrupted(click.ClickException):
+    """Ctrl-C, after which nothing is lost."""
+
+    exit_code = 130  # As a shell has it: 128 and the number of the signal.
+
+    def __init__(self, out: str) -> None:
+        super().__init__(f"interrupted; the same command goes on with {click.format_filename(out)}")
 
 
 def _print(model: str, answers: list[Answer]) -> None:

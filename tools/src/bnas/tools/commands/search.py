@@ -112,7 +112,8 @@ def _arguments(case: Case, asked: dict[str, Any]) -> list[str]:
         words += ["--seed", str(asked["seed"])]
     if asked["time_limit_s"] is not None:
         words += ["--time-limit", f"{asked['time_limit_s']}s"]
-    for name in ("no_zeroise", "no_skip", "deterministic", "events", "skip_corrupt"):
+    switches = ("no_zeroise", "no_skip", "cuda_graphs", "deterministic", "events", "skip_corrupt")
+    for name in switches:
         words += [f"--{name.replace('_', '-')}"] if asked[name] else []
     return words
 
@@ -159,6 +160,7 @@ def _search(asked: dict[str, Any], report: Report | None = None) -> SearchResult
         time_limit_s=asked["time_limit_s"],
         threads=1 if notice else None,
         deterministic=asked["deterministic"],
+        cuda_graphs=asked["cuda_graphs"],
         event_log=asked["events"],
         report=True,
         notice=notice,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 _STEP_LENGTH = 0.01
 
 Objective = Callable[[], Tensor]
+Differentiate = Callable[[Tensor, Sequence[nn.Parameter]], list[Tensor]]
 
 
 def gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
@@ -32,43 +34,50 @@ def look_ahead_gradients(
     weights_loss: Objective,
     arch: Sequence[nn.Parameter],
     optimizer: torch.optim.SGD,
+    *,
+    buffers: Iterable[Tensor] = (),
+    differentiate: Differentiate = gradients,
 ) -> list[Tensor]:
     """Return the gradients of the architecture parameters one step of the weights ahead.
 
-    ``grad_a L_val(w', a) - xi * (grad_a L_train(w+, a) - grad_a L_train(w-, a)) / 2 eps`` with
+    ``grad_a L_val(w', a) - (grad_a L_train(w+, a) - grad_a L_train(w-, a)) / 2 eps`` with
     ``w' = w - xi * (momentum * v + grad_w L_train + decay * w)``,
-    ``w± = w ± eps * grad_w' L_val(w', a)`` and ``eps = 0.01 / |grad_w' L_val|``. The weights are
-    what they were afterwards; batch statistics have seen four more batches.
+    ``w± = w ± eps * xi * grad_w' L_val(w', a)`` and steps w± - w of length 0.01. Each group of
+    weights has its xi. Weights and buffers are what they were afterwards; latent weights are not
+    projected in between. It takes four forward and backward passes.
+
+    Signs make the difference one of a function with jumps: it holds for real weights and for the
+    scales of binary ones, not for what flips a sign.
 
     Args:
         arch_objective: Of the architecture's batch, regulariser included; called once.
         weights_loss: Of the weights' batch; called three times.
         arch: Architecture parameters.
-        optimizer: SGD over the weights, as it is before its step.
+        optimizer: SGD over all weights, as it is before its step; neither damped nor Nesterov's.
+        buffers: What a pass changes: running statistics.
+        differentiate: `gradients`, or these averaged over the processes that share a batch.
 
     References:
         Liu et al., "DARTS", ICLR 2019, Equations 7 and 8.
     """
     weights = [each for group in optimizer.param_groups for each in group["params"]]
-    before = [each.detach().clone() for each in weights]
-    rate = optimizer.param_groups[0]["lr"]
-    try:
-        _descend(optimizer, gradients(weights_loss(), weights))
-        both = gradients(arch_objective(), [*arch, *weights])
-        ahead, direction = both[: len(arch)], both[len(arch) :]
+    rates = [group["lr"] for group in optimizer.param_groups for _ in group["params"]]
+    with _restored([*weights, *buffers]) as before:
+        _descend(optimizer, differentiate(weights_loss(), weights))
+        both = differentiate(arch_objective(), [*arch, *weights])
+        ahead = both[: len(arch)]
+        direction = [rate * each for rate, each in zip(rates, both[len(arch) :], strict=True)]
         norm = torch.stack([each.square().sum() for each in direction]).sum().sqrt()
         length = _STEP_LENGTH / norm.clamp_min(1e-12)
         sides = []
         for sign in (1, -1):
-            _assign(weights, before)
             with torch.no_grad():
-                for weight, way in zip(weights, direction, strict=True):
-                    weight.add_(sign * length * way)
-            sides.append(gradients(weights_loss(), arch))
-    finally:
-        _assign(weights, before)
+                starts = before[: len(weights)]  # Buffers follow.
+                for weight, start, way in zip(weights, starts, direction, strict=True):
+                    weight.copy_(start + sign * length * way)
+            sides.append(differentiate(weights_loss(), arch))
     return [
-        first - rate * (plus - minus) / (2 * length)
+        first - (plus - minus) / (2 * length)
         for first, plus, minus in zip(ahead, *sides, strict=True)
     ]
 
@@ -86,7 +95,13 @@ def _descend(optimizer: torch.optim.SGD, grads: Sequence[Tensor]) -> None:
             weight.sub_(group["lr"] * step)
 
 
-@torch.no_grad()
-def _assign(weights: Sequence[nn.Parameter], values: Sequence[Tensor]) -> None:
-    for weight, value in zip(weights, values, strict=True):
-        weight.copy_(value)
+@contextmanager
+def _restored(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Put tensors back as they were; what is given are the copies of them."""
+    before = [each.detach().clone() for each in tensors]
+    try:
+        yield before
+    finally:
+        with torch.no_grad():
+            for each, kept in zip(tensors, before, strict=True):
+                each.copy_(kept)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.supernet import SearchSpace, Supernet
+from bnas.search.supernet.network import Engine
 
 #: Keys of the architecture parameters.
 KINDS = ("normal", "reduce")
@@ -55,7 +56,8 @@ def build_supernet(recipe: SearchRecipe, num_classes: int) -> Any:
         skip=recipe.skip,
         official_quirks=recipe.official_quirks,
     )
-    return Supernet(space, engine=recipe.engine, official_gradient=recipe.official_gradient)
+    engine: Engine = "plain" if recipe.engine == "plain" else "shared"
+    return Supernet(space, engine=engine, official_gradient=recipe.official_gradient)
 
 
 def fresh_supernet(build: Build, recipe: SearchRecipe, num_classes: int) -> Any:

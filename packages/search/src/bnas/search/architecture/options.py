@@ -21,6 +21,8 @@ class SearchOptions:
         part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
         deterministic: Let torch refuse what does not give the same bits twice. On CPUs nothing here
             does; on GPUs it costs time.
+        cuda_graphs: Replay each pass as a CUDA graph; for `engine` = "compiled", on one GPU. Not
+            measured yet, and not tried on a GPU but by the tests marked so.
         event_log: Write TensorBoard events beside the checkpoints.
         report: Draw pictures and write the page after every epoch; needs matplotlib.
         notice: A sentence that the page begins with, such as that it is a demonstration.
@@ -34,6 +36,7 @@ class SearchOptions:
     threads: int | None = field(default=None, validator=size)
     part_bytes: int | None = field(default=None, validator=size)
     deterministic: bool = field(default=False, validator=flag)
+    cuda_graphs: bool = field(default=False, validator=flag)
     event_log: bool = field(default=False, validator=flag)
     report: bool = field(default=False, validator=flag)
     notice: str = ""

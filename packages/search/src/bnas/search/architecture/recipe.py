@@ -28,7 +28,7 @@ from bnas.search.recipe_files import check_names, list_files, read_changes, read
 
 TemplateName = Literal["cifar", "imagenet"]
 SkipName = Literal["previous", "none"]
-SupernetEngine = Literal["shared", "plain"]
+SupernetEngine = Literal["shared", "plain", "compiled"]
 
 #: Where the package keeps recipes of searches.
 _FOLDER = "search_recipes"
@@ -50,7 +50,8 @@ class SearchRecipe:
         skip: ``"previous"`` adds c(k-1) to the output of every cell but the first.
         zeroise: Whether an edge may choose Zeroise (``none``).
         engine: ``"shared"`` computes what the edges of a cell have in common once, ``"plain"`` has
-            one module for every edge and primitive.
+            one module for every edge and primitive; ``"compiled"`` is the shared one through
+            `torch.compile`, for one GPU: it takes minutes to compile, and is not measured yet.
         learning_rate: Of the weights in the first epoch.
         final_learning_rate: To which half a cosine leads, epoch by epoch.
         momentum: Of the weights' SGD.
@@ -152,6 +153,7 @@ class SearchRecipe:
             flip=self.flip,
             resolutions=((1.0, self.side),) if self.side else (),
             precision=self.precision,
+            engine="compiled" if self.engine == "compiled" else "eager",
         )
 
     @property

@@ -21,11 +21,12 @@ from bnas.search.architecture.results import Results
 from bnas.search.architecture.state import SearchRun
 from bnas.search.architecture.steps import SearchProgress, search_epoch
 from bnas.search.device import choose_device
-from bnas.search.errors import DataError
+from bnas.search.engine import check_cuda_graphs
+from bnas.search.errors import DataError, RecipeError
 from bnas.search.image_set import ImageSet, split_holdout
 from bnas.search.lock import occupied
 from bnas.search.observers import open_log
-from bnas.search.parallel import join
+from bnas.search.parallel import Processes, join
 
 #: Every stem and two reductions halve the images; what is left must be whole pixels.
 _SIDE_MULTIPLES = {"cifar": 4, "imagenet": 32}
@@ -78,7 +79,8 @@ def search_cells(
     Raises:
         DataError: Either half has fewer images than a batch, or images whose sides the template
             cannot halve.
-        RecipeError: The device is not to be had, or the batch cannot be shared by the processes.
+        RecipeError: The device is not to be had, the batch cannot be shared by the processes, or
+            the engine cannot run on them.
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another search, whose
             differences are listed; another run is at work there; or it cannot be written to.
         DivergenceError: A loss, a parameter or a statistic is not finite, or the loss has exploded;
@@ -93,6 +95,7 @@ def search_cells(
     halves = _halves(recipe, images)
     processes = join(choose_device(options.device, recipe.weights_recipe))
     processes.share(recipe.batch_size)
+    _check_engine(recipe, options, processes)
     directory = Path(out_dir)
     with occupied(directory, processes), _settings(options):
         run = SearchRun.start(
@@ -185,6 +188,13 @@ def _halves(recipe: SearchRecipe, images: ImageSet) -> tuple[ImageSet, ImageSet]
         )
     for_weights, for_arch = split_holdout(images, half)
     return for_weights, for_arch
+
+
+def _check_engine(recipe: SearchRecipe, options: SearchOptions, processes: Processes) -> None:
+    """Refuse to compile where statistics are summed over processes in the middle of a pass."""
+    if recipe.engine == "compiled" and processes.size > 1:
+        raise RecipeError(f"`engine` = 'compiled' needs one process (got {processes.size})")
+    check_cuda_graphs(options.cuda_graphs, recipe.weights_recipe, processes)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from bnas.search.architecture.options import SearchOptions
 from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.batches import Batches
 from bnas.search.checkpoint import check_same, save_checkpoint
-from bnas.search.engine import memory_format
+from bnas.search.engine import make_runner, memory_format
 from bnas.search.image_set import ImageSet
 from bnas.search.long_run import LongRun
 from bnas.search.loss_watch import LossWatch
@@ -54,6 +54,7 @@ class SearchRun(LongRun):
         options: Device, form of the checkpoints.
         weight_batches: Of the weights' half, on the device.
         arch_batches: Of the architecture's half, on the device.
+        runner: What runs: `network`, or its compiled form with the same parameters.
         arch_optimizer: Of the supernet's architecture parameters.
         resumed_from: The checkpoint that it went on from; None for a new search.
 
@@ -67,6 +68,7 @@ class SearchRun(LongRun):
     options: SearchOptions
     weight_batches: Batches
     arch_batches: Batches
+    runner: nn.Module
     arch_optimizer: torch.optim.Optimizer
     history: list[SearchEpoch] = field(factory=list)
     resumed_from: Path | None = None
@@ -115,6 +117,7 @@ class SearchRun(LongRun):
             weight_batches=batches[0],
             arch_batches=batches[1],
             network=network,
+            runner=make_runner(network, recipe.weights_recipe, processes, options.cuda_graphs),
             optimizer=make_optimizer(network, recipe.weights_recipe, without=arch),
             arch_optimizer=torch.optim.Adam(
                 arch,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bnas.search.architecture.architect import gradients, look_ahead_gradients
 from bnas.search.architecture.derive import derive, warnings_of
@@ -112,9 +113,7 @@ def search_step(run: SearchRun, orders: tuple[Tensor, Tensor]) -> Tensor:
     _move_arch(run, own, other)
     run.network.project_latents_()
     loss, logits = _loss(run, own)
-    grads = gradients(loss, run.weights)
-    run.processes.average_(grads)
-    for weight, grad in zip(run.weights, grads, strict=True):
+    for weight, grad in zip(run.weights, _averaged(run, loss, run.weights), strict=True):
         weight.grad = grad
     if run.recipe.gradient_clip:
         clip_gradients_(run.network, run.recipe.gradient_clip)
@@ -144,12 +143,18 @@ def _move_arch(run: SearchRun, own: _Batch, other: _Batch) -> None:
         )
 
     if recipe.order == 1:
-        grads = gradients(objective(), arch)
+        grads = _averaged(run, objective(), arch)
     else:
         optimizer = run.optimizer
         assert isinstance(optimizer, torch.optim.SGD)
-        grads = look_ahead_gradients(objective, lambda: _loss(run, own)[0], arch, optimizer)
-    run.processes.average_(grads)
+        grads = look_ahead_gradients(
+            objective,
+            lambda: _loss(run, own)[0],
+            arch,
+            optimizer,
+            buffers=run.network.buffers(),
+            differentiate=functools.partial(_averaged, run),
+        )
     for parameter, grad in zip(arch, grads, strict=True):
         parameter.grad = grad
     run.arch_optimizer.step()
@@ -157,11 +162,20 @@ def _move_arch(run: SearchRun, own: _Batch, other: _Batch) -> None:
     _count(run, 1, *seen[0], other[2])
 
 
+def _averaged(run: SearchRun, loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """Return the gradients of the batch that all processes share."""
+    grads = gradients(loss, parameters)
+    run.processes.average_(grads)
+    return grads
+
+
 def _loss(run: SearchRun, batch: _Batch) -> tuple[Tensor, Tensor]:
     """Return the mean cross entropy of a batch, and its logits."""
     inputs = batch[0].contiguous(memory_format=memory_format(run.device))
+    if run.options.cuda_graphs:
+        torch.compiler.cudagraph_mark_step_begin()  # What the last pass computed may go.
     with autocast(run.recipe.weights_recipe, run.device):
-        logits = run.network(inputs)
+        logits = run.runner(inputs)
     return cross_entropy(logits, batch[1]), logits
 
 

@@ -9,21 +9,18 @@ threads.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import float32, njit, prange, uint16
 from numpy.typing import NDArray
 
 from bnas.search.fused.bfloat16 import MINUS_ONE, PLUS_ONE, narrow, widen
+from bnas.search.jit import parallel_jit
 
 Bits = NDArray[np.uint16]
 Floats = NDArray[np.float32]
 
 #: Blocks into which a pass is cut, each with sums of its own.
 BLOCKS = 32
-
-_jit: Any = njit(parallel=True, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 
 @njit(inline="always")
@@ -35,7 +32,7 @@ def _bounds(block: int, size: int, length: int) -> tuple[int, int]:
     return first, last
 
 
-@_jit
+@parallel_jit
 def moments(x: Bits, shift: Floats, sums: Floats) -> None:
     """Sum x - shift and its square: into `sums` (BLOCKS, 2, L), zeros before."""
     length = shift.size
@@ -51,7 +48,7 @@ def moments(x: Bits, shift: Floats, sums: Floats) -> None:
                 squares[j] += value * value
 
 
-@_jit
+@parallel_jit
 def signs(x: Bits, multiplier: Floats, offset: Floats, out: Bits) -> None:
     """Write the bits of ±1, the sign of x * multiplier + offset."""
     length = multiplier.size
@@ -66,7 +63,7 @@ def signs(x: Bits, multiplier: Floats, offset: Floats, out: Bits) -> None:
                 out_row[j] = uint16(PLUS_ONE) if z >= float32(0) else uint16(MINUS_ONE)
 
 
-@_jit
+@parallel_jit
 def affine(x: Bits, multiplier: Floats, offset: Floats, out: Bits) -> None:
     """Write x * multiplier + offset."""
     length = multiplier.size
@@ -80,7 +77,7 @@ def affine(x: Bits, multiplier: Floats, offset: Floats, out: Bits) -> None:
                 out_row[j] = narrow(widen(x_row[j]) * multiplier[j] + offset[j])
 
 
-@_jit
+@parallel_jit
 def norm_sums(
     x: Bits,
     grad: Bits,
@@ -110,7 +107,7 @@ def norm_sums(
                 moment[j] += g * (value - mean[j])
 
 
-@_jit
+@parallel_jit
 def norm_grad(
     x: Bits,
     grad: Bits,
@@ -137,7 +134,7 @@ def norm_grad(
                 out_row[j] = narrow(g * multiplier[j] + value * slope[j] + constant[j])
 
 
-@_jit
+@parallel_jit
 def scaled_relu(counts: Bits, scale: Floats, offset: Floats, out: Bits) -> None:
     """Write max(counts * scale + offset, 0)."""
     length = scale.size
@@ -152,7 +149,7 @@ def scaled_relu(counts: Bits, scale: Floats, offset: Floats, out: Bits) -> None:
                 out_row[j] = narrow(max(y, float32(0)))
 
 
-@_jit
+@parallel_jit
 def scaled_relu_grad(
     counts: Bits, grad: Bits, scale: Floats, offset: Floats, out: Bits, sums: Floats
 ) -> None:

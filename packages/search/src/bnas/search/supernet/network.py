@@ -82,6 +82,9 @@ class Supernet(nn.Module):
         """
         self._check(images)
         probabilities = {kind: self.arch_parameters[kind].softmax(dim=1) for kind in _KINDS}
+        if self.engine == "shared" and images.device.type == "cpu":
+            # Twice as fast as torch's own order on CPUs: convolutions of few channels, poolings.
+            images = images.contiguous(memory_format=torch.channels_last)
         before, last = self.stem(images)
         for plan, cell in zip(self.plans, self.cells, strict=True):
             before, last = last, cell(before, last, probabilities[plan.kind])

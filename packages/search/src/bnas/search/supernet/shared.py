@@ -15,14 +15,14 @@ from bnas.cells import Primitive
 from bnas.cells.nn import (
     BatchNorm2d,
     BinaryConv2d,
-    binarize_activation,
     binary_weight,
     convolve,
     round_counts,
 )
 from bnas.search.supernet.layers import CellFrame, pool
-from bnas.search.supernet.mix import mixed_sum
+from bnas.search.supernet.mix import Terms, mixed_sum, norm_sign
 from bnas.search.supernet.plan import CellPlan, conv_node, real_convs
+from bnas.search.supernet.sign_conv import levels, sign_conv
 from bnas.search.supernet.space import NUM_CELL_INPUTS, SearchSpace
 
 
@@ -39,11 +39,12 @@ class SharedConv(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def forward(self, signs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, signs: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return counts (N, E * C, H', W') and the scale of every filter (E * C,), apart.
 
         Args:
             signs: In ±1, (N, C, H, W).
+            given: Their `sign_conv.levels`.
         """
         weights, scales = [], []
         for conv in self.parts:
@@ -60,7 +61,11 @@ class SharedConv(nn.Module):
         node = self.parts[0].node
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         scale = scales[0] if len(scales) == 1 else torch.cat(scales)
-        counts = convolve(signs, weight, node.stride, node.padding, node.dilation, node.groups)
+        geometry = (node.stride, node.padding, node.dilation, node.groups)
+        if given is None or any(conv.real_weights for conv in self.parts):
+            counts = convolve(signs, weight, *geometry)
+        else:
+            counts = sign_conv(signs, given, weight, geometry)
         return counts if self.training else self._rounded(counts), scale
 
     def _rounded(self, counts: Tensor) -> Tensor:
@@ -126,29 +131,28 @@ class SharedState(nn.Module):
             ]
         )
 
-    def forward(self, x: Tensor, total: Tensor | None, probabilities: Tensor) -> Tensor:
-        """Return `total` plus the mixed outputs of the edges, (N, E * C, H', W').
+    def forward(self, x: Tensor, probabilities: Tensor) -> Terms:
+        """Return what the edges give to their nodes.
 
         Args:
             x: The state, (N, C, H, W).
-            total: What the states before it gave to the same nodes; None for nothing.
             probabilities: Of the primitives of all edges of the cell, (edges, P).
         """
-        own = probabilities[self.edges[0] :][[edge - self.edges[0] for edge in self.edges]]
-        counts, weights = [], []
+        own = probabilities[list(self.edges)]
+        # All four, since torch's compiler does not trace defaults made by factories.
+        terms = Terms(counts=[], weights=[], pools=[], shares=[])
         if self.bn is not None:
-            signs = binarize_activation(self.bn(x), official_sign=self.official_sign)
-            if torch.is_autocast_enabled(x.device.type):
-                # Once, not by every convolution; ±1 are exact in any dtype.
-                signs = signs.to(torch.get_autocast_dtype(x.device.type))
+            signs = norm_sign(x, self.bn, self.official_sign)
+            given = levels(signs)
             for name, conv in self.convs.items():
-                count, scale = conv(signs)
-                counts.append(count)
+                counts, scale = conv(signs, given)
                 shares = own[:, self._columns[name], None]
-                weights.append((shares * scale.view(len(self.edges), -1)).flatten())
-        pools = [self.norms[layer.name](pool(layer, x, self.stride)) for layer in self._pools]
-        shares = [own[:, self._columns[layer.name]] for layer in self._pools]
-        return mixed_sum(total, counts, weights, pools, shares)
+                terms.counts.append(counts)
+                terms.weights.append((shares * scale.view(len(self.edges), -1)).flatten())
+        for layer in self._pools:
+            terms.pools.append(self.norms[layer.name](pool(layer, x, self.stride)))
+            terms.shares.append(own[:, self._columns[layer.name]])
+        return terms
 
 
 class SharedCell(CellFrame):
@@ -175,16 +179,12 @@ class SharedCell(CellFrame):
 
     def forward(self, before: Tensor, last: Tensor, probabilities: Tensor) -> Tensor:
         """Return the cell's output, (N, nodes * C, H', W'); arguments as of `PlainCell`."""
-        inputs = (self.preprocess0(before), self.preprocess1(last))
-        total: Tensor | None = None
-        for state, x in zip(self.states, inputs, strict=False):
-            total = state(x, total, probabilities)
-        assert total is not None
-        nodes = []
+        terms = self.states[0](self.preprocess0(before), probabilities)
+        terms.extend(self.states[1](self.preprocess1(last), probabilities))
+        # The first of the nodes that wait for summands has all of them.
+        node, waiting = mixed_sum(None, terms, self.channels)
+        nodes = [node]
         for state in self.states[NUM_CELL_INPUTS:]:
-            # The first of the nodes that wait for summands has all of them.
-            node, waiting = total.split([self.channels, total.shape[1] - self.channels], dim=1)
+            node, waiting = mixed_sum(waiting, state(node, probabilities), self.channels)
             nodes.append(node)
-            total = state(node, waiting, probabilities)
-        nodes.append(total)
         return self.join(torch.cat(nodes, dim=1), last)
