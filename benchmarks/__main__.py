@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-from benchmarks import ceiling, kernels, networks
+from benchmarks import c_export, ceiling, kernels, networks
+from benchmarks.c_compiler import CompilerError
 from benchmarks.results import write_part, write_section
 from bnas.tools.bench import Findings
 from bnas.tools.lists import Names
@@ -25,22 +26,23 @@ _HERE = Path(__file__).parent
 
 Tell = Callable[[str], None]
 #: Part -> what measures it, given the rounds.
-PARTS: dict[str, Callable[[int, Tell], Findings]] = {
+PARTS: dict[str, Callable[[int, Tell], Findings | dict[str, Any]]] = {
+    "ceiling": lambda rounds, tell: {"loops": ceiling.measure()},
     "kernels": kernels.single,
     "chains": kernels.chains,
     "networks": networks.single_images,
     "threads": networks.threads,
     "memory": networks.memory,
+    "c_export": c_export.measure,
 }
-_CEILING = "ceiling"
 
 
 @click.command()
 @click.option(
     "--only",
-    type=Names((_CEILING, *PARTS)),
+    type=Names(tuple(PARTS)),
     metavar="PART,…",
-    help=f"Parts among {', '.join((_CEILING, *PARTS))}; all of them by default.",
+    help=f"Parts among {', '.join(PARTS)}; all of them by default.",
 )
 @click.option("--rounds", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option(
@@ -63,23 +65,19 @@ def main(only: tuple[str, ...] | None, rounds: int, results: Path, report: Path)
     def tell(line: str) -> None:
         click.echo(f"[{time.monotonic() - begun:4.0f} s] {line}", err=True)
 
-    chosen = only or (_CEILING, *PARTS)
+    chosen = only or tuple(PARTS)
     command = "make bench" if only is None else f'make bench BENCH_ARGS="--only {",".join(only)}"'
     for part in chosen:
         tell(f"{part} begins")
-        content = _ceiling() if part == _CEILING else PARTS[part](rounds, tell)
+        try:
+            content = PARTS[part](rounds, tell)
+        except CompilerError as error:
+            raise click.ClickException(f"{error}; --only leaves this part out") from error
         write_part(results, part, content, command)
         for skipped in getattr(content, "skipped", ()):
             tell(f"left out: {skipped.runtime}: {skipped.reason}")
     write_section(report, results)
     tell(f"{report.name} is up to date")
-
-
-def _ceiling() -> dict[str, Any]:
-    try:
-        return {"loops": ceiling.measure()}
-    except ceiling.CeilingError as error:
-        raise click.ClickException(f"{error}; --only leaves this part out") from error
 
 
 if __name__ == "__main__":

@@ -177,6 +177,39 @@ def _memory(document: Document, _: dict[str, Document]) -> list[str]:
     return markdown(("network", "peak memory above imports and images, MB"), rows)
 
 
+def _c_export(document: Document, _: dict[str, Document]) -> list[str]:
+    rows = []
+    for network in document["networks"]:
+        packed_ms = network["packed_ms"]
+        for build in network["builds"]:
+            rows.append(
+                (
+                    network["model"],
+                    f"`{build['flags']}`",
+                    digits(build["min_ms"]),
+                    f"{build['min_ms'] / packed_ms:.1f}x",
+                    f"{network['source_bytes'] / 1e6:.1f}",
+                    *(f"{build[part] / 1e3:,.1f}" for part in _C_PARTS),
+                )
+            )
+        rows.append(
+            (network["model"], "packed, Python", f"**{digits(packed_ms)}**", "1.0x", *"----")
+        )
+    columns = (
+        "network",
+        "compiled with",
+        "ms, least",
+        "times packed",
+        "file, MB",
+        "code, kB",
+        "constants, kB",
+        "RAM, kB",
+    )
+    return markdown(columns, rows)
+
+
+_C_PARTS = ("code_bytes", "constant_bytes", "ram_bytes")
+
 TABLES = {
     "ceiling": Table(
         "What the instructions allow",
@@ -215,5 +248,13 @@ TABLES = {
         "Kernels come from the cache on disk. Counted from where `from bnas import zoo` has "
         "returned, Numba imported with it: what is loaded later, Numba's own parts too, counts.",
         _memory,
+    ),
+    "c_export": Table(
+        "Exported C files, one thread, N=1",
+        "`bnas-tools export`, compiled with -std=c99 on this machine; in turns with the "
+        "packed network. `-DBNAS_PORTABLE` counts bits without an instruction for it; without "
+        "`-march=native` there is no fused multiplication and addition, which then goes through "
+        "double unless `-DBNAS_UNFUSED`. 1 kB = 1,000 bytes.",
+        _c_export,
     ),
 }

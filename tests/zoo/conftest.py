@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,3 +72,59 @@ def images() -> np.ndarray:
 def enliven_network() -> Callable[[Network, int], Network]:
     """Give a fresh network lively batch norms: `enliven`."""
     return enliven
+
+
+def _checked(command: Sequence[str | Path], data: bytes = b"") -> bytes:
+    done = subprocess.run(command, input=data, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def c_compiler() -> str:
+    """The C compiler of this machine, which the tests of exported C need."""
+    found = (shutil.which(name) for name in ("gcc", "cc", "clang"))
+    compiler = next((path for path in found if path), None)
+    if compiler is None:
+        pytest.fail("these tests need a C compiler: gcc, cc or clang on the PATH")
+    return compiler
+
+
+@pytest.fixture(scope="session")
+def sanitizers(c_compiler: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Flags that make programs end at an access or a value that C leaves undefined.
+
+    None where the compiler came without the libraries for it.
+    """
+    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    folder = tmp_path_factory.mktemp("sanitizers")
+    source, program = folder / "empty.c", folder / "empty"
+    source.write_text("int main(void) { return 0; }")
+    command = [c_compiler, *flags, source, "-o", program]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return flags if done.returncode == 0 else ()
+
+
+@pytest.fixture
+def run_c(c_compiler: str, tmp_path: Path) -> Callable[..., bytes]:
+    """Compile C files without a warning and run the program: `run_c(files, data, …)`.
+
+    The first of `files` (name -> text) is compiled, the others lie beside it. The program reads
+    `data` and is given `arguments`; what it writes is returned.
+    """
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
+
+    def run(
+        files: dict[str, str],
+        data: bytes = b"",
+        *,
+        flags: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+    ) -> bytes:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text, encoding="ascii")
+        first, program = tmp_path / next(iter(files)), tmp_path / "program"
+        _checked([c_compiler, "-std=c99", *strict, *flags, first, "-o", program])
+        return _checked([program, *arguments], data)
+
+    return run

@@ -36,7 +36,7 @@ def relu(reads: Place, writes: Place) -> ReLU:
 def run(step: RealConv, x: np.ndarray) -> np.ndarray:
     """Values of a 1x1 convolution for x (4, pixels)."""
     groups = len(step.weight)
-    parts = [w @ p for w, p in zip(step.weight, np.split(x, groups), strict=True)]
+    parts = [w @ p for w, p in zip(step.folded_weight(), np.split(x, groups), strict=True)]
     value = np.concatenate(parts)
     if step.bias is not None:
         value = value + step.bias[:, None]

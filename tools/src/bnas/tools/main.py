@@ -12,6 +12,7 @@ from bnas.tools.commands.cost import cost
 from bnas.tools.commands.demo import demo
 from bnas.tools.commands.draw import draw
 from bnas.tools.commands.evaluate import evaluate
+from bnas.tools.commands.export import export
 from bnas.tools.commands.import_official import import_official
 from bnas.tools.commands.info import info
 from bnas.tools.commands.list_models import list_models
@@ -47,7 +48,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> No
 )
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Binary neural networks: run, cost, draw, search, train and pack them.
+    """Binary neural networks: run, cost, draw, search, train, pack and export them.
 
     Every command has --json and --help. Environment: BNAS_HOME (cache of weights), BNAS_WEIGHTS
     (a directory or base URL to find weights in), BNAS_OFFLINE=1 (fetch nothing), BNAS_DEBUG=1
@@ -70,6 +71,7 @@ for command in (
     train,
     pack,
     import_official,
+    export,
     publish,
     warmup,
 ):

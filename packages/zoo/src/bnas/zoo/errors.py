@@ -100,6 +100,10 @@ class ImagesError(ZooError, ValueError):
     """An array of images that the network cannot take; may have `shape`."""
 
 
+class ExportError(ZooError, ValueError):
+    """A name or a size that a network cannot be exported with."""
+
+
 class AnswersError(ZooError, ValueError):
     """A file that answers cannot be added to: damaged, of something else, in use; has `path`."""
 

@@ -51,21 +51,14 @@ def _joined(conv: RealConv, step: Scale | ReLU) -> RealConv | None:
         return None if conv.relu else evolve(conv, writes=(place,), relu=True)
     if conv.relu:
         return None
+    if conv.output_scale is not None:
+        conv = evolve(conv, weight=conv.folded_weight(), input_scale=None, output_scale=None)
     multiplier = step.affine.multiplier.astype(np.float64)
     groups, outputs, _ = conv.weight.shape
     bias = np.zeros(groups * outputs) if conv.bias is None else conv.bias.astype(np.float64)
     return evolve(
         conv,
         writes=(place,),
-        weight=scaled(conv.weight, step.affine.multiplier.reshape(groups, outputs, 1)),
+        output_scale=step.affine.multiplier,
         bias=(bias * multiplier + step.affine.offset).astype(np.float32),
     )
-
-
-def scaled(weight: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-    """Return products in float32, rounded once, of float32 arrays; in the shape of the first.
-
-    The first may be the largest array of a network: its doubles are never there all at once.
-    """
-    products = np.empty(weight.shape, np.float32)
-    return np.multiply(weight, multiplier, out=products, dtype=np.float64, casting="same_kind")

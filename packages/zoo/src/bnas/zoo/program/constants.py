@@ -47,4 +47,5 @@ def _narrowed(conv: RealConv, zeros: set[int]) -> RealConv:
         conv,
         reads=(Place(place.buffer, place.start, stop),),
         weight=np.ascontiguousarray(weight.reshape(groups, outputs, -1)),
+        input_scale=None if conv.input_scale is None else conv.input_scale[:live],
     )

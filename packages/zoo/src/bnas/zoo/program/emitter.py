@@ -9,7 +9,7 @@ from bnas.binops import tape
 from bnas.cells import Graph, GraphError, nodes
 from bnas.zoo.parameters import Parameters
 from bnas.zoo.program import steps
-from bnas.zoo.program.absorption import absorb, scaled
+from bnas.zoo.program.absorption import absorb
 from bnas.zoo.program.constants import skip_zeros
 from bnas.zoo.program.demands import Demand, before_pooling, find_demands, is_count_function
 from bnas.zoo.program.fusion import fuse_packs
@@ -305,15 +305,18 @@ class _Emitter:
     def _real_conv(self, node: nodes.Conv, places: dict[str, tuple[Place, ...]]) -> steps.RealConv:
         weight = self.parameters.real(f"{node.name}.weight")
         bias = self.parameters.real(f"{node.name}.bias") if node.bias else None
+        input_scale = None
         if node.inputs[0] in self.folded:
             norm = self.graph[node.inputs[0]]
             assert isinstance(norm, nodes.BatchNorm)
-            weight, bias = _fold_into_conv(weight, bias, self.parameters.affine(norm), node.groups)
+            affine = self.parameters.affine(norm)
+            input_scale, bias = affine.multiplier, _bias_with(affine, weight, bias, node.groups)
         length = weight[0].size
         return steps.RealConv(
             weight=np.ascontiguousarray(weight.reshape(node.groups, -1, length)),
             bias=bias,
             window=_window(node),
+            input_scale=input_scale,
             **places,
         )
 
@@ -323,19 +326,17 @@ def _is_real_conv(node: nodes.Node, *, padded: bool) -> bool:
     return is_real and (node.padding > 0) == padded  # type: ignore[attr-defined]
 
 
-def _fold_into_conv(
-    weight: np.ndarray, bias: np.ndarray | None, affine: Affine, groups: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights and bias of a convolution that applies the map to its input first.
+def _bias_with(
+    affine: Affine, weight: np.ndarray, bias: np.ndarray | None, groups: int
+) -> np.ndarray:
+    """Return the bias of a convolution that applies the map to its input first.
 
     Exact but for rounding; only without padding, whose zeros the map would change.
     """
     per_group = weight.reshape(groups, -1, *weight.shape[1:])
     offset = affine.offset.reshape(groups, -1)
     constant = np.einsum("goikl,gi->go", per_group, offset, dtype=np.float64).reshape(-1)
-    folded_bias = constant if bias is None else constant + bias
-    folded = scaled(per_group, affine.multiplier.reshape(groups, 1, -1, 1, 1))
-    return folded.reshape(weight.shape), folded_bias.astype(np.float32)
+    return (constant if bias is None else constant + bias).astype(np.float32)
 
 
 def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> tape.Window:

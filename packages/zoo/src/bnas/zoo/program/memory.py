@@ -9,13 +9,13 @@ from attrs import frozen
 
 from bnas.zoo.program.steps import Place, Step
 
-#: Buffers start at multiples of this many float32 values: one cache line.
+#: Buffers start at multiples of this many values: one cache line.
 _ALIGNMENT = 16
 
 
 @frozen
 class MemoryPlan:
-    """Where each float buffer lies, in float32 values for one image.
+    """Where each buffer lies, in values of four bytes for one image.
 
     Attributes:
         offsets: Buffer -> first value.
@@ -34,7 +34,7 @@ class MemoryPlan:
 def plan_memory(
     steps: Sequence[Step], sizes: Mapping[str, int], kept: Sequence[Place]
 ) -> MemoryPlan:
-    """Give every buffer that is written an offset: largest first, at the lowest free place.
+    """Give every float buffer that is written an offset.
 
     Args:
         steps: The program.
@@ -51,6 +51,16 @@ def plan_memory(
     for place in kept:
         if place.buffer in lifetimes:
             lifetimes[place.buffer] = (lifetimes[place.buffer][0], len(steps))
+    return place_buffers(lifetimes, sizes)
+
+
+def place_buffers(lifetimes: Mapping[str, tuple[int, int]], sizes: Mapping[str, int]) -> MemoryPlan:
+    """Give every buffer an offset: largest first, at the lowest free place.
+
+    Args:
+        lifetimes: Buffer -> the first and the last step that touch it.
+        sizes: Buffer -> values that it takes.
+    """
     aligned = {name: -(-sizes[name] // _ALIGNMENT) * _ALIGNMENT for name in lifetimes}
     offsets: dict[str, int] = {}
     for name in sorted(aligned, key=lambda name: (-aligned[name], lifetimes[name])):

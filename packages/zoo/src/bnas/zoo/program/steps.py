@@ -195,19 +195,48 @@ class RPReLU(FloatStep):
 
 @frozen(kw_only=True, eq=False)
 class RealConv(FloatStep):
-    """Convolution with real weights.
+    """Convolution with real weights, and the maps of batch norms around it.
+
+    The maps stay apart from the weights until somebody wants the product: weights as they were
+    trained fit into float16, products do not.
 
     Attributes:
-        weight: float32 (groups, O / groups, I / groups * K * K).
-        bias: float32 (O,) or None.
+        weight: float32 (groups, O / groups, I / groups * K * K), as the parameters have it.
+        bias: float32 (O,) or None; all that the maps add is in it.
         window: Geometry.
         relu: Set what is not positive to 0.
+        input_scale: float32 (I,), multiplier of each input channel, or None.
+        output_scale: float32 (O,), multiplier of each output channel, or None.
     """
 
     weight: np.ndarray
     bias: np.ndarray | None
     window: tape.Window
     relu: bool = False
+    input_scale: np.ndarray | None = None
+    output_scale: np.ndarray | None = None
+
+    def folded_weight(self) -> np.ndarray:
+        """Return the weights with both multipliers in them, rounded to float32 after each."""
+        weight = self.weight
+        groups, outputs, depth = weight.shape
+        if self.input_scale is not None:
+            channels = len(self.input_scale) // groups
+            taps = weight.reshape(groups, outputs, channels, depth // channels)
+            weight = scaled(taps, self.input_scale.reshape(groups, 1, channels, 1))
+            weight = weight.reshape(groups, outputs, depth)
+        if self.output_scale is not None:
+            weight = scaled(weight, self.output_scale.reshape(groups, outputs, 1))
+        return weight
+
+
+def scaled(weight: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+    """Return products in float32, rounded once, of float32 arrays; in the shape of the first.
+
+    The first may be the largest array of a network: its doubles are never there all at once.
+    """
+    products = np.empty(weight.shape, np.float32)
+    return np.multiply(weight, multiplier, out=products, dtype=np.float64, casting="same_kind")
 
 
 @frozen(kw_only=True, eq=False)

@@ -220,7 +220,7 @@ class Writer:
             self.builder,
             self.rows(source),
             self.rows(target),
-            (step.weight, step.bias),
+            (step.folded_weight(), step.bias),
             sizes,
             step.window,
             relu=step.relu,
