@@ -4,7 +4,6 @@
 checkpoints.
 """
 
-from bnas.zoo.answering import AnsweringOptions, classify_photos
 from bnas.zoo.cards import Card
 from bnas.zoo.errors import (
     AnswersError,
@@ -29,7 +28,6 @@ from bnas.zoo.preprocessing import Preprocessing
 
 __all__ = [
     "DEFAULT_MODEL",
-    "AnsweringOptions",
     "AnswersError",
     "Card",
     "ChecksumError",
@@ -47,7 +45,6 @@ __all__ = [
     "WeightsNotFoundError",
     "ZooError",
     "card",
-    "classify_photos",
     "import_official",
     "list_models",
     "load",

@@ -108,8 +108,8 @@ def _write(
     as_json: bool,
 ) -> bool:
     """Write the answers to a file; returns whether all photos could be read."""
-    from bnas.zoo import AnsweringOptions, ImageError, classify_photos
-    from bnas.zoo.answering import Answered
+    from bnas.zoo import ImageError
+    from bnas.zoo.answering import Answered, AnsweringOptions, classify_photos
 
     top, batch_size = sizes
     with progress_bar("{task.fields[speed]:.0f} images/s") as bar:
