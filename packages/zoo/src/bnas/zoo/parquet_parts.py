@@ -55,8 +55,8 @@ class ParquetParts(AnswerFile):
         """Yield photo and model of every row."""
         for part in self._files():
             try:
-                found = self._parquet.read_schema(part)
-                table = self._parquet.read_table(part, columns=["path", "model"])
+                with self._parquet.ParquetFile(part) as file:
+                    found, table = file.schema_arrow, file.read(columns=["path", "model"])
             except (OSError, ValueError) as error:
                 raise AnswersError(
                     f"{str(part)!r} is no file of answers ({error})", path=part

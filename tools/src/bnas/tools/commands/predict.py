@@ -65,10 +65,10 @@ def predict(
     """
     from bnas.zoo import ImageError
 
-    network = load_network(model, weights)
-    warm_up(network)
     if out is None and batch_size is not None:
         raise click.UsageError("--batch-size is of --out")
+    network = load_network(model, weights)
+    warm_up(network)
     if out is not None:
         own = model if weights is None and is_file_name(model or "", ".safetensors") else weights
         known_as = _told_apart(name_of(network), own)
