@@ -64,7 +64,7 @@ def test_a_search_leaves_cells_tables_and_a_history(
     result = search_cells(recipe, images, tmp_path, progress=told.append)
     assert result.completed
     assert [record.epoch for record in result.history] == [0, 1, 2]
-    assert sum(isinstance(each, search.SearchStep) for each in told) == 12
+    assert sum(isinstance(each, search.StepMetrics) for each in told) == 12
     for gamma in (1, 3):
         text = (tmp_path / f"genotype-gamma{gamma}.json").read_text()
         assert cells.Genotype.from_json(text) == result.genotypes[gamma]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -16,28 +16,10 @@ from bnas.tools.units import NONE
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from bnas.search import StepMetrics
+
 #: Weight of the newest step in the throughput that is shown.
 _SMOOTHING = 0.1
-
-
-class Step(Protocol):
-    """What a run tells of a step."""
-
-    @property
-    def epoch(self) -> int:
-        """From 0."""
-
-    @property
-    def step(self) -> int:
-        """Within the epoch, from 0."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of steps of every epoch."""
-
-    @property
-    def images_per_s(self) -> float:
-        """Throughput of this step."""
 
 
 class RunBar:
@@ -101,7 +83,7 @@ class RunBar:
         """Show other values of columns."""
         self._bar.update(self._task, **values)
 
-    def advance(self, step: Step, **values: Any) -> None:
+    def advance(self, step: StepMetrics, **values: Any) -> None:
         """Show that a step is done, and values of columns."""
         before = self._images_per_s if self._images_per_s is not None else step.images_per_s
         self._images_per_s = before + _SMOOTHING * (step.images_per_s - before)

@@ -8,7 +8,7 @@ from bnas.tools.run_bar import RunBar
 from bnas.tools.units import percent
 
 if TYPE_CHECKING:
-    from bnas.search import SearchEpoch, SearchStep
+    from bnas.search import SearchEpoch, StepMetrics
 
 _COLUMNS = {"loss": "loss", "top1": "top-1", "entropy": "entropy", "zeroise": "Zeroise"}
 #: Primitives that a line names, the most frequent first.
@@ -27,7 +27,7 @@ class SearchBar(RunBar):
         super().__init__("searching", epochs, _COLUMNS)
         self._warned: set[str] = set()
 
-    def show(self, metrics: SearchStep | SearchEpoch) -> None:
+    def show(self, metrics: StepMetrics | SearchEpoch) -> None:
         """Take notice of a step or of an epoch: what `bnas.search.search_cells` calls."""
         from bnas.search import SearchEpoch
 

@@ -1,7 +1,7 @@
 """Search and training of binary networks."""
 
 from bnas.cells import Normalization
-from bnas.search.architecture.history import SearchEpoch, SearchStep
+from bnas.search.architecture.history import SearchEpoch
 from bnas.search.architecture.options import SearchOptions
 from bnas.search.architecture.recipe import (
     SearchRecipe,
@@ -65,7 +65,6 @@ __all__ = [
     "SearchResult",
     "SearchSpace",
     "SearchSpaceError",
-    "SearchStep",
     "StepMetrics",
     "Supernet",
     "TrainResult",

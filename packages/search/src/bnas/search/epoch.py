@@ -46,22 +46,10 @@ def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
         with memory_guard(run.recipe):
             return train_step(run, order)
 
-    def show(loss: float, images_per_s: float) -> None:
-        progress(
-            StepMetrics(
-                epoch=run.epoch,
-                step=run.step - 1,
-                steps_per_epoch=run.steps_per_epoch,
-                learning_rate=run.optimizer.param_groups[0]["lr"],
-                loss=loss,
-                images_per_s=images_per_s,
-            )
-        )
-
     def end(images_per_s: float, seconds: float) -> None:
         _end_epoch(run, images_per_s, seconds, progress)
 
-    return run_epoch(run, deadline, images=run.recipe.batch_size, step=step, show=show, end=end)
+    return run_epoch(run, deadline, images=run.recipe.batch_size, step=step, show=progress, end=end)
 
 
 def train_step(run: Run, order: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bnas.search.clock import Clock
+from bnas.search.history import StepMetrics
 from bnas.search.long_run import LongRun
 
 #: Seconds between checkpoints within an epoch; one of BNAS-Mini takes about 0.1 s to write.
@@ -25,7 +26,7 @@ def run_epoch(
     *,
     images: int,
     step: Callable[[], Tensor],
-    show: Callable[[float, float], None],
+    show: Callable[[StepMetrics], None],
     end: Callable[[float, float], None],
     losses: Sequence[str] = ("the loss",),
 ) -> bool:
@@ -36,7 +37,7 @@ def run_epoch(
         deadline: Monotonic time in seconds after which to save and to stop; None for none.
         images: That a step meets, in all processes.
         step: Makes a step and returns its loss, a scalar of the device.
-        show: Called after every look with the loss of the step before and images per second.
+        show: Called after every look with the measurements of the step before.
         end: Called after the last step with images per second and the seconds of the epoch.
         losses: What the losses of a step are called, as `recent_loss` has them.
 
@@ -60,7 +61,16 @@ def run_epoch(
         if run.step % interval and run.step < steps:
             continue
         value, late, due = _look(run, loss, clock, losses)
-        show(value, clock.look(run.step))
+        show(
+            StepMetrics(
+                epoch=run.epoch,
+                step=run.step - 1,
+                steps_per_epoch=steps,
+                learning_rate=run.optimizer.param_groups[0]["lr"],
+                loss=value,
+                images_per_s=clock.look(run.step),
+            )
+        )
         # At the end of an epoch it is saved anyway.
         if late or (due and run.step < steps):
             run.save(run.seconds + time.monotonic() - clock.begun)

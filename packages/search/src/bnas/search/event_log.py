@@ -6,26 +6,9 @@ import importlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from bnas.search.errors import MissingExtraError
 from bnas.search.history import EpochMetrics, StepMetrics
-
-
-class Step(Protocol):
-    """What is written of a step, whatever kind of run it belongs to."""
-
-    @property
-    def epoch(self) -> int:
-        """From 0."""
-
-    @property
-    def step(self) -> int:
-        """Within the epoch, from 0."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of steps of every epoch."""
 
 
 class EventLog:
@@ -74,7 +57,7 @@ class EventLog:
         """Write what is still to be written."""
         self._writer.close()
 
-    def write_step(self, metrics: Step) -> None:
+    def write_step(self, metrics: StepMetrics) -> None:
         """Write loss, learning rate and images/s of a step, unless one was written just before."""
         step = metrics.epoch * metrics.steps_per_epoch + metrics.step
         # Not `step % every`: where only the steps 19, 39, ... are reported, none would be written.

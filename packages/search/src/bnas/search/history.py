@@ -48,15 +48,16 @@ class EpochMetrics:
 
 @frozen(kw_only=True)
 class StepMetrics:
-    """Measurements of one training step.
+    """Measurements of one step of a training or a search.
 
     Attributes:
         epoch: From 0.
         step: Within the epoch, from 0.
         steps_per_epoch: Number of steps of every epoch.
-        learning_rate: Of this step.
-        loss: Of this batch, as in `EpochMetrics`; under ``torchrun``, of this process's share.
-        images_per_s: Throughput of this step.
+        learning_rate: Of the weights in this step.
+        loss: Of this batch, as in `EpochMetrics`; of a search, of the weights' half. Under
+            ``torchrun``, of this process's share.
+        images_per_s: Throughput of this step; of a search, of both halves together.
     """
 
     epoch: int

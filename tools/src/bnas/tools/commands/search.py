@@ -22,7 +22,7 @@ from bnas.tools.tables import print_facts, print_table
 from bnas.tools.units import NONE, percent
 
 if TYPE_CHECKING:
-    from bnas.search import ImageSet, SearchEpoch, SearchRecipe, SearchResult, SearchStep
+    from bnas.search import ImageSet, SearchEpoch, SearchRecipe, SearchResult, StepMetrics
 
 _DEMO_NOTICE = (
     "This is a demonstration on 600 bundled images with a small supernet: the cells found mean "
@@ -181,7 +181,7 @@ def _search(asked: dict[str, Any], report: Report | None = None) -> SearchResult
     images = _read_images(asked)
     with SearchBar(recipe.epochs) as bar:
 
-        def show(metrics: SearchStep | SearchEpoch) -> None:
+        def show(metrics: StepMetrics | SearchEpoch) -> None:
             bar.show(metrics)
             if report is not None and isinstance(metrics, SearchEpoch):
                 report(_numbers_of(metrics))

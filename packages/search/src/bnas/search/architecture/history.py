@@ -76,27 +76,6 @@ class SearchEpoch:
         return math.log(len(self.strongest))
 
 
-@frozen(kw_only=True)
-class SearchStep:
-    """Measurements of one step of both halves.
-
-    Attributes:
-        epoch: From 0.
-        step: Within the epoch, from 0.
-        steps_per_epoch: Number of steps of every epoch.
-        learning_rate: Of the weights.
-        loss: Of the batch of the weights' half; under ``torchrun``, of this process's share.
-        images_per_s: Images of both halves together.
-    """
-
-    epoch: int
-    step: int
-    steps_per_epoch: int
-    learning_rate: float
-    loss: float
-    images_per_s: float
-
-
 def to_json_lines(history: Iterable[SearchEpoch]) -> str:
     """Return one line of JSON an epoch."""
     return "".join(json.dumps(record.to_dict(), allow_nan=False) + "\n" for record in history)

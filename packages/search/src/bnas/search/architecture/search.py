@@ -13,7 +13,7 @@ from attrs import frozen
 
 from bnas.cells import NORMALIZATIONS, Genotype
 from bnas.search.architecture.derive import GAMMAS
-from bnas.search.architecture.history import SearchEpoch, SearchStep
+from bnas.search.architecture.history import SearchEpoch
 from bnas.search.architecture.network import Build, build_supernet
 from bnas.search.architecture.options import SearchOptions
 from bnas.search.architecture.recipe import SearchRecipe
@@ -23,6 +23,7 @@ from bnas.search.architecture.steps import SearchProgress, search_epoch
 from bnas.search.device import choose_device
 from bnas.search.engine import check_cuda_graphs
 from bnas.search.errors import DataError, RecipeError
+from bnas.search.history import StepMetrics
 from bnas.search.image_set import ImageSet, split_holdout
 from bnas.search.lock import occupied
 from bnas.search.observers import open_log
@@ -146,7 +147,7 @@ def _observed(run: SearchRun, progress: SearchProgress | None) -> Iterator[Searc
         steps = run.steps_per_epoch
         log = open_log(run.directory, run.epoch * steps + run.step, steps)
 
-    def report(metrics: SearchStep | SearchEpoch) -> None:
+    def report(metrics: StepMetrics | SearchEpoch) -> None:
         if isinstance(metrics, SearchEpoch):
             if log is not None:
                 log.write_epoch(metrics.epoch, _scalars(metrics))

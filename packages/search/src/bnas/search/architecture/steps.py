@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from bnas.search.architecture.architect import gradients, look_ahead_gradients
 from bnas.search.architecture.derive import derive, warnings_of
-from bnas.search.architecture.history import SearchEpoch, SearchStep
+from bnas.search.architecture.history import SearchEpoch
 from bnas.search.architecture.network import arch_list
 from bnas.search.architecture.recipe import SearchRecipe
 from bnas.search.architecture.state import SearchRun
 from bnas.search.clipping import clip_gradients_
 from bnas.search.engine import autocast, memory_format, memory_guard
 from bnas.search.epoch_loop import ended_epoch, run_epoch
+from bnas.search.history import StepMetrics
 from bnas.search.objective import cross_entropy
 from bnas.search.supernet import search_objective
 
-SearchProgress = Callable[[SearchStep | SearchEpoch], None]
+SearchProgress = Callable[[StepMetrics | SearchEpoch], None]
 
 
 def learning_rate_at(recipe: SearchRecipe, epoch: int) -> float:
@@ -62,18 +63,6 @@ def search_epoch(run: SearchRun, deadline: float | None, progress: SearchProgres
         with memory_guard(run.recipe.weights_recipe):
             return search_step(run, orders)
 
-    def show(loss: float, images_per_s: float) -> None:
-        progress(
-            SearchStep(
-                epoch=run.epoch,
-                step=run.step - 1,
-                steps_per_epoch=run.steps_per_epoch,
-                learning_rate=run.optimizer.param_groups[0]["lr"],
-                loss=loss,
-                images_per_s=images_per_s,
-            )
-        )
-
     def end(images_per_s: float, seconds: float) -> None:
         run.check_finite()
         record = _record(run, images_per_s, seconds)
@@ -85,7 +74,7 @@ def search_epoch(run: SearchRun, deadline: float | None, progress: SearchProgres
         deadline,
         images=2 * run.recipe.batch_size,
         step=step,
-        show=show,
+        show=progress,
         end=end,
         losses=("the loss", "the loss of the architecture's half"),
     )
