@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -136,6 +137,22 @@ def test_two_processes_stop_and_go_on_together(plan: Path, tiny_spec: cells.Netw
     assert (state["epoch"], state["step"], state["tally"][2]) == (0, 1, 16)
     _train_by_two(plan)
     assert len(search.load_checkpoint(plan / "run" / "final.pt")["history"]) == 2
+
+
+def test_processes_leave_no_thread_behind_that_could_need_python(plan: Path) -> None:
+    (plan / "recipe.toml").write_text("epochs = 1\nbatch_size = 16\n")
+    # What is registered first is called last.
+    before = """
+import atexit
+def check():
+    names = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+    print(len(names), *names, file=sys.stderr)
+    os._exit(3 if any("gloo" in name for name in names) else 0)
+atexit.register(check)
+"""
+    for status, errors in _run_two(plan, "0", before):
+        assert status == 0, errors
+        assert re.match(r"\d+ python", errors), errors
 
 
 def test_a_batch_is_shared_evenly() -> None:

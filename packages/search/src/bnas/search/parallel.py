@@ -7,6 +7,8 @@ so that the result does not depend on how many there are, up to the order of flo
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import inspect
 import os
 from collections.abc import Sequence
@@ -178,9 +180,20 @@ def join(device: torch.device) -> Processes:
         backend, device = "nccl", own_gpu(device)
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
+        # Imported later, its default arguments would hold the group until the end.
+        importlib.import_module("torch.distributed.nn.functional")
         distributed.init_process_group(backend)
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_part)
     return Processes(distributed.get_rank(), distributed.get_world_size(), device)
+
+
+def _part() -> None:
+    """End the threads of the group while Python is still there.
+
+    They let go of a tensor now and then a little late, which aborts a process without Python.
+    """
+    gc.collect()  # Data-parallel modules hold the group, in cycles.
+    distributed.destroy_process_group()
 
 
 def _is_alone() -> bool:
