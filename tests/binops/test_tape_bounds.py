@@ -18,6 +18,7 @@ import pytest
 from bnas import binops
 from bnas.binops import oracles, tape
 from bnas.binops.table.isa import ISAS, Isa
+from bnas.binops.tape.pointers import FIXED
 from bnas.binops.tape.reservations import Reservations
 from bnas.binops.tape.sliced_convolution import PackedBits, reads_packed
 
@@ -71,10 +72,14 @@ class GuardedBuilder(tape.TapeBuilder):
     def __init__(self, isa: Isa, images: int = 1) -> None:
         super().__init__(isa, images)
         self._memory = GuardedReservations(images)
+        self._guarded: list[np.ndarray] = []
 
     def constant(self, array: np.ndarray, align: int = 1) -> tape.Pointer:
         """Keep a guarded copy: its end is that of a page, so what is aligned is whole vectors."""
-        return super().constant(guarded(np.asarray(array)) if array.size else array, align)
+        self._guarded.append(guarded(np.asarray(array)) if array.size else array)
+        place = self._guarded[-1].ctypes.data
+        assert place % align == 0
+        return tape.Pointer(FIXED, place)
 
     def run(self, arrays: list[np.ndarray], images: int) -> None:
         """Run the tape on arrays as ports, every byte of whose arena is 0xFF at first."""

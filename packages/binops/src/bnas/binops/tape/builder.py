@@ -9,6 +9,7 @@ import numpy as np
 
 from bnas.binops.table.isa import Isa
 from bnas.binops.tape import records
+from bnas.binops.tape.constants import Constants
 from bnas.binops.tape.pointers import ARENA, FIXED, Pointer
 from bnas.binops.tape.records import Kind
 from bnas.binops.tape.reservations import Reservations
@@ -35,7 +36,7 @@ class TapeBuilder:
         self.isa = isa
         self.images = images
         self._rows: dict[str, list[tuple[Pointer | int, ...]]] = defaultdict(list)
-        self._constants: list[np.ndarray] = []
+        self._constants = Constants()
         self._memory = Reservations(images)
         self._scratch_used = self._scratch_bytes = 0
 
@@ -78,21 +79,14 @@ class TapeBuilder:
         length = -(-pixels // self.isa.lanes) * self.isa.lanes
         return length + _LINE_FLOATS if length % (8 * _LINE_FLOATS) == 0 else length
 
-    def constant(self, array: np.ndarray, align: int = 1) -> Pointer:
-        """Keep an array and point to it; it is copied unless it is in C order and aligned.
+    def constant(self, array: np.ndarray, align: int = 64) -> Pointer:
+        """Keep a copy of an array and point to it.
 
         Args:
             array: The values.
             align: Bytes that its address is a multiple of.
         """
-        kept = np.ascontiguousarray(array)
-        if kept.ctypes.data % align:
-            memory = np.empty(kept.nbytes + align, np.uint8)
-            start = -memory.ctypes.data % align
-            memory[start : start + kept.nbytes] = kept.reshape(-1).view(np.uint8)
-            kept = memory[start:]
-        self._constants.append(kept)
-        return Pointer(FIXED, kept.ctypes.data)
+        return Pointer(FIXED, self._constants.keep(array, align))
 
     def record(self, table: str, **fields: Any) -> int:
         """Add a record and return its index.
@@ -124,7 +118,7 @@ class TapeBuilder:
             name: np.array([_numbers(row, start) for row in self._rows[name]], dtype)
             for name, dtype in records.TABLES.items()
         }
-        return Tape(self.isa, tables, self._constants, memory)
+        return Tape(self.isa, tables, self._constants.chunks, memory)
 
 
 def _numbers(row: tuple[Pointer | int, ...], scratch: int) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from bnas.binops.dispatch import choose_backend
 from bnas.binops.table.isa import GENERIC, ISAS, Isa
 from bnas.binops.table.weights import look_up_tables
+from bnas.binops.tape.buffers import buffer
 from bnas.binops.tape.records import TABLES, Kind
 from bnas.binops.tape.reservations import Reservations
 from bnas.binops.threads import parallel_region
@@ -88,7 +89,8 @@ class Tape:
         Returns:
             uint8 (lanes, bytes); for one run at a time.
         """
-        arena = np.empty((lanes, self.arena_bytes + _SLACK), np.uint8)
+        size = self.arena_bytes + _SLACK
+        arena = buffer(lanes * size).reshape(lanes, size)
         for lane in arena if self._memory.fills else ():
             start = -lane.ctypes.data % 64
             for offset, count, value in self._memory.fills:
