@@ -152,9 +152,9 @@ def mix(
 
     Args:
         total: (M, E * C), or (0, 0) for 0.
-        counts: K arrays (M, E * C).
+        counts: K arrays (M, E * C), or more, of which the others are not read.
         weights: (K, E * C).
-        pools: L arrays (M, C).
+        pools: L arrays (M, C), or more.
         shares: (L, E).
         zero: 0 of the dtype of the weights.
         first_out: (M, C).
@@ -221,11 +221,11 @@ def mix_grad(
         rest_grad: (M, (E - 1) * C).
         counts: As of `mix`, like all up to `zero`.
         weights: (K, E * C).
-        pools: L arrays.
+        pools: L arrays, or more.
         shares: (L, E).
         zero: 0.
-        count_grads: K arrays (M, E * C).
-        pool_grads: L arrays (M, C), zeros before.
+        count_grads: K arrays (M, E * C), or more.
+        pool_grads: L arrays (M, C), zeros before, or more.
         weight_sums: (BLOCKS, K, E * C), zeros before.
         pool_sums: Sums of grad * pool, (BLOCKS, L, E * C), zeros before.
     """

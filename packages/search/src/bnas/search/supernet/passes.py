@@ -14,6 +14,8 @@ from bnas.cells.nn import BatchNorm2d
 from bnas.search.supernet import kernels
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
+#: Most summands of one kind for nodes of two inputs and the primitives of the paper.
+_TOGETHER = 8
 #: Stands for an argument that there is none of.
 _NO_ROWS = {dtype: np.empty((0, 0), dtype) for dtype in (np.float32, np.float64)}
 
@@ -152,8 +154,8 @@ class Mix(torch.autograd.Function):
             _rows(grads[1]),
             *_operands(weights, shares, tuple(_rows(value) for value in values)),
             wide(0),
-            out_rows[:convs] or (_NO_ROWS[wide],),
-            out_rows[convs:] or (_NO_ROWS[wide],),
+            _filled(out_rows[:convs], wide),
+            _filled(out_rows[convs:], wide),
             sums[:, :convs],
             sums[:, convs:],
         )
@@ -169,7 +171,13 @@ def _last(x: Tensor) -> Tensor:
 
 
 def _operands(weights: Tensor, shares: Tensor, rows: tuple[NDArray[Any], ...]) -> tuple[Any, ...]:
-    """Return counts, weights, poolings and shares for a kernel, which takes no empty tuples."""
-    none = (_NO_ROWS[_wide(weights)],)
-    counts, pools = rows[: len(weights)] or none, rows[len(weights) :] or none
+    """Return counts, weights, poolings and shares for a kernel."""
+    convs, wide = len(weights), _wide(weights)
+    counts, pools = _filled(rows[:convs], wide), _filled(rows[convs:], wide)
     return counts, weights.detach().numpy(), pools, shares.detach().numpy()
+
+
+def _filled(rows: tuple[NDArray[Any], ...], wide: Any) -> tuple[NDArray[Any], ...]:
+    """Fill a tuple up to a multiple of `_TOGETHER`: of every length a kernel is compiled anew."""
+    filling = rows[-1] if rows else _NO_ROWS[wide]
+    return rows + (filling,) * ((-len(rows) % _TOGETHER) if rows else _TOGETHER)
