@@ -79,11 +79,11 @@ class TapeBuilder:
         length = -(-pixels // self.isa.lanes) * self.isa.lanes
         return length + _LINE_FLOATS if length % (8 * _LINE_FLOATS) == 0 else length
 
-    def constant(self, array: np.ndarray, align: int = 64) -> Pointer:
-        """Keep a copy of an array and point to it.
+    def constant(self, array: np.ndarray, align: int = 1) -> Pointer:
+        """Keep an array, or a copy of it, and point to it.
 
         Args:
-            array: The values.
+            array: The values; not to be changed any more.
             align: Bytes that its address is a multiple of.
         """
         return Pointer(FIXED, self._constants.keep(array, align))
@@ -118,7 +118,7 @@ class TapeBuilder:
             name: np.array([_numbers(row, start) for row in self._rows[name]], dtype)
             for name, dtype in records.TABLES.items()
         }
-        return Tape(self.isa, tables, self._constants.chunks, memory)
+        return Tape(self.isa, tables, self._constants.pieces, memory)
 
 
 def _numbers(row: tuple[Pointer | int, ...], scratch: int) -> tuple[int, ...]:
