@@ -12,7 +12,8 @@ PYTEST_STATUS ?=
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
-DEV_TOOLS := hypothesis pytest ruff
+# onnxruntime runs the ONNX models that tests export.
+DEV_TOOLS := hypothesis onnxruntime pytest ruff
 PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml
 SET_UP := Makefile constraints.txt $(PROJECTS)
 
@@ -73,10 +74,10 @@ $(VENV_DEV)/.stamp: $(SET_UP) | check-python
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
 	  -e 'packages/binops[testing]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
-	  -e 'packages/zoo[torch,parquet]' -e 'tools[search,ray]'
+	  -e 'packages/zoo[torch,parquet,onnx]' -e 'tools[search,ray]'
 	@touch $@
 
-# On top of the development environment, and only for `make bench`: no test needs the other runtimes.
+# On top of the development environment, and only for `make bench`: the runtimes that no test needs.
 $(VENV_DEV)/.stamp-bench: $(VENV_DEV)/.stamp
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation -e 'tools[bench]' \
 	  -e packages/binops -e packages/cells -e packages/zoo

@@ -4,8 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+import torch
 
+from bnas import zoo
+from bnas.tools import extras
 from bnas.zoo.checksum import file_sha256
 
 
@@ -47,13 +52,78 @@ def test_the_zoo_s_own(call: Callable[..., Any], tmp_path: Path) -> None:
     assert "bnas_mini_predict_rgb" in (tmp_path / "mini.c").read_text(encoding="ascii")
 
 
+def test_onnx(document: Callable[..., Any], tiny_weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny.onnx"
+    arguments = ("export", tiny_weights, "--format", "onnx", "--input-size", "16", "-o", out)
+    told = document(*arguments)
+    assert told == {
+        "model": "Tiny.random",
+        "format": "onnx",
+        "path": str(out),
+        "size_bytes": out.stat().st_size,
+        "opset": 17,
+        "input_size": 16,
+    }
+    model = onnx.load(out)
+    onnx.checker.check_model(model, full_check=True)
+    said = {prop.key: prop.value for prop in model.metadata_props}
+    assert said["weights_sha256"] == file_sha256(tiny_weights)
+    document(*arguments, "--plain-weights")
+    plain = onnx.load(out)
+    assert onnx.TensorProto.UINT8 in {each.data_type for each in model.graph.initializer}
+    assert onnx.TensorProto.UINT8 not in {each.data_type for each in plain.graph.initializer}
+
+
+def test_torch(
+    document: Callable[..., Any], call: Callable[..., Any], tiny_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tiny.pt"
+    told = document("export", tiny_weights, "--format", "torch", "-o", out)
+    assert told == {
+        "model": "Tiny.random",
+        "format": "torch",
+        "path": str(out),
+        "size_bytes": out.stat().st_size,
+    }
+    saved = torch.load(out, weights_only=True)
+    assert saved["facts"]["weights_sha256"] == file_sha256(tiny_weights)
+    call("pack", out, "-o", tmp_path / "again.safetensors")
+    images = np.random.default_rng(0).standard_normal((2, 3, 32, 32)).astype(np.float32)
+    again = zoo.load_file(tmp_path / "again.safetensors")
+    np.testing.assert_array_equal(again(images), zoo.load_file(tiny_weights)(images))
+
+
+def test_titles(call: Callable[..., Any], tiny_weights: Path, tmp_path: Path) -> None:
+    for file_format, title in (("onnx", "in ONNX"), ("torch", "for torch")):
+        out = tmp_path / file_format
+        result = call("export", tiny_weights, "--format", file_format, "-o", out)
+        assert result.stdout.startswith(f"Tiny.random {title}\n")
+
+
+@pytest.mark.parametrize("module", ["onnx", "torch"])
+def test_what_a_format_needs(
+    refusal: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_weights: Path,
+    tmp_path: Path,
+    module: str,
+) -> None:
+    monkeypatch.setattr(extras, "_is_there", lambda name: name != module)
+    told = refusal("export", tiny_weights, "--format", module, "-o", tmp_path / "net")
+    assert told.startswith(f"`bnas-tools export --format {module}` needs {module}: pip install")
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--format", "d"), 2, "Invalid value for '--format': 'd' is not 'c'"),
+        (("--format", "d"), 2, "Invalid value for '--format': 'd' is not one of 'c', 'onnx'"),
         ((), 2, "Missing option '--format'"),
         (("--format", "c", "--prefix", "2"), 1, "`--prefix` must be letters, digits and '_'"),
         (("--format", "c", "--input-size", "1"), 1, "`--input-size` must fit the network"),
+        (("--format", "onnx", "--input-size", "1"), 1, "`--input-size` must fit the network"),
+        (("--format", "onnx", "--prefix", "a"), 2, "--prefix is of --format c (got --format onnx)"),
+        (("--format", "torch", "--input-size", "32"), 2, "--input-size is of --format c and onnx"),
+        (("--format", "c", "--plain-weights"), 2, "--plain-weights is of --format onnx"),
     ],
 )
 def test_mistakes(
@@ -69,10 +139,11 @@ def test_mistakes(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("file_format", ["c", "onnx", "torch"])
 def test_places_that_cannot_be_written(
-    refusal: Callable[..., str], tiny_weights: Path, tmp_path: Path
+    refusal: Callable[..., str], tiny_weights: Path, tmp_path: Path, file_format: str
 ) -> None:
-    arguments = ("export", tiny_weights, "--format", "c", "-o")
+    arguments = ("export", tiny_weights, "--format", file_format, "-o")
     assert "no such folder" in refusal(*arguments, tmp_path / "nowhere" / "net.c")
     assert "cannot write" in refusal(*arguments, tmp_path)
     assert "would replace what it is made from" in refusal(*arguments, tiny_weights)

@@ -9,6 +9,7 @@ import click
 #: Module -> what to tell somebody who lacks it.
 _REMEDIES = {
     "bnas.search": ("bnas-search", "bnas-tools[search]"),
+    "onnx": ("onnx", "bnas-tools[onnx]"),
     "ray.tune": ("Ray Tune", "bnas-tools[ray]"),
     "torch": ("torch", "bnas-zoo[torch]"),
 }
@@ -19,7 +20,8 @@ def require(command: str, *modules: str) -> None:
 
     Args:
         command: Its name, such as ``"train"``.
-        modules: Keys of the remedies: ``"bnas.search"``, ``"ray.tune"`` or ``"torch"``.
+        modules: Keys of the remedies: ``"bnas.search"``, ``"onnx"``, ``"ray.tune"`` or
+            ``"torch"``.
 
     Raises:
         click.ClickException: One of them is not there.

@@ -53,14 +53,10 @@ class Code:
         return self.tables.add(kind, values.astype(np.float32))
 
     def cut(self, cut: Cut, dtype: type) -> tuple[str, str]:
-        """Return the names of the tables of thresholds, in `dtype`, and of flips, in words.
-
-        Infinite thresholds become finite: finite values are all >= the least of them.
-        """
-        is_never = np.isposinf(cut.threshold)
-        threshold = np.where(np.isinf(cut.threshold), np.finfo(np.float32).min, cut.threshold)
-        thresholds = self.tables.add("cut", threshold.astype(dtype))
-        return thresholds, self.tables.add("flips", flag_words(cut.flip ^ is_never))
+        """Return the names of the tables of thresholds, in `dtype`, and of flips, in words."""
+        finite = cut.finite
+        thresholds = self.tables.add("cut", finite.threshold.astype(dtype))
+        return thresholds, self.tables.add("flips", flag_words(finite.flip))
 
     @property
     def has_panel(self) -> bool:

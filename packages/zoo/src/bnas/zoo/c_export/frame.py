@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from string import Template
 
 import numpy as np
 
-from bnas.cells import name_of
 from bnas.zoo.c_export.code import Code
 from bnas.zoo.c_export.identifiers import as_comment, as_string
 from bnas.zoo.c_export.kernels import kernels_text
 from bnas.zoo.c_export.tables import literal
+from bnas.zoo.export_facts import base_name, class_names
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.preprocessing import Preprocessing
 
@@ -21,13 +21,6 @@ def frame_text(fields: Mapping[str, object]) -> str:
     """Return the file: the frame with all of its fields filled in."""
     frame = importlib.resources.files("bnas.zoo.c_export") / "frame.c.in"
     return Template(frame.read_text(encoding="utf-8")).substitute(fields)
-
-
-def base_name(network: PackedNetwork) -> str:
-    """Return the network's name without the tag of its weights; empty if it has none."""
-    if network.card is not None and network.card.name != "custom":
-        return network.card.name
-    return name_of(network.spec)
 
 
 def code_fields(code: Code) -> dict[str, object]:
@@ -79,10 +72,6 @@ def colour_fields(preprocessing: Preprocessing) -> dict[str, str]:
     }
 
 
-def label_field(network: PackedNetwork, classes: int) -> str:
+def label_field(network: PackedNetwork) -> str:
     """Return the names of the classes as lines of an initializer."""
-    card = network.card
-    labels: Sequence[str] = [
-        f"class {index}" if card is None else card.label(index) for index in range(classes)
-    ]
-    return "\n".join(f"    {as_string(label)}," for label in labels)
+    return "\n".join(f"    {as_string(label)}," for label in class_names(network))

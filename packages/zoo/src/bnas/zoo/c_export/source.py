@@ -13,7 +13,6 @@ from bnas.zoo.c_export.arenas import Arenas
 from bnas.zoo.c_export.code import Code
 from bnas.zoo.c_export.dead_zeros import live_channels, without_dead_zeros
 from bnas.zoo.c_export.frame import (
-    base_name,
     code_fields,
     colour_fields,
     comment_fields,
@@ -24,6 +23,7 @@ from bnas.zoo.c_export.identifiers import check_prefix, prefix_of
 from bnas.zoo.c_export.order import constants_last, frees_first
 from bnas.zoo.c_export.writer import write_step
 from bnas.zoo.errors import ExportError
+from bnas.zoo.export_facts import base_name, weights_sha256
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.program.emitter import Emitted, emit
 from bnas.zoo.program.steps import Load, Step
@@ -88,11 +88,9 @@ def c_source(
     code = Code(arenas)
     for step in steps:
         write_step(step, code)
-    if sha256 is None and network.card is not None:
-        sha256 = network.card.sha256
     table_bytes, static_bytes = code.tables.nbytes, arenas.nbytes + code.scratch_nbytes
     facts = {
-        "SHA-256 of the weights file": sha256 or "",
+        "SHA-256 of the weights file": weights_sha256(network, sha256) or "",
         "flash": f"{table_bytes:,} bytes of tables, and the code",
         "RAM": f"{static_bytes:,} bytes of static memory, and the stack, below 1 kB",
     }
@@ -105,7 +103,7 @@ def c_source(
             "height": side,
             "width": side,
             "classes": classes,
-            "names": label_field(network, classes),
+            "names": label_field(network),
             "input": arenas.floats_at(image),
             "output": arenas.floats_at(emitted.output),
             **comment_fields(network, facts),

@@ -49,6 +49,17 @@ class Cut:
     threshold: np.ndarray
     flip: np.ndarray
 
+    @property
+    def finite(self) -> Cut:
+        """The same comparison of finite values, without infinite thresholds.
+
+        All values are >= the least of them: constant 1, and flipped constant 0.
+        """
+        is_never = np.isposinf(self.threshold)
+        least = np.finfo(np.float32).min
+        threshold = np.where(np.isinf(self.threshold), least, self.threshold)
+        return Cut(threshold.astype(self.threshold.dtype), self.flip ^ is_never)
+
 
 def rprelu(
     values: np.ndarray, shift_in: np.ndarray, slope: np.ndarray, shift_out: np.ndarray
