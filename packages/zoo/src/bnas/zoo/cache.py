@@ -4,18 +4,20 @@ Places, in order: the file named by the caller; ``BNAS_WEIGHTS`` (a directory, o
 ``file:``); the wheel; the cache (``BNAS_HOME``, else ``XDG_CACHE_HOME/bnas``, else
 ``~/.cache/bnas``); the folder ``weights`` of a checkout; the URL of the index. With
 ``BNAS_OFFLINE=1`` nothing is fetched. Whatever is found must have the SHA-256 that the index
-states; only the file named by the caller may be any.
+states; only the file named by the caller may be any. Of several processes that need the same file
+one fetches it, and the others wait.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import url2pathname
 
 from bnas.zoo.checksum import check_is_file, check_sha256
-from bnas.zoo.download import Progress, UnreachableError, fetch
+from bnas.zoo.download import Progress, UnreachableError, fetch, unusable
 from bnas.zoo.errors import (
     CacheError,
     DownloadError,
@@ -24,7 +26,9 @@ from bnas.zoo.errors import (
     UntrainedModelError,
     WeightsNotFoundError,
 )
+from bnas.zoo.fetch_lock import sole_fetcher
 from bnas.zoo.index import PACKAGE_DATA, Entry, find_entry, list_models
+from bnas.zoo.official import OFFICIAL_MODELS
 
 
 def resolve(
@@ -75,11 +79,25 @@ def locate(
             tried.append(f"{place} (not asked: BNAS_OFFLINE is set)")
         else:
             try:
-                return fetch(place, cached_path(entry), entry.card, progress=progress)
+                return _fetched(place, entry, progress)
             except UnreachableError as error:
                 kind = DownloadError
                 tried.append(f"{place} ({error})")
     raise _not_found(entry, kind, tried)
+
+
+def _fetched(url: str, entry: Entry, progress: Progress | None) -> Path:
+    """Return the cached file once this process, or another one meanwhile, has fetched it."""
+    target = cached_path(entry)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(sole_fetcher(target))
+        except OSError as error:
+            raise unusable(target.parent, error) from error
+        if os.path.lexists(target):
+            check_sha256(target, str(entry.card.sha256))
+            return target
+        return fetch(url, target, entry.card, progress=progress)
 
 
 def cache_folder() -> Path:
@@ -103,7 +121,7 @@ def cache_folder() -> Path:
 
 def cached_path(entry: Entry) -> Path:
     """Return where the cache keeps a model's file: two versions of it lie side by side."""
-    return cache_folder() / "weights" / f"{str(entry.card.sha256)[:16]}-{entry.file}"
+    return cache_folder() / "weights" / str(entry.card.sha256)[:16] / str(entry.file)
 
 
 def is_offline() -> bool:
@@ -164,12 +182,15 @@ def checkout_of(file: Path) -> Path | None:
 
 
 def _untrained(entry: Entry) -> UntrainedModelError:
-    trained = list_models(trained=True)
+    name, trained = entry.card.name, list_models(trained=True)
+    ways = [f"train it (`bnas-tools train --model {name}`)"]
+    if name in OFFICIAL_MODELS:
+        ways.append(f"import the authors' checkpoint (`bnas-tools import CKPT --model {name}`)")
     return UntrainedModelError(
-        f"{entry.card.name} is not trained yet: the zoo has no weights of it "
-        f"(models with weights: {', '.join(trained) or 'none'}); to use weights of your own, name "
-        "their file: weights=PATH",
-        name=entry.card.name,
+        f"{name} is not trained yet: the zoo has no weights of it "
+        f"(models with weights: {', '.join(trained) or 'none'}); to get some, {' or '.join(ways)}, "
+        "then name their file: weights=PATH",
+        name=name,
         trained=trained,
     )
 

@@ -24,6 +24,8 @@ from bnas.zoo.errors import OfficialImportError, listed
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.parameters import expected_tensors, from_state
 
+#: Models of which the authors published a checkpoint.
+OFFICIAL_MODELS = ("BNAS-A", "BNAS-D", "BNAS-E", "BNAS-F", "BNAS-G", "BNAS-H")
 #: Convolutions at the end of the published networks that keep real weights.
 REAL_WEIGHT_TAIL = 2
 
