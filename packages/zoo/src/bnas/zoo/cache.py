@@ -27,7 +27,7 @@ from bnas.zoo.errors import (
     WeightsNotFoundError,
 )
 from bnas.zoo.fetch_lock import sole_fetcher
-from bnas.zoo.index import PACKAGE_DATA, Entry, find_entry, list_models
+from bnas.zoo.index import PACKAGE_DATA, Entry, checkout_of, find_entry, list_models
 from bnas.zoo.official import OFFICIAL_MODELS
 
 
@@ -65,7 +65,7 @@ def locate(
         check_is_file(Path(weights))
         return Path(weights)
     if not entry.card.trained:
-        raise _untrained(entry)
+        raise untrained(entry)
     tried: list[str] = []
     kind = WeightsNotFoundError
     for place in _places(entry):
@@ -173,15 +173,8 @@ def _named_source() -> Path | str | None:
     return path
 
 
-def checkout_of(file: Path) -> Path | None:
-    """Return the root of the source tree that a file of this package lies in, if it does."""
-    for parent in file.resolve().parents:
-        if (parent / "packages" / "zoo" / "pyproject.toml").is_file():
-            return parent
-    return None
-
-
-def _untrained(entry: Entry) -> UntrainedModelError:
+def untrained(entry: Entry) -> UntrainedModelError:
+    """Return the error for a model that nobody has trained: what there is, and how to get more."""
     name, trained = entry.card.name, list_models(trained=True)
     ways = [f"train it (`bnas-tools train --model {name}`)"]
     if name in OFFICIAL_MODELS:
