@@ -266,7 +266,10 @@ def test_a_file_url_is_a_directory(
     assert locate(ENTRY) == found
 
 
-@pytest.mark.parametrize("value", ["nowhere", "s3://bucket/a", "file://nowhere", "file://[", "://"])
+@pytest.mark.parametrize(
+    "value",
+    ["nowhere", "s3://bucket/a", "file://nowhere", "file://[", "://", "http://", "https:///"],
+)
 def test_a_setting_that_means_nothing(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BNAS_WEIGHTS", value)
     with pytest.raises(SettingError, match="BNAS_WEIGHTS must be") as caught:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import url2pathname
 
-from bnas.zoo.checksum import check_is_file, check_sha256
+from bnas.zoo.checksum import as_path, check_is_file, check_sha256
 from bnas.zoo.download import Progress, UnreachableError, fetch, unusable
 from bnas.zoo.errors import (
     CacheError,
@@ -55,15 +55,16 @@ def locate(
 
     Raises:
         UntrainedModelError: There are no weights of the model, and none were named.
-        WeightsFileError: The file named is missing or a directory.
+        WeightsFileError: The file named is missing, a directory, or no path.
         ChecksumError: A file was found, or sent by a server, that is not the one meant.
         WeightsNotFoundError: The file is nowhere; OfflineError and DownloadError are such too.
         CacheError: The cache folder cannot be written to.
         SettingError: ``BNAS_WEIGHTS`` is neither a directory nor such a URL.
     """
     if weights is not None:
-        check_is_file(Path(weights))
-        return Path(weights)
+        path = as_path(weights, "weights")
+        check_is_file(path)
+        return path
     if not entry.card.trained:
         raise untrained(entry)
     tried: list[str] = []
@@ -154,7 +155,7 @@ def _named_source() -> Path | str | None:
     if not value:
         return None
     scheme, is_url, rest = value.partition("://")
-    if is_url and scheme.lower() in ("http", "https"):
+    if is_url and scheme.lower() in ("http", "https") and rest.strip("/"):
         return value
     path: Path | None = None
     if not is_url:

@@ -7,6 +7,7 @@ import os
 
 from bnas.cells import CellsError, prune, spec
 from bnas.zoo.cache import resolve
+from bnas.zoo.checksum import as_path
 from bnas.zoo.download import Progress
 from bnas.zoo.errors import ParametersError, WeightsFileError
 from bnas.zoo.network import PackedNetwork
@@ -64,6 +65,7 @@ def load_file(path: str | os.PathLike[str], *, expected: str | None = None) -> P
             those of its specification.
         ChecksumError: The file is not the one expected.
     """
+    path = as_path(path, "path")
     header, tensors = read_weights(path, expected=expected)
     if header.spec.num_cells > len(tensors):
         # Each cell has tensors: do not build the graph of a thousand to find that out.
