@@ -149,7 +149,10 @@ def empty_state(name: str) -> dict[str, np.ndarray]:
     return official_names(empty)
 
 
-@pytest.mark.parametrize("name", ["BNAS-A", pytest.param("BNAS-D", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [OFFICIAL_MODELS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in OFFICIAL_MODELS[1:])],
+)
 def test_a_file_of_the_published_size(name: str, tmp_path: Path) -> None:
     """The network that comes out has the authors' shape and answers."""
     generator = torch.Generator().manual_seed(0)
