@@ -23,7 +23,7 @@ IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench device-wheels clean check-python
+.PHONY: help demo test lint bench cards device-wheels clean check-python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 
 bench: $(VENV_DEV)/.stamp-bench  ## set up the runtimes to compare with, measure, renew benchmarks/RESULTS.md
 	@$(VENV_DEV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+cards: $(VENV_DEV)/.stamp  ## count the zoo's models anew, renew the table of their cards in packages/zoo/README.md
+	@$(VENV_DEV)/bin/python -m bnas.zoo.card_table
 
 device-wheels:  ## what a GPU machine with torch but without network still needs, into build/device-wheels
 	$(PYTHON) -m pip download $(PIP_FLAGS) --no-deps --only-binary :all: -d build/device-wheels cattrs pooch

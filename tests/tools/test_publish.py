@@ -10,6 +10,7 @@ from bnas import zoo
 from bnas.zoo import index, publishing
 
 OPTIONS = ("--tag", "first", "--dataset", "CIFAR-10", "--recipe", "plus-cpu", "--data", "photos")
+MORE = ("--version", "2", "--machine", "a machine")
 
 
 def test_what_is_told_is_handed_on(
@@ -17,15 +18,19 @@ def test_what_is_told_is_handed_on(
 ) -> None:
     calls: list[Any] = []
 
-    def publish(*arguments: object, home: str, progress: object) -> index.Entry:
-        calls.append((*arguments, home))
+    def publish(*arguments: object, home: str, machine: str, progress: object) -> index.Entry:
+        calls.append((*arguments, home, machine))
         assert tiny_network.card is not None
         return entry_of(tiny_network.card)
 
     monkeypatch.setattr(publishing, "publish", publish)
-    found = document("publish", "final.pt", "--model", "BNAS-Mini", *OPTIONS, "--home", "wheel")
-    provenance = publishing.Provenance(tag="first", dataset="CIFAR-10", recipe="plus-cpu")
-    assert calls == [("final.pt", "BNAS-Mini", "photos", provenance, "wheel")]
+    found = document(
+        "publish", "final.pt", "--model", "BNAS-Mini", *OPTIONS, "--home", "wheel", *MORE
+    )
+    provenance = publishing.Provenance(
+        tag="first", dataset="CIFAR-10", recipe="plus-cpu", version="2"
+    )
+    assert calls == [("final.pt", "BNAS-Mini", "photos", provenance, "wheel", "a machine")]
     assert (found["name"], found["tag"]) == ("Tiny", "random")
 
 

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bnas import cells
 from bnas.zoo.cards import CIFAR10_CLASSES, Card
+from bnas.zoo.counts import Counts
 from bnas.zoo.errors import CardError, ZooError
+from bnas.zoo.latency import Latency
 from bnas.zoo.preprocessing import Preprocessing
 
 HOW = Preprocessing(size=32, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -36,6 +39,8 @@ MINI = Card(
     licence="Apache-2.0",
     notes='ten classes, "narrow" – 32²',
 )
+LATENCY = Latency(median_ms=1.5, min_ms=1.25, machine="a machine")
+COUNTS = Counts.of(cells.spec("BNAS-Mini"))
 UNTRAINED = Card(name="BNAS-E", trained=False, num_classes=1000, preprocessing=HOW)
 
 
@@ -62,6 +67,9 @@ def cards() -> st.SearchStrategy[Card]:
         recipe=words,
         epochs=count,
         seed=count,
+        version=words,
+        counts=st.none() | st.just(COUNTS),
+        latency=st.none() | st.just(LATENCY),
         size_bytes=count,
         notes=st.text(),
     )
@@ -123,6 +131,11 @@ def test_a_card_does_not_change() -> None:
         ("preprocessing", {"size": 32}),
         ("preprocessing", {**attrs.asdict(HOW), "std": [0, 0, 0]}),
         ("preprocessing", {**attrs.asdict(HOW), "crop": 1}),
+        ("version", 1),
+        ("counts", 5),
+        ("counts", {"params": 5}),
+        ("latency", [1.0]),
+        ("latency", {**attrs.asdict(LATENCY), "threads": 1}),
         ("epochs", 1.5),
         ("seed", -1),
         ("sha256", "AB" * 32),
@@ -137,6 +150,13 @@ def test_a_card_does_not_change() -> None:
 def test_wrong_fields_are_named(field: str, value: object) -> None:
     with pytest.raises(CardError, match=f"`{field}`"):
         Card.from_dict(changed(**{field: value}))
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), True, None, "5"])
+def test_counts_are_numbers(value: object) -> None:
+    counts = {**attrs.asdict(COUNTS), "real_macs": value}
+    with pytest.raises(CardError, match="`real_macs` must be a number >= 0"):
+        Card.from_dict(changed(counts=counts))
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
@@ -167,7 +187,15 @@ def test_a_newer_form_is_named_before_its_unknown_fields() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("tag", "x"), ("top1", 60.0), ("epochs", 3), ("sha256", "ab" * 32), ("size_bytes", 5)],
+    [
+        ("tag", "x"),
+        ("top1", 60.0),
+        ("epochs", 3),
+        ("sha256", "ab" * 32),
+        ("size_bytes", 5),
+        ("version", "1"),
+        ("latency", LATENCY),
+    ],
 )
 def test_an_untrained_model_states_no_results(field: str, value: object) -> None:
     with pytest.raises(CardError, match=rf"trained=false must not state \['{field}'\]"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -47,6 +48,29 @@ def test_untrained_model_is_said_to_be_untrained() -> None:
     assert untrained
     with pytest.raises(zoo.UntrainedModelError, match=untrained[-1]):
         zoo.load(untrained[-1])
+
+
+@pytest.mark.parametrize("path", [5, None, "", b"x", [], True])
+def test_what_is_no_path(path: Any) -> None:
+    with pytest.raises(zoo.WeightsFileError, match="`path` must be the path of a file"):
+        zoo.load_file(path)
+    if path is not None:
+        with pytest.raises(zoo.WeightsFileError, match="`weights` must be the path of a file"):
+            zoo.load("BNAS-A", weights=path)
+
+
+@pytest.mark.parametrize("name", [5, None, "", ["BNAS-A"], "BNAS-A."])
+def test_what_is_no_name(name: Any) -> None:
+    with pytest.raises(zoo.UnknownModelError, match="BNAS-A"):
+        zoo.load(name)
+
+
+def test_a_tag_pins_the_weights() -> None:
+    card = zoo.card("BNAS-A")
+    assert card.tag
+    assert zoo.load(f"bnas-a.{card.tag}").card == card
+    with pytest.raises(zoo.UnknownModelError, match=f"did you mean.*'{card.full_name}'"):
+        zoo.load("BNAS-A.lean")
 
 
 def test_truncated_file(mini_file: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from bnas import cells, zoo
 from bnas.cells.nn import BatchNorm2d, Network
+from bnas.zoo.official import OFFICIAL_MODELS
 
 TINY = {
     name: cells.NetworkSpec(
@@ -86,12 +87,18 @@ def test_binarised_weights_are_theirs(golden: Golden) -> None:
 
 
 def official_names(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rename this project's CIFAR names to the authors'."""
+    """Rename this project's names to the authors'."""
     renames = (
         (".conv.", ".op.0."),
         (".ops.", "._ops."),
         (".skip.bn.", ".preprocess_res.0."),
         (".skip.op.0.", ".preprocess_res.1."),
+        ("stem0.0.op.0.", "stem0.0."),
+        ("stem0.0.bn.", "stem0.1."),
+        ("stem0.1.op.0.", "stem0.3."),
+        ("stem0.1.bn.", "stem0.4."),
+        ("stem1.op.0.", "stem1.1."),
+        ("stem1.bn.", "stem1.2."),
     )
     renamed = {}
     for name, value in state.items():
@@ -133,6 +140,37 @@ def test_channels_that_are_always_zero_contribute_nothing(num_cells: int) -> Non
         assert np.abs(actual[stage] - expected).max() <= 1e-5 * np.abs(expected).max(), stage
 
 
+def empty_state(name: str) -> dict[str, np.ndarray]:
+    """Return a checkpoint of a published network under the authors' names, one number in memory."""
+    network = attrs.evolve(cells.spec(name), real_weight_tail=2)
+    with torch.device("meta"):
+        state = Network(network, pruned=False).state_dict()
+    empty = {key: np.broadcast_to(np.float32(1), value.shape) for key, value in state.items()}
+    return official_names(empty)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [OFFICIAL_MODELS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in OFFICIAL_MODELS[1:])],
+)
+def test_a_file_of_the_published_size(name: str, tmp_path: Path) -> None:
+    """The network that comes out has the authors' shape and answers."""
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        f"module.{key}": torch.rand(value.shape, generator=generator) - 0.4
+        if key.endswith("weight")
+        else torch.full(value.shape, 0.5)
+        for key, value in empty_state(name).items()
+    }
+    torch.save({"state_dict": state}, tmp_path / "official.pt")
+    network = zoo.import_official(tmp_path / "official.pt", name)
+    assert cells.name_of(network.spec) == name
+    size = network.spec.input_size
+    logits = network(np.ones((1, 3, size, size), np.float32))
+    assert logits.shape == (1, network.spec.num_classes)
+    assert np.isfinite(logits).all()
+
+
 class TestWrongCheckpoint:
     def test_missing_and_unknown_keys_are_listed(self, golden: Golden) -> None:
         state = state_of(golden("cifar_tiny_latest"))
@@ -153,6 +191,36 @@ class TestWrongCheckpoint:
         state = {name: value.numpy() for name, value in mini.state_dict().items()}
         with pytest.raises(zoo.OfficialImportError, match="the tensors fit BNAS-Mini"):
             zoo.import_official(official_names(state), "BNAS-A")
+
+    @pytest.mark.parametrize("own", OFFICIAL_MODELS)
+    @pytest.mark.parametrize("named", OFFICIAL_MODELS)
+    def test_each_is_told_from_every_other(self, own: str, named: str) -> None:
+        """At the published sizes, without their memory: a wrong name is refused by shapes alone."""
+        state = empty_state(own)
+        if own == named:  # one tensor less: it is the network named, and no other is proposed
+            del state["cells.0.preprocess1.bn.running_mean"]
+            with pytest.raises(zoo.OfficialImportError, match=f"is not {own}: missing") as caught:
+                zoo.import_official(state, named)
+            assert caught.value.missing == ("cells.0.preprocess1.bn.running_mean",)
+            return
+        with pytest.raises(zoo.OfficialImportError, match=f"not {named}; the tensors fit {own}:"):
+            zoo.import_official(state, named)
+
+    def test_the_network_of_a_damaged_checkpoint_is_proposed(self) -> None:
+        state = empty_state("BNAS-D")
+        state["surplus"] = state.pop("cells.2._ops.0.op.0.weight")
+        with pytest.raises(zoo.OfficialImportError, match="most of the tensors fit BNAS-D"):
+            zoo.import_official(state, "BNAS-E")
+
+    def test_nothing_is_proposed_for_another_s_network(self) -> None:
+        with pytest.raises(zoo.OfficialImportError, match="is not BNAS-E: missing"):
+            zoo.import_official({"conv1.weight": np.zeros((64, 3, 7, 7), np.float32)}, "BNAS-E")
+
+    @pytest.mark.parametrize("value", [5, "text", None, [1.0], np.full(3, "a")])
+    def test_what_is_no_tensor(self, value: Any) -> None:
+        state = {**empty_state("BNAS-Mini"), "stem.bn.weight": value}
+        with pytest.raises(zoo.OfficialImportError, match=r"`stem\.bn\.weight` must be a tensor"):
+            zoo.import_official(state, "BNAS-Mini")
 
     def test_unknown_model(self) -> None:
         with pytest.raises(cells.UnknownNameError, match="BNAS-D"):

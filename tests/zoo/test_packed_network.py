@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,3 +224,60 @@ def test_a_packed_network_needs_no_torch(small_network: zoo.PackedNetwork, tmp_p
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+class TestNewClassifier:
+    """`to_torch(num_classes=…)`: a pretrained trunk to fine-tune."""
+
+    def test_the_trunk_is_kept(self, small_network: zoo.PackedNetwork, images: np.ndarray) -> None:
+        own, new = small_network.to_torch(), small_network.to_torch(num_classes=7)
+        assert new.spec.num_classes == 7
+        with torch.no_grad():
+            before, after = (each.trace(torch.from_numpy(images)) for each in (own, new))
+        assert before.keys() == after.keys()
+        for stage in before.keys() - {"logits"}:
+            assert torch.equal(before[stage], after[stage])
+        assert after["logits"].shape == (5, 7)
+
+    def test_its_seed_decides_and_torch_s_generator_does_not(
+        self, small_network: zoo.PackedNetwork
+    ) -> None:
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        weights = [
+            small_network.to_torch(num_classes=10, seed=seed).classifier.weight.detach()
+            for seed in (0, 0, 1)
+        ]
+        assert torch.equal(torch.rand(3), expected)
+        assert torch.equal(weights[0], weights[1])
+        assert not torch.equal(weights[0], weights[2])
+        bound = weights[0].shape[1] ** -0.5
+        assert 0.9 * bound < weights[0].abs().max() <= bound
+        own = small_network.to_torch().classifier.weight.detach()
+        assert not torch.equal(weights[0], own)  # as many classes as its own are new ones too
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ({"num_classes": 0}, "num_classes"),
+            ({"num_classes": -1}, "num_classes"),
+            ({"num_classes": 2.0}, "got 2.0"),
+            ({"num_classes": True}, "num_classes"),
+            ({"num_classes": "10"}, "got '10'"),
+            ({"num_classes": 10**9}, "num_classes"),
+            ({"num_classes": 10, "seed": -1}, "seed"),
+            ({"num_classes": 10, "seed": None}, "seed"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(
+        self, small_network: zoo.PackedNetwork, arguments: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(zoo.ParametersError, match=words):
+            small_network.to_torch(**arguments)
+
+    def test_a_graph_of_one_s_own_ends_as_it_is(self, small_network: zoo.PackedNetwork) -> None:
+        spec = cells.GraphSpec(graph=small_network.parameters.graph, template="cifar")
+        network = zoo.PackedNetwork(spec, small_network.parameters)
+        with pytest.raises(zoo.ParametersError, match="given by its graph"):
+            network.to_torch(num_classes=3)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 import torch
 
 from bnas import cells, zoo
 from bnas.cells.nn import Network
 from bnas.zoo import index as index_module
+from bnas.zoo import latency
+from bnas.zoo.counts import Counts
 from bnas.zoo.evaluate import evaluate
 from bnas.zoo.photos import bundled_photos
-from bnas.zoo.publishing import Provenance, publish
+from bnas.zoo.publishing import Provenance, publish, publish_latency
 
 PROVENANCE = Provenance(tag="test", dataset="fourteen photos", recipe="none", notes="Untrained.")
 
@@ -61,6 +64,7 @@ def test_file_card_and_index_agree(
         test_photos,
         PROVENANCE,
         home=home,  # type: ignore[arg-type]
+        machine="a machine",
         index_path=index_path,
     )
     folder = index_path.parent if home == "wheel" else tmp_path / "weights"
@@ -71,6 +75,10 @@ def test_file_card_and_index_agree(
     assert entry.card.float_size_bytes == network.float_bytes
     assert (entry.card.epochs, entry.card.seed, entry.card.notes) == (7, 3, "Untrained.")
     assert entry.card.measured_with == "packed Program"
+    assert entry.card.version == "1"
+    assert entry.card.counts == Counts.of(network.spec)
+    assert entry.card.latency is not None
+    assert entry.card.latency.machine == "a machine"
     again = evaluate(network, test_photos)
     assert entry.card.top1 == pytest.approx(again.top1, abs=0.005)
     assert network.card is not None
@@ -94,3 +102,29 @@ def test_index_outside_a_checkout(checkpoint: Path, test_photos: Path, tmp_path:
     shutil.copy(index_module.INDEX_PATH, path)
     with pytest.raises(zoo.ZooError, match="checkout"):
         publish(checkpoint, "BNAS-Mini", test_photos, PROVENANCE, index_path=path)
+
+
+def test_a_latency_is_written_on_the_card_alone(
+    index_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "TIMED_CALLS", 2)
+    before = index_module.read_index(index_path)
+    wanted = before.find("BNAS-Mini")
+    shutil.copy(index_module.PACKAGE_DATA / str(wanted.file), index_path.parent)
+    entry = publish_latency("bnas-mini", machine="a machine", index_path=index_path)
+    assert entry.card.latency is not None
+    assert entry.card.latency.machine == "a machine"
+    assert index_module.read_index(index_path) == before.with_card(entry.card)
+    assert attrs.evolve(entry.card, latency=None) == attrs.evolve(wanted.card, latency=None)
+
+
+def test_a_latency_of_other_weights_is_not_written(index_path: Path) -> None:
+    before = index_path.read_bytes()
+    with pytest.raises(zoo.WeightsFileError, match="no such file"):
+        publish_latency("BNAS-Mini", index_path=index_path)
+    (index_path.parent / "BNAS-Mini.plus-cpu.safetensors").write_bytes(b"other")
+    with pytest.raises(zoo.ChecksumError):
+        publish_latency("BNAS-Mini", index_path=index_path)
+    with pytest.raises(zoo.UntrainedModelError, match="BNAS-H"):
+        publish_latency("BNAS-H", index_path=index_path)
+    assert index_path.read_bytes() == before

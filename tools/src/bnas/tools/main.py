@@ -15,6 +15,7 @@ from bnas.tools.commands.evaluate import evaluate
 from bnas.tools.commands.export import export
 from bnas.tools.commands.import_official import import_official
 from bnas.tools.commands.info import info
+from bnas.tools.commands.latency import latency
 from bnas.tools.commands.list_models import list_models
 from bnas.tools.commands.pack import pack
 from bnas.tools.commands.predict import predict
@@ -73,6 +74,7 @@ for command in (
     import_official,
     export,
     publish,
+    latency,
     warmup,
 ):
     main.add_command(command)

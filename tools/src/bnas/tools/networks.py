@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bnas.tools.download_bar import download_bar
 from bnas.tools.specifications import is_file_name
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load_network(model: str | None, weights: str | None = None) -> PackedNetwork:
-    """Return a packed network.
+    """Return a packed network; weights that have to be fetched are, with a bar on stderr.
 
     Args:
         model: A name of the zoo's, or a weights file; None for the zoo's default.
@@ -41,7 +42,8 @@ def _load(model: str | None, weights: str | None) -> PackedNetwork:
         return zoo.load_file(model)
     if model is None and weights is not None:
         return zoo.load_file(weights)
-    return zoo.load(model or zoo.DEFAULT_MODEL, weights=weights)
+    with download_bar() as bar:
+        return zoo.load(model or zoo.DEFAULT_MODEL, weights=weights, progress=bar)
 
 
 def name_of(network: PackedNetwork) -> str:

@@ -4,18 +4,20 @@ Places, in order: the file named by the caller; ``BNAS_WEIGHTS`` (a directory, o
 ``file:``); the wheel; the cache (``BNAS_HOME``, else ``XDG_CACHE_HOME/bnas``, else
 ``~/.cache/bnas``); the folder ``weights`` of a checkout; the URL of the index. With
 ``BNAS_OFFLINE=1`` nothing is fetched. Whatever is found must have the SHA-256 that the index
-states; only the file named by the caller may be any.
+states; only the file named by the caller may be any. Of several processes that need the same file
+one fetches it, and the others wait.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import url2pathname
 
-from bnas.zoo.checksum import check_is_file, check_sha256
-from bnas.zoo.download import Progress, UnreachableError, fetch
+from bnas.zoo.checksum import as_path, check_is_file, check_sha256
+from bnas.zoo.download import Progress, UnreachableError, fetch, unusable
 from bnas.zoo.errors import (
     CacheError,
     DownloadError,
@@ -24,7 +26,9 @@ from bnas.zoo.errors import (
     UntrainedModelError,
     WeightsNotFoundError,
 )
-from bnas.zoo.index import PACKAGE_DATA, Entry, find_entry, list_models
+from bnas.zoo.fetch_lock import sole_fetcher
+from bnas.zoo.index import PACKAGE_DATA, Entry, checkout_of, find_entry, list_models
+from bnas.zoo.official import OFFICIAL_MODELS
 
 
 def resolve(
@@ -51,17 +55,18 @@ def locate(
 
     Raises:
         UntrainedModelError: There are no weights of the model, and none were named.
-        WeightsFileError: The file named is missing or a directory.
+        WeightsFileError: The file named is missing, a directory, or no path.
         ChecksumError: A file was found, or sent by a server, that is not the one meant.
         WeightsNotFoundError: The file is nowhere; OfflineError and DownloadError are such too.
         CacheError: The cache folder cannot be written to.
         SettingError: ``BNAS_WEIGHTS`` is neither a directory nor such a URL.
     """
     if weights is not None:
-        check_is_file(Path(weights))
-        return Path(weights)
+        path = as_path(weights, "weights")
+        check_is_file(path)
+        return path
     if not entry.card.trained:
-        raise _untrained(entry)
+        raise untrained(entry)
     tried: list[str] = []
     kind = WeightsNotFoundError
     for place in _places(entry):
@@ -75,11 +80,25 @@ def locate(
             tried.append(f"{place} (not asked: BNAS_OFFLINE is set)")
         else:
             try:
-                return fetch(place, cached_path(entry), entry.card, progress=progress)
+                return _fetched(place, entry, progress)
             except UnreachableError as error:
                 kind = DownloadError
                 tried.append(f"{place} ({error})")
     raise _not_found(entry, kind, tried)
+
+
+def _fetched(url: str, entry: Entry, progress: Progress | None) -> Path:
+    """Return the cached file once this process, or another one meanwhile, has fetched it."""
+    target = cached_path(entry)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(sole_fetcher(target))
+        except OSError as error:
+            raise unusable(target.parent, error) from error
+        if os.path.lexists(target):
+            check_sha256(target, str(entry.card.sha256))
+            return target
+        return fetch(url, target, entry.card, progress=progress)
 
 
 def cache_folder() -> Path:
@@ -103,7 +122,7 @@ def cache_folder() -> Path:
 
 def cached_path(entry: Entry) -> Path:
     """Return where the cache keeps a model's file: two versions of it lie side by side."""
-    return cache_folder() / "weights" / f"{str(entry.card.sha256)[:16]}-{entry.file}"
+    return cache_folder() / "weights" / str(entry.card.sha256)[:16] / str(entry.file)
 
 
 def is_offline() -> bool:
@@ -136,7 +155,7 @@ def _named_source() -> Path | str | None:
     if not value:
         return None
     scheme, is_url, rest = value.partition("://")
-    if is_url and scheme.lower() in ("http", "https"):
+    if is_url and scheme.lower() in ("http", "https") and rest.strip("/"):
         return value
     path: Path | None = None
     if not is_url:
@@ -155,21 +174,17 @@ def _named_source() -> Path | str | None:
     return path
 
 
-def checkout_of(file: Path) -> Path | None:
-    """Return the root of the source tree that a file of this package lies in, if it does."""
-    for parent in file.resolve().parents:
-        if (parent / "packages" / "zoo" / "pyproject.toml").is_file():
-            return parent
-    return None
-
-
-def _untrained(entry: Entry) -> UntrainedModelError:
-    trained = list_models(trained=True)
+def untrained(entry: Entry) -> UntrainedModelError:
+    """Return the error for a model that nobody has trained: what there is, and how to get more."""
+    name, trained = entry.card.name, list_models(trained=True)
+    ways = [f"train it (`bnas-tools train --model {name}`)"]
+    if name in OFFICIAL_MODELS:
+        ways.append(f"import the authors' checkpoint (`bnas-tools import CKPT --model {name}`)")
     return UntrainedModelError(
-        f"{entry.card.name} is not trained yet: the zoo has no weights of it "
-        f"(models with weights: {', '.join(trained) or 'none'}); to use weights of your own, name "
-        "their file: weights=PATH",
-        name=entry.card.name,
+        f"{name} is not trained yet: the zoo has no weights of it "
+        f"(models with weights: {', '.join(trained) or 'none'}); to get some, {' or '.join(ways)}, "
+        "then name their file: weights=PATH",
+        name=name,
         trained=trained,
     )
 

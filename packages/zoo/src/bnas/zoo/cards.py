@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import attrs
 from attrs import field, frozen
 
+from bnas.zoo.counts import Counts
 from bnas.zoo.errors import CardError, PreprocessingError
+from bnas.zoo.latency import Latency
 from bnas.zoo.preprocessing import Preprocessing
 
 CARD_FORMAT_VERSION = 1
@@ -74,6 +76,10 @@ def _count(minimum: int, optional: bool = False) -> _Validator:
     return _checked(allowed, lambda value: _is_integer(value, minimum), optional=optional)
 
 
+def _one_of(kind: type) -> _Validator:
+    return _checked(f"a {kind.__name__}", lambda value: isinstance(value, kind), optional=True)
+
+
 _NAME = _checked("text without '.'", lambda v: isinstance(v, str) and v != "" and "." not in v)
 _PERCENT = _checked("a number of percent, 0 to 100", _is_percent, optional=True)
 _TAGGED = _checked(
@@ -87,6 +93,10 @@ _HASH = _checked(
 )
 
 
+#: Fields of a card that have fields of their own.
+_PARTS: dict[str, type] = {"preprocessing": Preprocessing, "counts": Counts, "latency": Latency}
+
+
 @frozen(kw_only=True)
 class Card:
     """What is known about a model's weights; `trained` is False where there are none yet.
@@ -94,6 +104,7 @@ class Card:
     Attributes:
         name: The model's name, such as ``"BNAS-A"``.
         tag: Which weights of that model; empty for none, or for a file of one's own.
+        version: Version of the weights of that tag; another one for every other file.
         architecture: Name of its specification in `bnas.cells`.
         trained: Whether weights exist.
         top1: Accuracy in percent as measured here; None if not measured.
@@ -112,6 +123,8 @@ class Card:
         sha256: SHA-256 of the weights file.
         size_bytes: Size of the weights file.
         float_size_bytes: Size of all weights as float32.
+        counts: What the network has and does, by both counting rules.
+        latency: How long an image takes, and on which machine.
         licence: Licence of the weights.
         notes: What else one should know.
         format_version: Version of this form.
@@ -122,6 +135,7 @@ class Card:
 
     name: str = field(validator=_NAME)
     tag: str = field(default="", validator=_TAGGED)
+    version: str | None = field(default=None, validator=_text(optional=True))
     architecture: str = field(validator=_NAME)
     trained: bool = field(validator=_checked("true or false", lambda v: isinstance(v, bool)))
     top1: float | None = field(default=None, validator=_PERCENT)
@@ -146,6 +160,8 @@ class Card:
     sha256: str | None = field(default=None, validator=_HASH)
     size_bytes: int | None = field(default=None, validator=_count(1, optional=True))
     float_size_bytes: int | None = field(default=None, validator=_count(1, optional=True))
+    counts: Counts | None = field(default=None, validator=_one_of(Counts))
+    latency: Latency | None = field(default=None, validator=_one_of(Latency))
     licence: str | None = field(default=None, validator=_text(optional=True))
     notes: str = field(default="", validator=_text())
     format_version: int = field(default=CARD_FORMAT_VERSION)
@@ -164,7 +180,9 @@ class Card:
             )
         if self.top1 is not None and self.top5 is not None and self.top5 < self.top1:
             raise CardError(f"`top5` must be at least `top1` (got {self.top5}, top1={self.top1})")
-        of_weights = ("tag", "top1", "top5", "epochs", "seed", "sha256", "size_bytes")
+        of_weights = (
+            "tag", "version", "top1", "top5", "epochs", "seed", "sha256", "size_bytes", "latency",
+        )  # fmt: skip
         stated = [name for name in of_weights if getattr(self, name) not in (None, "")]
         if stated and not self.trained:
             raise CardError(f"a card with trained=false must not state {stated}")
@@ -201,11 +219,12 @@ class Card:
         if isinstance(data, Mapping):  # first: a newer form has fields that are unknown here
             _check_version(data.get("format_version", CARD_FORMAT_VERSION))
         fields = _fields_of(cls, data, "a card")
-        fields["preprocessing"] = _fields_of(
-            Preprocessing, fields["preprocessing"], "`preprocessing` of a card"
-        )
         try:
-            return cls(**{**fields, "preprocessing": Preprocessing(**fields["preprocessing"])})
+            for name, kind in _PARTS.items():
+                part = fields.get(name)
+                if part is not None or name == "preprocessing":
+                    fields[name] = kind(**_fields_of(kind, part, f"`{name}` of a card"))
+            return cls(**fields)
         except PreprocessingError as error:
             raise CardError(f"`preprocessing` of a card: {error}") from error
 

@@ -9,6 +9,21 @@ from pathlib import Path
 from bnas.zoo.errors import ChecksumError, WeightsFileError
 
 
+def as_path(value: object, name: str) -> Path:
+    """Return a path that somebody named.
+
+    Args:
+        value: Text or a path.
+        name: Of the argument that it is.
+
+    Raises:
+        WeightsFileError: It is no path, or empty.
+    """
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise WeightsFileError(f"`{name}` must be the path of a file (got {value!r})", path=value)
+    return Path(value)
+
+
 def check_is_file(path: Path) -> None:
     """Refuse what cannot be a weights file; to open a pipe would wait for ever.
 

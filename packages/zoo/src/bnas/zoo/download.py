@@ -19,15 +19,16 @@ LIMIT_EXCESS_BYTES = 1 << 20
 
 
 class Progress(Protocol):
-    """What shows a download's progress: the interface that pooch calls, and tqdm has."""
+    """What shows a download's progress, such as ``tqdm(unit="B", unit_scale=True)``.
+
+    Attributes:
+        total: Bytes to come; set before the first of them.
+    """
 
     total: int
 
     def update(self, count: int) -> object:
         """Note that `count` more bytes have come."""
-
-    def reset(self) -> object:
-        """Start counting from 0."""
 
     def close(self) -> object:
         """End the display."""
@@ -55,11 +56,13 @@ def fetch(url: str, target: Path, card: Card, *, progress: Progress | None = Non
         CacheError: `target` cannot be written.
     """
     expected, size = card.sha256, card.size_bytes or 0
+    if progress is not None:
+        progress.total = size
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with draft_of(target) as file:
-            sink = _HashingSink(file, size + LIMIT_EXCESS_BYTES)
-            _download(url, sink, progress)
+            sink = _HashingSink(file, size + LIMIT_EXCESS_BYTES, progress)
+            _download(url, sink)
             actual = sink.digest.hexdigest()
             if actual != expected:
                 raise ChecksumError(
@@ -72,7 +75,10 @@ def fetch(url: str, target: Path, card: Card, *, progress: Progress | None = Non
     except ZooError:
         raise
     except OSError as error:
-        raise _unusable(target.parent, error) from error
+        raise unusable(target.parent, error) from error
+    finally:
+        if progress is not None:
+            progress.close()
     return target
 
 
@@ -84,11 +90,12 @@ class _HashingSink:
         digest: SHA-256 of them.
     """
 
-    def __init__(self, file: BinaryIO, limit_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, limit_bytes: int, progress: Progress | None) -> None:
         self.size_bytes = 0
         self.digest = hashlib.sha256()
         self._file = file
         self._limit_bytes = limit_bytes
+        self._progress = progress
 
     def write(self, chunk: bytes) -> None:
         self.size_bytes += len(chunk)
@@ -98,18 +105,19 @@ class _HashingSink:
         try:
             self._file.write(chunk)
         except OSError as error:
-            raise _unusable(Path(self._file.name).parent, error) from error
+            raise unusable(Path(self._file.name).parent, error) from error
+        if self._progress is not None:
+            self._progress.update(len(chunk))
 
     def flush(self) -> None:
         """Leave flushing to the end, where the file is complete."""
 
 
-def _download(url: str, sink: _HashingSink, progress: Progress | None) -> None:
+def _download(url: str, sink: _HashingSink) -> None:
     import pooch  # here: most loads need no network, and its import takes longer than they do
 
-    downloader = pooch.HTTPDownloader(
-        progressbar=progress or False, chunk_size=1 << 16, timeout=TIMEOUT_S
-    )
+    # Progress is the sink's matter: pooch asks for the truth of a bar, which tqdm's has not.
+    downloader = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S)
     try:
         downloader(url, sink, None)
     except ZooError:
@@ -119,7 +127,8 @@ def _download(url: str, sink: _HashingSink, progress: Progress | None) -> None:
         raise UnreachableError(reason) from error
 
 
-def _unusable(folder: Path, error: OSError) -> CacheError:
+def unusable(folder: Path, error: OSError) -> CacheError:
+    """Return the error for a cache folder that the system does not let be written to."""
     return CacheError(
         f"the cache folder {str(folder)!r} cannot be written to ({error.strerror or error}); "
         "set BNAS_HOME to one that can",

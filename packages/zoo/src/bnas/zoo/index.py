@@ -119,6 +119,16 @@ class Index:
         others = [each for each in entries if each.card.name != name]
         return Index([*others[:at], entry, *kept, *others[at:]])
 
+    def with_card(self, card: Card) -> Index:
+        """Return the index with another card for the same weights, or the same untrained model.
+
+        Raises:
+            UnknownModelError: No entry has the card's full name.
+        """
+        wanted = self.find(card.full_name)
+        changed = attrs.evolve(wanted, card=card)
+        return Index(changed if entry is wanted else entry for entry in self.entries)
+
     def to_json(self) -> str:
         """Return the index as text, one entry a line so that changes can be read."""
         lines = [
@@ -236,10 +246,45 @@ def register(entry: Entry, *, index_path: Path = INDEX_PATH) -> Index:
             "to travel in the wheel",
             path=index_path,
         )
-    index = read_index(index_path).with_entry(entry)
-    write_atomically(index_path, index.to_json().encode())
+    return write_index(read_index(index_path).with_entry(entry), index_path)
+
+
+def write_index(index: Index, path: Path = INDEX_PATH) -> Index:
+    """Write an index and return it.
+
+    Raises:
+        SaveError: It cannot be written; the old one is intact.
+    """
+    write_atomically(path, index.to_json().encode())
     bundled_index.cache_clear()
     return index
+
+
+def weights_path(file: str, home: Home, index_path: Path = INDEX_PATH) -> Path:
+    """Return where a weights file belongs: beside the index, or in a folder of its checkout.
+
+    Raises:
+        WeightsIndexError: They go to the folder ``weights`` of a checkout, and the index lies in
+            none.
+    """
+    if home == "wheel":
+        return index_path.parent / file
+    checkout = checkout_of(index_path)
+    if checkout is None:
+        raise WeightsIndexError(
+            f"weights go to the folder `weights` of a checkout, and {str(index_path)!r} lies in "
+            "none",
+            path=index_path,
+        )
+    return checkout / "weights" / file
+
+
+def checkout_of(file: Path) -> Path | None:
+    """Return the root of the source tree that a file of this package lies in, if it does."""
+    for parent in file.resolve().parents:
+        if (parent / "packages" / "zoo" / "pyproject.toml").is_file():
+            return parent
+    return None
 
 
 def _entry_from(data: Any) -> Entry:

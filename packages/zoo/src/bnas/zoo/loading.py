@@ -7,6 +7,8 @@ import os
 
 from bnas.cells import CellsError, prune, spec
 from bnas.zoo.cache import resolve
+from bnas.zoo.checksum import as_path
+from bnas.zoo.download import Progress
 from bnas.zoo.errors import ParametersError, WeightsFileError
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.parameters import Parameters
@@ -19,7 +21,10 @@ _FREE = {"num_classes": None, "real_weight_tail": None}
 
 
 def load(
-    name: str = DEFAULT_MODEL, *, weights: str | os.PathLike[str] | None = None
+    name: str = DEFAULT_MODEL,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> PackedNetwork:
     """Return a pretrained network, ready to answer.
 
@@ -27,6 +32,8 @@ def load(
         name: ``"BNAS-E"``, or ``"BNAS-E.tag"`` for other weights than the default ones; upper or
             lower case.
         weights: A weights file to take instead of the zoo's; it must be of this architecture.
+        progress: Shows a download, such as ``tqdm(unit="B", unit_scale=True)``; by default nothing
+            is shown.
 
     Raises:
         UnknownModelError: The zoo has no such model; the nearest names are listed.
@@ -34,8 +41,10 @@ def load(
         WeightsNotFoundError: The weights are nowhere to be found, or cannot be fetched.
         WeightsFileError: The file is damaged, of another version, or of another architecture.
         ChecksumError: The file is not the one that the index names.
+        CacheError: The cache folder cannot be written to.
+        SettingError: ``BNAS_WEIGHTS`` is neither a directory nor a URL.
     """
-    entry, path = resolve(name, weights)
+    entry, path = resolve(name, weights, progress=progress)
     network = load_file(path, expected=None if weights is not None else entry.card.sha256)
     if weights is None:
         network.card = entry.card
@@ -56,6 +65,7 @@ def load_file(path: str | os.PathLike[str], *, expected: str | None = None) -> P
             those of its specification.
         ChecksumError: The file is not the one expected.
     """
+    path = as_path(path, "path")
     header, tensors = read_weights(path, expected=expected)
     if header.spec.num_cells > len(tensors):
         # Each cell has tensors: do not build the graph of a thousand to find that out.

@@ -160,17 +160,24 @@ class PackedNetwork:
         """
         write_weights(path, self.parameters.tensors, WeightsHeader(spec=self.spec, card=self.card))
 
-    def to_torch(self) -> Network:
+    def to_torch(self, *, num_classes: int | None = None, seed: int = 0) -> Network:
         """Return the same network as a torch module in evaluation mode.
 
-        Latent weights are the ±scale of their bits, so it can be trained on.
+        Latent weights are the ±scale of their bits, so it can be trained on. With `num_classes` it
+        is fine-tuned to other classes: all layers but the classifier are those of this network.
+
+        Args:
+            num_classes: Classes of a new classifier: weights drawn from ±1 / sqrt(features), bias
+                0. None keeps the network's own.
+            seed: Seed of the new classifier; torch's own generator is neither read nor changed.
 
         Raises:
+            ParametersError: No such number of classes or seed, or a network given by its graph.
             ImportError: torch is not installed.
         """
         from bnas.zoo.torch_bridge import to_module
 
-        return to_module(self.spec, self.parameters)
+        return to_module(self.spec, self.parameters, num_classes, seed)
 
     def __repr__(self) -> str:
         """Say what it is and how large."""

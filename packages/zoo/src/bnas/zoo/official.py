@@ -24,8 +24,13 @@ from bnas.zoo.errors import OfficialImportError, listed
 from bnas.zoo.network import PackedNetwork
 from bnas.zoo.parameters import expected_tensors, from_state
 
+#: Models of which the authors published a checkpoint.
+OFFICIAL_MODELS = ("BNAS-A", "BNAS-D", "BNAS-E", "BNAS-F", "BNAS-G", "BNAS-H")
 #: Convolutions at the end of the published networks that keep real weights.
 REAL_WEIGHT_TAIL = 2
+#: The share of tensors from which on a checkpoint is taken for a damaged one of a network.
+_MOST = 0.9
+_Shapes = Mapping[str, tuple[int, ...]]
 
 _NORM = {"bn": "bn", "op.0": "conv"}
 _RENAMES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
@@ -77,20 +82,23 @@ def import_official(
             "`model` must be a network of the authors' kind, a NetworkSpec or the name of one "
             f"(got {model if isinstance(model, str) else type(model).__name__})"
         )
-    state = _renamed(_read(path_or_state_dict))
-    classes = state.get("classifier.bias")
-    if isinstance(model, str) and classes is not None and classes.ndim == 1 and len(classes):
-        network = attrs.evolve(network, num_classes=len(classes))
+    found = _renamed(_read(path_or_state_dict))
+    # The shapes first: a checkpoint of another network is refused before its numbers are copied.
+    shapes = {name: _shape_of(name, value) for name, value in found.items()}
+    classes = shapes.get("classifier.bias", ())
+    if isinstance(model, str) and len(classes) == 1 and classes[0]:
+        network = attrs.evolve(network, num_classes=classes[0])
     network = attrs.evolve(network, real_weight_tail=REAL_WEIGHT_TAIL)
     whole = network.lower()
-    _check_keys(whole, state, model if isinstance(model, str) else "the given specification")
+    _check_keys(whole, shapes, model if isinstance(model, str) else "the given specification")
+    state = {name: _as_float(name, value) for name, value in found.items()}
     graph = prune(whole)
     _binarise_latents(graph, state)
     _drop_zero_channels(graph, state)
     return PackedNetwork(network, from_state(graph, state))
 
 
-def _read(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _read(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(source, str | os.PathLike):
         from bnas.zoo.torch_bridge import read_checkpoint
 
@@ -101,7 +109,14 @@ def _read(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, np.nd
         raise OfficialImportError(
             f"a checkpoint must map names to tensors (got {type(source).__name__})"
         )
-    return {str(name): _as_float(str(name), value) for name, value in source.items()}
+    return {str(name): value for name, value in source.items()}
+
+
+def _shape_of(name: str, value: Any) -> tuple[int, ...]:
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise OfficialImportError(f"`{name}` must be a tensor (got {type(value).__name__})")
+    return tuple(int(side) for side in shape)
 
 
 def _as_float(name: str, value: Any) -> np.ndarray:
@@ -111,11 +126,11 @@ def _as_float(name: str, value: Any) -> np.ndarray:
         return np.array(value, np.float32)
     except (TypeError, ValueError) as error:
         raise OfficialImportError(
-            f"`{name}` must be a tensor (got {type(value).__name__})"
+            f"`{name}` must be a tensor of numbers (got {type(value).__name__})"
         ) from error
 
 
-def _renamed(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _renamed(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state under this project's names."""
     renamed = {}
     for name, value in state.items():
@@ -143,37 +158,43 @@ def _official_tensors(graph: Graph) -> dict[str, tuple[int, ...]]:
     return expected
 
 
-def _check_keys(graph: Graph, state: dict[str, np.ndarray], model: str) -> None:
+def _check_keys(graph: Graph, shapes: _Shapes, model: str) -> None:
     expected = _official_tensors(graph)
-    missing = sorted(set(expected) - set(state))
-    extra = sorted(set(state) - set(expected))
+    missing = sorted(set(expected) - set(shapes))
+    extra = sorted(set(shapes) - set(expected))
     misshapen = [
-        f"{name} {state[name].shape} for {shape}"
+        f"{name} {shapes[name]} for {shape}"
         for name, shape in expected.items()
-        if name in state and state[name].shape != shape
+        if name in shapes and shapes[name] != shape
     ]
     if not (missing or extra or misshapen):
         return
-    fitting = _fitting_model(state)
-    remedy = f"; the tensors fit {fitting}" if fitting else ""
     raise OfficialImportError(
-        f"the checkpoint is not {model}{remedy}: missing {listed(missing, 4)}; unknown "
-        f"{listed(extra, 4)}; wrong shape {listed(misshapen, 4)}",
+        f"the checkpoint is not {model}{_remedy(shapes, model)}: missing {listed(missing, 4)}; "
+        f"unknown {listed(extra, 4)}; wrong shape {listed(misshapen, 4)}",
         missing=tuple(missing),
         extra=tuple(extra),
         misshapen=tuple(misshapen),
     )
 
 
-def _fitting_model(state: dict[str, np.ndarray]) -> str | None:
-    """Return the published network that has exactly these tensors, if there is one."""
-    shapes = {name: value.shape for name, value in state.items() if "classifier" not in name}
+def _remedy(shapes: _Shapes, model: str) -> str:
+    """Name the published network that these tensors fit, or that most of them do."""
+    found = _without_classifier(shapes)
+    fits = {}
     for name in list_specs():
         graph = attrs.evolve(spec(name), real_weight_tail=REAL_WEIGHT_TAIL).lower()
-        wanted = _official_tensors(graph)
-        if shapes == {key: shape for key, shape in wanted.items() if "classifier" not in key}:
-            return name
-    return None
+        wanted = _without_classifier(_official_tensors(graph))
+        fits[name] = len(found & wanted) / len(found | wanted)
+    best = max(fits, key=fits.__getitem__)
+    if best == model or fits[best] < _MOST:
+        return ""
+    return f"; the tensors fit {best}" if fits[best] == 1 else f"; most of the tensors fit {best}"
+
+
+def _without_classifier(shapes: _Shapes) -> set[tuple[str, tuple[int, ...]]]:
+    """Return the tensors that do not depend on the number of classes."""
+    return {(name, shape) for name, shape in shapes.items() if "classifier" not in name}
 
 
 def _binarise_latents(graph: Graph, state: dict[str, np.ndarray]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import attrs
 from attrs import frozen
 
-from bnas.zoo.cache import checkout_of
-from bnas.zoo.cards import Card
-from bnas.zoo.errors import ParametersError, WeightsIndexError
+from bnas.zoo.cache import untrained
+from bnas.zoo.counts import Counts
+from bnas.zoo.errors import ParametersError
 from bnas.zoo.evaluate import Progress, evaluate
 from bnas.zoo.index import (
     INDEX_PATH,
@@ -19,7 +19,11 @@ from bnas.zoo.index import (
     entry_for_file,
     read_index,
     register,
+    weights_path,
+    write_index,
 )
+from bnas.zoo.latency import measure_latency
+from bnas.zoo.loading import load_file
 from bnas.zoo.packing import pack
 
 
@@ -29,6 +33,7 @@ class Provenance:
 
     Attributes:
         tag: Which weights of the model these are, lower case.
+        version: Version of the weights of this tag.
         dataset: What it was trained and measured on.
         recipe: Name of the recipe.
         licence: Licence of the weights.
@@ -38,6 +43,7 @@ class Provenance:
     tag: str
     dataset: str
     recipe: str
+    version: str = "1"
     licence: str = "Apache-2.0"
     notes: str = ""
 
@@ -49,6 +55,7 @@ def publish(
     provenance: Provenance,
     *,
     home: Home = "weights",
+    machine: str | None = None,
     index_path: Path = INDEX_PATH,
     progress: Progress | None = None,
 ) -> Entry:
@@ -63,6 +70,7 @@ def publish(
         test_directory: The test images, one folder a class; read once.
         provenance: What else the card says.
         home: ``"wheel"`` to travel inside the package, ``"weights"`` for the checkout's folder.
+        machine: Name of this machine, beside the latency on the card; None for its processor's.
         index_path: The index to change.
         progress: Called while measuring.
 
@@ -71,6 +79,7 @@ def publish(
 
     Raises:
         ParametersError: No final checkpoint, or one of another network.
+        CardError: A machine's name that is none or too long.
         EvaluationError: The test images do not fit the model's classes.
         WeightsIndexError: The index lies in no checkout, and `home` is ``"weights"``.
         SaveError: A file cannot be written.
@@ -95,14 +104,17 @@ def publish(
         **attrs.asdict(provenance),
     )
     network = pack(content, real_dtype="float16", card=card)
+    latency = measure_latency(network, machine=machine)
     result = evaluate(network, test_directory, progress=progress)
     network.card = attrs.evolve(
         card,
         top1=round(result.top1, 2),
         top5=round(result.top5, 2),
         float_size_bytes=network.float_bytes,
+        counts=Counts.of(network.spec),
+        latency=latency,
     )
-    path = _weights_path(network.card, home, index_path)
+    path = weights_path(f"{network.card.full_name}.safetensors", home, index_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     network.save(path)
     entry = entry_for_file(path, network.card, home=home)
@@ -110,15 +122,33 @@ def publish(
     return entry
 
 
-def _weights_path(card: Card, home: Home, index_path: Path) -> Path:
-    name = f"{card.full_name}.safetensors"
-    if home == "wheel":
-        return index_path.parent / name
-    checkout = checkout_of(index_path)
-    if checkout is None:
-        raise WeightsIndexError(
-            f"weights go to the folder `weights` of a checkout, and {str(index_path)!r} lies in "
-            "none",
-            path=index_path,
-        )
-    return checkout / "weights" / name
+def publish_latency(
+    model: str, *, machine: str | None = None, index_path: Path = INDEX_PATH
+) -> Entry:
+    """Measure a model's latency on this machine and write it on the card in a checkout's index.
+
+    The weights file is not changed: its own card keeps what was measured when it was published.
+
+    Args:
+        model: ``"BNAS-A"``, or ``"BNAS-A.tag"`` for other weights than the default ones.
+        machine: Name of this machine; None for that of its processor.
+        index_path: The index to change.
+
+    Returns:
+        The entry with its new card.
+
+    Raises:
+        UnknownModelError: The index has no such model.
+        UntrainedModelError: There is nothing to measure.
+        WeightsFileError: The weights are missing, damaged, or others than those meant.
+        CardError: A machine's name that is none or too long.
+        SaveError: The index cannot be written.
+    """
+    index = read_index(index_path)
+    entry = index.find(model)
+    if not entry.card.trained:
+        raise untrained(entry)
+    path = weights_path(str(entry.file), entry.home, index_path)
+    network = load_file(path, expected=entry.card.sha256)
+    card = attrs.evolve(entry.card, latency=measure_latency(network, machine=machine))
+    return write_index(index.with_card(card), index_path).find(card.full_name)

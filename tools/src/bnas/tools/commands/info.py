@@ -107,6 +107,7 @@ def _of_card(card: Card | None, *, is_file: bool) -> list[tuple[str, str]]:
         return [("card", "none: the zoo has no weights of this network; it can be trained")]
     facts = [
         ("weights", (card.tag or "trained") if card.trained else "not trained: there are none yet"),
+        ("version", card.version),
         ("dataset", f"{card.dataset or 'unknown'}, {card.num_classes} classes"),
         ("measured", _accuracy(card.top1, card.top5)),
         ("measured with", card.measured_with),
@@ -114,11 +115,18 @@ def _of_card(card: Card | None, *, is_file: bool) -> list[tuple[str, str]]:
         ("recipe", card.recipe),
         ("epochs", card.epochs),
         ("seed", card.seed),
+        ("latency", _latency(card)),
         ("SHA-256", card.sha256),
         ("licence", card.licence),
         ("notes", card.notes or None),
     ]
     return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def _latency(card: Card) -> str | None:
+    if card.latency is None:
+        return None
+    return f"{card.latency.median_ms:g} ms an image on one thread, {card.latency.machine}"
 
 
 def _accuracy(top1: float | None, top5: float | None) -> str | None:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 )
 @click.option("--dataset", required=True, help="What the network was trained and measured on.")
 @click.option("--recipe", required=True, help="Name of the training's recipe.")
+@click.option(
+    "--version",
+    default="1",
+    show_default=True,
+    help="Version of the weights of this tag; another one for every other file.",
+)
 @click.option("--notes", default="", help="What else one should know.")
 @click.option(
     "--home",
@@ -34,20 +40,35 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the file goes: the checkout's folder `weights`, or the wheel of bnas-zoo.",
 )
+@click.option("--machine", metavar="NAME", help="This machine's name; default: its processor's.")
 @json_option
 def publish(
-    checkpoint: str, model: str, data: str, home: Home, as_json: bool, **provenance: str
+    checkpoint: str,
+    model: str,
+    data: str,
+    home: Home,
+    machine: str | None,
+    as_json: bool,
+    **provenance: str,
 ) -> None:
     """Enter the final checkpoint of `bnas-tools train` into the zoo of this checkout.
 
-    Packs it with real parameters in float16, measures the packed network on the test photos, and
-    writes weights, card and index.
+    Packs it with real parameters in float16, measures the packed network on the test photos and
+    its latency on this machine, and writes weights, card and index.
     """
     require("publish", "torch")
     from bnas.zoo.publishing import Provenance, publish
 
     with evaluation_bar() as show:
-        entry = publish(checkpoint, model, data, Provenance(**provenance), home=home, progress=show)
+        entry = publish(
+            checkpoint,
+            model,
+            data,
+            Provenance(**provenance),
+            home=home,
+            machine=machine,
+            progress=show,
+        )
     card = entry.card
     if as_json:
         print_document(card.to_dict())
