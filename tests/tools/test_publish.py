@@ -10,7 +10,7 @@ from bnas import zoo
 from bnas.zoo import index, publishing
 
 OPTIONS = ("--tag", "first", "--dataset", "CIFAR-10", "--recipe", "plus-cpu", "--data", "photos")
-MORE = ("--version", "2", "--machine", "a machine")
+MORE = ("--version", "2", "--machine", "a machine", "--keep-default")
 
 
 def test_what_is_told_is_handed_on(
@@ -18,8 +18,8 @@ def test_what_is_told_is_handed_on(
 ) -> None:
     calls: list[Any] = []
 
-    def publish(*arguments: object, home: str, machine: str, progress: object) -> index.Entry:
-        calls.append((*arguments, home, machine))
+    def publish(*arguments: object, progress: object, **named: object) -> index.Entry:
+        calls.append((*arguments, named))
         assert tiny_network.card is not None
         return entry_of(tiny_network.card)
 
@@ -30,7 +30,8 @@ def test_what_is_told_is_handed_on(
     provenance = publishing.Provenance(
         tag="first", dataset="CIFAR-10", recipe="plus-cpu", version="2"
     )
-    assert calls == [("final.pt", "BNAS-Mini", "photos", provenance, "wheel", "a machine")]
+    settings = {"home": "wheel", "default": False, "machine": "a machine"}
+    assert calls == [("final.pt", "BNAS-Mini", "photos", provenance, settings)]
     assert (found["name"], found["tag"]) == ("Tiny", "random")
 
 

@@ -138,7 +138,7 @@ def test_tags_pin_weights() -> None:
         index.find("BNAS-A.wise")
 
 
-def test_a_new_entry_becomes_the_default() -> None:
+def test_a_new_entry_becomes_the_default_unless_told_otherwise() -> None:
     index = Index([untrained("BNAS-Mini"), untrained("BNAS-A"), untrained("BNAS-B")])
     first = index.with_entry(trained(tag="lean"))
     assert [e.card.full_name for e in first.entries] == ["BNAS-Mini", "BNAS-A.lean", "BNAS-B"]
@@ -146,6 +146,10 @@ def test_a_new_entry_becomes_the_default() -> None:
     assert [e.card.tag for e in second.entries] == ["", "wide", "lean", ""]
     again = second.with_entry(trained(tag="lean"))
     assert [e.card.tag for e in again.entries] == ["", "lean", "wide", ""]
+    beside = second.with_entry(trained(tag="small"), default=False)
+    assert [e.card.tag for e in beside.entries] == ["", "wide", "lean", "small", ""]
+    alone = index.with_entry(trained(tag="lean"), default=False)
+    assert alone.find("BNAS-A").card.tag == "lean"
     assert [e.card.name for e in index.with_entry(untrained("own")).entries][-1] == "own"
 
 

@@ -107,17 +107,23 @@ class Index:
         tagged = (entry.card.full_name for entry in self.entries)
         raise UnknownModelError(name, dict.fromkeys((*self.names(), *tagged)))
 
-    def with_entry(self, entry: Entry) -> Index:
-        """Return the index with a new default for a model, in the place of its former entries.
+    def with_entry(self, entry: Entry, *, default: bool = True) -> Index:
+        """Return the index with new weights of a model, in the place of its former entries.
 
-        Other tags of the model stay, after it; the same tag and an untrained entry are replaced.
+        Other tags of the model stay; the same tag and an untrained entry are replaced.
+
+        Args:
+            entry: The new weights.
+            default: The model's name alone means these from now on; otherwise only if there are no
+                others.
         """
         name, entries = entry.card.name, list(self.entries)
         same = [each for each in entries if each.card.name == name]
         kept = [e for e in same if e.card.trained and e.card.tag != entry.card.tag]
         at = entries.index(same[0]) if same else len(entries)
         others = [each for each in entries if each.card.name != name]
-        return Index([*others[:at], entry, *kept, *others[at:]])
+        own = [entry, *kept] if default else [*kept, entry]
+        return Index([*others[:at], *own, *others[at:]])
 
     def with_card(self, card: Card) -> Index:
         """Return the index with another card for the same weights, or the same untrained model.
@@ -230,11 +236,16 @@ def entry_for_file(
     return Entry(card=card, file=path.name, home=home, url=url)
 
 
-def register(entry: Entry, *, index_path: Path = INDEX_PATH) -> Index:
-    """Write `entry` into the index of a checkout, as the default of its model.
+def register(entry: Entry, *, default: bool = True, index_path: Path = INDEX_PATH) -> Index:
+    """Write `entry` into the index of a checkout.
 
     To ship trained weights: save them as ``data/NAME.safetensors`` beside the index (or in the
     checkout's ``weights`` folder), then ``register(entry_for_file(path, card, home="wheel"))``.
+
+    Args:
+        entry: The weights.
+        default: As of `Index.with_entry`.
+        index_path: The index to change.
 
     Raises:
         WeightsIndexError: A file that is said to be in the wheel is not beside the index.
@@ -246,7 +257,8 @@ def register(entry: Entry, *, index_path: Path = INDEX_PATH) -> Index:
             "to travel in the wheel",
             path=index_path,
         )
-    return write_index(read_index(index_path).with_entry(entry), index_path)
+    index = read_index(index_path).with_entry(entry, default=default)
+    return write_index(index, index_path)
 
 
 def write_index(index: Index, path: Path = INDEX_PATH) -> Index:

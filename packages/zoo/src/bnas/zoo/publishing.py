@@ -55,6 +55,7 @@ def publish(
     provenance: Provenance,
     *,
     home: Home = "weights",
+    default: bool = True,
     machine: str | None = None,
     index_path: Path = INDEX_PATH,
     progress: Progress | None = None,
@@ -70,12 +71,13 @@ def publish(
         test_directory: The test images, one folder a class; read once.
         provenance: What else the card says.
         home: ``"wheel"`` to travel inside the package, ``"weights"`` for the checkout's folder.
+        default: The model's name alone means these weights from now on.
         machine: Name of this machine, beside the latency on the card; None for its processor's.
         index_path: The index to change.
         progress: Called while measuring.
 
     Returns:
-        The new entry, the default of its model.
+        The new entry.
 
     Raises:
         ParametersError: No final checkpoint, or one of another network.
@@ -118,7 +120,7 @@ def publish(
     path.parent.mkdir(parents=True, exist_ok=True)
     network.save(path)
     entry = entry_for_file(path, network.card, home=home)
-    register(entry, index_path=index_path)
+    register(entry, default=default, index_path=index_path)
     return entry
 
 

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the file goes: the checkout's folder `weights`, or the wheel of bnas-zoo.",
 )
+@click.option(
+    "--keep-default",
+    is_flag=True,
+    help="Let the model's name alone mean the weights that it meant before.",
+)
 @click.option("--machine", metavar="NAME", help="This machine's name; default: its processor's.")
 @json_option
 def publish(
@@ -47,6 +52,7 @@ def publish(
     model: str,
     data: str,
     home: Home,
+    keep_default: bool,
     machine: str | None,
     as_json: bool,
     **provenance: str,
@@ -66,6 +72,7 @@ def publish(
             data,
             Provenance(**provenance),
             home=home,
+            default=not keep_default,
             machine=machine,
             progress=show,
         )
