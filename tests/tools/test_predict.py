@@ -131,6 +131,16 @@ def test_untrained_model_says_what_helps(refusal: Callable[..., str], photo: Pat
     assert "--weights FILE" in message
 
 
+@pytest.mark.parametrize("name", ["Bi-Real-18", "BNAS-A.float"])
+def test_a_specification_without_weights_says_how_to_get_some(
+    refusal: Callable[..., str], photo: Path, name: str
+) -> None:
+    message = refusal("predict", photo, "--model", name.lower())
+    assert message.startswith(f"{name} is a specification without weights")
+    assert f"`bnas-tools train --model {name}`" in message
+    assert "--weights FILE" in message
+
+
 @pytest.mark.parametrize("size_bytes", [0, 5, 3000])
 def test_truncated_weights_are_refused(
     refusal: Callable[..., str], tiny_weights: Path, photo: Path, tmp_path: Path, size_bytes: int

@@ -9,9 +9,8 @@ import click
 
 from bnas.tools.answers import Answer, answer, warm_up
 from bnas.tools.document import print_document
-from bnas.tools.networks import load_network, name_of
+from bnas.tools.networks import known_as, load_network, name_of
 from bnas.tools.options import FilePath, json_option, model_option, weights_option
-from bnas.tools.specifications import is_file_name
 from bnas.tools.stopped import Stopped
 from bnas.tools.tables import print_facts, print_table, progress_bar
 from bnas.tools.units import confidence, count, milliseconds
@@ -70,9 +69,8 @@ def predict(
     network = load_network(model, weights)
     warm_up(network)
     if out is not None:
-        own = model if weights is None and is_file_name(model or "", ".safetensors") else weights
-        known_as = _told_apart(name_of(network), own)
-        if not _write(network, known_as, photos, out, (top, batch_size or 64), as_json):
+        known = known_as(network, model, weights)
+        if not _write(network, known, photos, out, (top, batch_size or 64), as_json):
             ctx.exit(1)
         return
     answers = []
@@ -88,15 +86,6 @@ def predict(
         _print(name_of(network), answers)
     if len(answers) < len(photos):
         ctx.exit(1)
-
-
-def _told_apart(name: str, weights: str | None) -> str:
-    """Return what answers call a network: weights of one's own may share a name."""
-    if weights is None:
-        return name
-    from bnas.zoo.checksum import file_sha256
-
-    return f"{name}, sha256 {file_sha256(weights)[:12]}"
 
 
 def _write(
