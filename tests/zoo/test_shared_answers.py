@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from bnas import zoo
+from bnas.zoo import answer_file
 from bnas.zoo.answering import AnsweringOptions, classify_photos
 from bnas.zoo.engines import torch_engine
 from bnas.zoo.evaluate import Evaluation, evaluate
@@ -134,11 +136,27 @@ def test_what_killed_processes_left_is_taken_over(
         with pytest.raises(KeyboardInterrupt):
             evaluate(small_network, data, batch_size=4, answers=kept, progress=stop_at(4))
     assert not out.exists()
+    out.with_name(f"{out.stem}.2-of-3{out.suffix}.lock").touch()  # as a kill leaves it
     result = evaluate(small_network, data, answers=SharedAnswers(out=out, model="Small"))
     # The second of them found the answers of the first.
     assert (figures(result), result.before) == (figures(expected), 8)
     assert len(set(paths(out))) == len(paths(out)) == PHOTOS
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_a_part_that_is_written_to_is_left(
+    small_network: zoo.PackedNetwork, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_file, "_CLOSING_S", 0.0)
+    part = out.with_name(f"answers.1-of-2{out.suffix}")
+    classify_photos(small_network, [data / "3"], part, model="Small")
+    before = paths(part)
+    kept = SharedAnswers(out=out, model="Small")
+    with FileLock(f"{part}.lock"), pytest.raises(zoo.AnswersError, match="another process"):
+        evaluate(small_network, data, answers=kept)
+    assert paths(part) == before
+    assert evaluate(small_network, data, answers=kept).before == PHOTOS
+    assert not part.exists()
 
 
 def test_a_line_that_is_there_twice_is_taken_once(

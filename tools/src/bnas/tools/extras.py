@@ -9,6 +9,7 @@ import click
 #: Module -> what to tell somebody who lacks it.
 _REMEDIES = {
     "bnas.search": ("bnas-search", "bnas-tools[search]"),
+    "ray.data": ("Ray Data", "bnas-tools[ray]"),
     "ray.tune": ("Ray Tune", "bnas-tools[ray]"),
     "torch": ("torch", "bnas-zoo[torch]"),
 }
@@ -19,7 +20,7 @@ def require(command: str, *modules: str) -> None:
 
     Args:
         command: Its name, such as ``"train"``.
-        modules: Keys of the remedies: ``"bnas.search"``, ``"ray.tune"`` or ``"torch"``.
+        modules: Keys of the remedies, such as ``"bnas.search"`` or ``"torch"``.
 
     Raises:
         click.ClickException: One of them is not there.

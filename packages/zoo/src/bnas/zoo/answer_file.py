@@ -16,6 +16,9 @@ from filelock import FileLock, Timeout
 from bnas.zoo.errors import AnswersError, SaveError
 from bnas.zoo.network import Prediction
 
+#: How long somebody who has written the last answer may need to close the file, in seconds.
+_CLOSING_S = 30.0
+
 
 @frozen
 class Answer:
@@ -128,11 +131,17 @@ class AnswerFile(ABC):
         """Take the answers of other files of this kind over, and remove those.
 
         Raises:
+            AnswersError: Another process is writing to one of them.
             SaveError: Something cannot be written; no answer is lost.
         """
-        with self._saving():
-            for other in others:
-                self.take_over(other)
+        for other in others:
+            source = type(self)(other, self.model)
+            source._acquire(_CLOSING_S)
+            try:
+                with self._saving():
+                    self.take_over(other)
+            finally:
+                source._unlock()
 
     def add(self, answers: Sequence[Answer]) -> None:
         """Add answers.
@@ -151,13 +160,7 @@ class AnswerFile(ABC):
                 another model.
             SaveError: Nothing can be written there.
         """
-        try:
-            with self._saving():
-                self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise AnswersError(
-                f"another process is writing to {str(self.path)!r}", path=self.path
-            ) from error
+        self._acquire(0)
         try:
             self.photos = self.known()
             with self._saving():
@@ -174,6 +177,15 @@ class AnswerFile(ABC):
                 self.close()
         finally:
             self._unlock()
+
+    def _acquire(self, timeout_s: float) -> None:
+        try:
+            with self._saving():
+                self._lock.acquire(timeout=timeout_s)
+        except Timeout as error:
+            raise AnswersError(
+                f"another process is writing to {str(self.path)!r}", path=self.path
+            ) from error
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[None]:
