@@ -36,6 +36,8 @@ def load_network(model: str | None, weights: str | None = None) -> PackedNetwork
         known = _specification(model)
         if known is None:
             raise
+        if weights is not None:
+            return _load_architecture(known, weights)
         raise click.ClickException(
             f"{known} is a specification without weights: the zoo has none of it "
             f"(models with weights: {', '.join(zoo.list_models(trained=True))}); to use some, "
@@ -70,6 +72,19 @@ def _specification(name: str | None) -> str | None:
         return cells.name_of(cells.spec(name or ""), exactly=True)
     except cells.CellsError:
         return None
+
+
+def _load_architecture(name: str, weights: str) -> PackedNetwork:
+    """Load weights of a network that the zoo does not list."""
+    from bnas import cells, zoo
+
+    network = zoo.load_file(weights)
+    if cells.name_of(network.spec) != name:
+        shown = click.format_filename(weights)
+        raise click.ClickException(
+            f"{shown!r} holds weights of another architecture than {name}: leave --model out"
+        )
+    return network
 
 
 def _load(model: str | None, weights: str | None) -> PackedNetwork:
