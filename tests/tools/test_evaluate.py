@@ -77,6 +77,7 @@ def test_torch_answers_too_and_answers_are_kept_apart(
     tiny_weights: Path,
     photo_folders: Callable[..., Path],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, out = photo_folders(tmp_path / "data", 4, "bird", "ship"), tmp_path / "answers.jsonl"
     words = ("evaluate", tiny_weights, "--data", data, "--out", out)
@@ -90,6 +91,7 @@ def test_torch_answers_too_and_answers_are_kept_apart(
     wrong = sum(each["images"] for each in packed["confused"])
     assert packed["top1"] == 100 * (8 - wrong) / 8
     assert "not of Tiny.random, sha256" in refusal(*words, "--engine", "torch")
+    monkeypatch.delattr(zoo.PackedNetwork, "__call__")
     torch = document(*words[:4], "--engine", "torch")
     assert (torch["engine"], torch["top5"]) == ("torch", packed["top5"])
 
