@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ def sweep_plan(
     words = {"--data": "data", "--recipe": "recipe.toml", "--out": "out"}
     pairs = ((name, str(tmp_path / place)) for name, place in words.items())
     return ["search", *(word for pair in pairs for word in pair)]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """Two processors of this machine as Ray's cluster, for all tests that need one."""
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from bnas import zoo
+from bnas import cells, zoo
+from bnas.cells.nn import Network
 
 
 def test_json_is_what_the_network_predicts(
@@ -129,6 +130,28 @@ def test_untrained_model_says_what_helps(refusal: Callable[..., str], photo: Pat
     message = refusal("predict", photo, "--model", untrained)
     assert message.startswith(f"{untrained} is not trained yet")
     assert "--weights FILE" in message
+
+
+@pytest.mark.parametrize("name", ["Bi-Real-18", "BNAS-A.float"])
+def test_a_specification_without_weights_says_how_to_get_some(
+    refusal: Callable[..., str], photo: Path, name: str
+) -> None:
+    message = refusal("predict", photo, "--model", name.lower())
+    assert message.startswith(f"{name} is a specification without weights")
+    assert f"`bnas-tools train --model {name}`" in message
+    assert "--weights FILE" in message
+
+
+def test_weights_of_a_specification_are_taken_by_its_name(
+    document: Callable[..., Any], refusal: Callable[..., str], photo: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "twin.safetensors"
+    spec = cells.spec("BNAS-Mini.float")
+    zoo.pack(Network(spec).eval()).save(weights)
+    arguments = ("predict", photo, "--weights", weights, "--model")
+    assert document(*arguments, "bnas-mini.float")["model"] == "BNAS-Mini.float"
+    message = refusal(*arguments, "Bi-Real-18")
+    assert "another architecture than Bi-Real-18" in message
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5, 3000])

@@ -5,24 +5,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from bnas.tools.ray_sweep import Report, _Cluster, run_all_on_ray
+from bnas.tools.ray_cluster import Cluster
+from bnas.tools.ray_sweep import Report, run_all_on_ray
 from bnas.tools.sweep import Case
 
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
 def run(case: Case, report: Report) -> dict[str, Any] | str:
@@ -53,7 +47,7 @@ def test_one_that_dies_or_fails_is_reported_and_the_others_go_on(tmp_path: Path)
 
 
 def test_processors_are_shared_as_machines_have_them() -> None:
-    machines = _Cluster(processors=(1, 4, 2), has_gpu=False)
+    machines = Cluster(processors=(1, 4, 2), has_gpu=False)
     assert [machines.share(workers) for workers in (1, 2, 3, 7, 20)] == [4, 3, 2, 1, 1]
 
 

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def evaluation_bar() -> Iterator[Callable[[Evaluation, int], None]]:
-    """Show a bar on stderr; yields what `bnas.zoo.evaluate.evaluate` reports its progress to."""
+def evaluation_bar(*, shown: bool = True) -> Iterator[Callable[[Evaluation, int], None]]:
+    """Show a bar on stderr; yields what `bnas.zoo.evaluate.evaluate` reports its progress to.
+
+    Args:
+        shown: Whether there is a bar; there is none beside that of another process.
+    """
     bar = progress_bar(
         "top-1 {task.fields[top1]:.1f} %", "{task.fields[images_per_s]:.0f} images/s"
     )
+    bar.disable = bar.disable or not shown
     with bar:
         task = bar.add_task("evaluating", total=None, top1=0.0, images_per_s=0.0)
 

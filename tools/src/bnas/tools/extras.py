@@ -10,6 +10,7 @@ import click
 _REMEDIES = {
     "bnas.search": ("bnas-search", "bnas-tools[search]"),
     "onnx": ("onnx", "bnas-tools[onnx]"),
+    "ray.data": ("Ray Data", "bnas-tools[ray]"),
     "ray.tune": ("Ray Tune", "bnas-tools[ray]"),
     "torch": ("torch", "bnas-zoo[torch]"),
 }
@@ -20,8 +21,7 @@ def require(command: str, *modules: str) -> None:
 
     Args:
         command: Its name, such as ``"train"``.
-        modules: Keys of the remedies: ``"bnas.search"``, ``"onnx"``, ``"ray.tune"`` or
-            ``"torch"``.
+        modules: Keys of the remedies, such as ``"bnas.search"`` or ``"torch"``.
 
     Raises:
         click.ClickException: One of them is not there.

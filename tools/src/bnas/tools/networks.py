@@ -33,6 +33,59 @@ def load_network(model: str | None, weights: str | None = None) -> PackedNetwork
         # Its remedy is an argument in Python; here it is an option.
         message = str(error).replace("weights=PATH", "--weights FILE")
         raise click.ClickException(message) from error
+    except zoo.UnknownModelError as error:
+        known = _specification(model)
+        if known is None:
+            raise
+        if weights is not None:
+            return _load_architecture(known, weights)
+        raise click.ClickException(
+            f"{known} is a specification without weights: the zoo has none of it "
+            f"(models with weights: {', '.join(zoo.list_models(trained=True))}); to use some, "
+            f"train and pack it (`bnas-tools train --model {known}`, `bnas-tools pack`) and name "
+            "their file: --weights FILE"
+        ) from error
+
+
+def known_as(network: PackedNetwork, model: str | None, weights: str | None) -> str:
+    """Return what answers call a network: weights of one's own may share a name.
+
+    Args:
+        network: The network that `load_network` returned for the other arguments.
+        model: Name or weights file, as it was given.
+        weights: Weights file, as it was given.
+    """
+    own = weights
+    if weights is None and model is not None and is_file_name(model, ".safetensors"):
+        own = model
+    if own is None:
+        return name_of(network)
+    from bnas.zoo.checksum import file_sha256
+
+    return f"{name_of(network)}, sha256 {file_sha256(own)[:12]}"
+
+
+def _specification(name: str | None) -> str | None:
+    """Return the name of a network that is known, as it is written; None if it is unknown."""
+    from bnas import cells
+
+    try:
+        return cells.name_of(cells.spec(name or ""), exactly=True)
+    except cells.CellsError:
+        return None
+
+
+def _load_architecture(name: str, weights: str) -> PackedNetwork:
+    """Load weights of a network that the zoo does not list."""
+    from bnas import cells, zoo
+
+    network = zoo.load_file(weights)
+    if cells.name_of(network.spec) != name:
+        shown = click.format_filename(weights)
+        raise click.ClickException(
+            f"{shown!r} holds weights of another architecture than {name}: leave --model out"
+        )
+    return network
 
 
 def _load(model: str | None, weights: str | None) -> PackedNetwork:

@@ -1,35 +1,24 @@
 """Sweeps on Ray Tune: every run is a trial, on whichever machine of the cluster has room.
 
-Ray reads RAY_ADDRESS for the cluster's address; without it, the cluster is this machine, as long as
-the sweep takes. All machines see the same directories.
+All machines see the same directories.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from bnas.tools.extras import require
+from bnas.tools.ray_cluster import join_cluster
 from bnas.tools.sweep import Case, Outcome, outcome_line
 
 #: Takes what a run has measured so far.
 Report = Callable[[Mapping[str, float]], None]
 #: Runs a case and returns its document, or what went wrong.
 Run = Callable[[Case, Report], dict[str, Any] | str]
-
-#: Ray's own: paths are relative to where the command was given, nobody else is told of it, and
-#: there are no boxes and tables beside the sweep's.
-_SETTINGS = {
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
 
 #: Directory below that of the sweep for what Ray keeps.
 _STORAGE = "ray"
@@ -66,7 +55,7 @@ def run_all_on_ray(
         # Ray keeps the last report alone.
         tune.report({"error" if isinstance(found, str) else "document": found})
 
-    with _cluster() as cluster, contextlib.redirect_stdout(sys.stderr):  # Ours is the table's.
+    with join_cluster() as cluster, contextlib.redirect_stdout(sys.stderr):  # Ours is the table's.
         wants_gpu = cluster.has_gpu if gpu is None else gpu
         resources = {"cpu": cluster.share(workers), "gpu": int(wants_gpu)}
         tuner = tune.Tuner(
@@ -138,42 +127,3 @@ def _reason(error: object) -> str:
     if not lines or is_dead:
         return "its process died"
     return lines[-1]
-
-
-@frozen
-class _Cluster:
-    """What trials run on.
-
-    Attributes:
-        processors: Of each machine.
-        has_gpu: Whether there is any GPU.
-    """
-
-    processors: tuple[int, ...]
-    has_gpu: bool
-
-    def share(self, workers: int) -> int:
-        """Return the processors of each of some trials that run at once; one machine has them."""
-        return max(min(sum(self.processors) // workers, max(self.processors)), 1)
-
-
-@contextlib.contextmanager
-def _cluster() -> Iterator[_Cluster]:
-    """Join the cluster that RAY_ADDRESS names, or begin one on this machine."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    import ray
-
-    is_ours = not ray.is_initialized()
-    if is_ours:
-        address = os.environ.get("RAY_ADDRESS") or "local"
-        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    try:
-        nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
-        yield _Cluster(
-            tuple(int(each.get("CPU", 0)) for each in nodes) or (1,),
-            any(each.get("GPU", 0) for each in nodes),
-        )
-    finally:
-        if is_ours:
-            ray.shutdown()

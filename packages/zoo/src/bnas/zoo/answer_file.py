@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +15,9 @@ from filelock import FileLock, Timeout
 
 from bnas.zoo.errors import AnswersError, SaveError
 from bnas.zoo.network import Prediction
+
+#: How long somebody who has written the last answer may need to close the file, in seconds.
+_CLOSING_S = 30.0
 
 
 @frozen
@@ -36,6 +39,32 @@ class Answer:
         top = [attrs.asdict(each) for each in self.top]
         return {"path": self.path, "model": self.model, "top": top}
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` was made of."""
+        top = tuple(Prediction(**each) for each in content["top"])
+        return cls(content["path"], content["model"], top)
+
+
+@frozen
+class Known:
+    """What is read again of an answer.
+
+    Attributes:
+        path: The photo.
+        model: The network.
+        classes: Their indices, the likeliest first.
+    """
+
+    path: str
+    model: str
+    classes: tuple[int, ...]
+
+
+def photo_name(path: Path) -> str:
+    """Return a path as text that any file can hold."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
 
 class AnswerFile(ABC):
     """A context in which answers are added to those that are there.
@@ -47,19 +76,19 @@ class AnswerFile(ABC):
         model: The network that gives them; a file with answers of another one is left as it is.
 
     Attributes:
-        photos: Those that had answers when the context was entered.
+        photos: Those that had answers when the context was entered, and the classes told of each.
     """
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
         self.model = model
-        self.photos: set[str] = set()
+        self.photos: dict[str, tuple[int, ...]] = {}
         # Of the file itself: a link to it is no second one.
         self._lock = FileLock(f"{os.path.realpath(path)}.lock")
 
     @abstractmethod
-    def read(self) -> Iterator[tuple[str, str]]:
-        """Yield photo and model of all answers that are there, and change nothing.
+    def read(self) -> Iterator[Known]:
+        """Yield all answers that are there, and change nothing.
 
         Raises:
             AnswersError: Something there is no answer.
@@ -76,6 +105,43 @@ class AnswerFile(ABC):
     @abstractmethod
     def close(self) -> None:
         """Write what has been kept back, or raise an OSError."""
+
+    @abstractmethod
+    def take_over(self, other: Path) -> None:
+        """Add all answers of another file of this kind, and remove it; or raise an OSError."""
+
+    def known(self) -> dict[str, tuple[int, ...]]:
+        """Return the photos that have answers, and the classes told of each.
+
+        Raises:
+            AnswersError: What is there are no answers, or those of another model.
+        """
+        found = {}
+        for each in self.read():
+            if each.model != self.model:
+                raise AnswersError(
+                    f"{str(self.path)!r} holds answers of {each.model}, not of {self.model}: "
+                    "name another file",
+                    path=self.path,
+                )
+            found[each.path] = each.classes
+        return found
+
+    def join(self, others: Iterable[Path]) -> None:
+        """Take the answers of other files of this kind over, and remove those.
+
+        Raises:
+            AnswersError: Another process is writing to one of them.
+            SaveError: Something cannot be written; no answer is lost.
+        """
+        for other in others:
+            source = type(self)(other, self.model)
+            source._acquire(_CLOSING_S)
+            try:
+                with self._saving():
+                    self.take_over(other)
+            finally:
+                source._unlock()
 
     def add(self, answers: Sequence[Answer]) -> None:
         """Add answers.
@@ -94,15 +160,9 @@ class AnswerFile(ABC):
                 another model.
             SaveError: Nothing can be written there.
         """
+        self._acquire(0)
         try:
-            with self._saving():
-                self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise AnswersError(
-                f"another process is writing to {str(self.path)!r}", path=self.path
-            ) from error
-        try:
-            self.photos = self._photos()
+            self.photos = self.known()
             with self._saving():
                 self.open()
         except BaseException:
@@ -118,17 +178,14 @@ class AnswerFile(ABC):
         finally:
             self._unlock()
 
-    def _photos(self) -> set[str]:
-        photos = set()
-        for path, model in self.read():
-            if model != self.model:
-                raise AnswersError(
-                    f"{str(self.path)!r} holds answers of {model}, not of {self.model}: "
-                    "name another file",
-                    path=self.path,
-                )
-            photos.add(path)
-        return photos
+    def _acquire(self, timeout_s: float) -> None:
+        try:
+            with self._saving():
+                self._lock.acquire(timeout=timeout_s)
+        except Timeout as error:
+            raise AnswersError(
+                f"another process is writing to {str(self.path)!r}", path=self.path
+            ) from error
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[None]:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
 import numpy as np
 from attrs import frozen
 
-from bnas.zoo.answer_file import Answer, AnswerFile
+from bnas.zoo.answer_file import Answer, AnswerFile, photo_name
 from bnas.zoo.errors import AnswersError, ImageError, ImagesError
-from bnas.zoo.images import photos_in, prepare
+from bnas.zoo.images import photos_in
 from bnas.zoo.json_lines import JsonLines
 from bnas.zoo.network import PackedNetwork, check_top
 from bnas.zoo.parquet_parts import ParquetParts
+from bnas.zoo.reading import read_ahead
 
-#: Batches that are read ahead of the one that is classified.
-_AHEAD = 2
 _KINDS: dict[str, type[AnswerFile]] = {".jsonl": JsonLines, ".parquet": ParquetParts}
 
 
@@ -59,6 +56,7 @@ class AnsweringOptions:
         batch_size: Photos that are classified together; memory grows with it, and with nothing else
             but the names of the photos.
         readers: Threads that read photos; None for as many as there are processors.
+        threads: Threads that classify a batch; None for Numba's number.
 
     Raises:
         ImagesError: A number below 1.
@@ -67,11 +65,12 @@ class AnsweringOptions:
     top: int = 5
     batch_size: int = 64
     readers: int | None = None
+    threads: int | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot be."""
         check_top(self.top)
-        for name in ("batch_size", "readers"):
+        for name in ("batch_size", "readers", "threads"):
             number = getattr(self, name)
             if number is not None and (type(number) is not int or number < 1):
                 raise ImagesError(f"`{name}` must be an integer of at least 1 (got {number!r})")
@@ -100,6 +99,10 @@ def answer_file(path: str | os.PathLike[str], model: str) -> AnswerFile:
         wanted = "a directory" if kind is ParquetParts else "a file"
         raise AnswersError(f"{str(path)!r} is not {wanted}: name another place", path=path)
     return kind(path, model)
+
+
+#: Takes names and files of photos; yields answers, or why there are none, as they come.
+Classify = Callable[[Mapping[str, Path]], Iterator[Sequence[Answer | ImageError]]]
 
 
 def classify_photos(
@@ -138,24 +141,53 @@ def classify_photos(
         SaveError: An answer cannot be written; those before it are whole.
     """
     options = options or AnsweringOptions()
+    return answer_photos(
+        lambda waiting: classified(network, waiting, model, options),
+        photos,
+        out,
+        model=model,
+        progress=progress,
+        failed=failed,
+    )
+
+
+def answer_photos(
+    classify: Classify,
+    photos: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    model: str,
+    progress: Callable[[Answered], None] | None = None,
+    failed: Callable[[ImageError], None] | None = None,
+) -> Answered:
+    """Do what `classify_photos` does, with answers from wherever they come.
+
+    Args:
+        classify: Gives the answers to the photos that have none yet, in any order.
+        photos: As of `classify_photos`, like all the others.
+        out: ``NAME.jsonl``, or ``NAME.parquet``.
+        model: What the answers call the network.
+        progress: Called whenever answers have come.
+        failed: Called for every photo that cannot be read.
+    """
     if isinstance(photos, str | os.PathLike):
         raise ImagesError(f"`photos` must be a list of paths (got {photos!r})")
-    names = {_name_of(path): path for path in _listed(photos)}
+    names = {photo_name(path): path for path in _listed(photos)}
     file = answer_file(out, model)
     with file:
         waiting = {name: path for name, path in names.items() if name not in file.photos}
         result = Answered(len(waiting), len(names) - len(waiting))
         begun = time.perf_counter()
-        for looked_at, found in _read_batches(network, waiting, options):
-            images = {name: each for name, each in found.items() if isinstance(each, np.ndarray)}
-            file.add(_answers(network, images, model, options.top))
-            for each in found.values():
-                if isinstance(each, ImageError) and failed is not None:
-                    failed(each)
+        for found in classify(waiting):
+            errors = [each for each in found if isinstance(each, ImageError)]
+            file.add([each for each in found if isinstance(each, Answer)])
+            if failed is not None:
+                for error in errors:
+                    failed(error)
             result = attrs.evolve(
                 result,
-                done=looked_at,
-                failed=result.failed + len(found) - len(images),
+                done=result.done + len(found),
+                failed=result.failed + len(errors),
                 seconds=time.perf_counter() - begun,
             )
             if progress is not None:
@@ -169,52 +201,29 @@ def _listed(photos: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         yield from photos_in(path) if path.is_dir() else (path,)
 
 
-def _name_of(path: Path) -> str:
-    """Return a path as text that any file can hold."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
+def classified(
+    network: PackedNetwork, photos: Mapping[str, Path], model: str, options: AnsweringOptions
+) -> Iterator[list[Answer | ImageError]]:
+    """Yield of one batch after the other what a network says, or why a photo cannot be read.
 
-
-def _read_batches(
-    network: PackedNetwork, photos: Mapping[str, Path], options: AnsweringOptions
-) -> Iterator[tuple[int, dict[str, np.ndarray | ImageError]]]:
-    """Yield one batch after the other, by name, and how many there have been; some are read ahead.
-
-    Images are float32 (3, H, W).
+    Args:
+        network: The network.
+        photos: Name of each in its answer -> the file.
+        model: What the answers call the network.
+        options: Classes to tell, sizes.
     """
-    names, size = list(photos), options.batch_size
-    batches = [names[start : start + size] for start in range(0, len(names), size)]
-    done = 0
-    with ThreadPoolExecutor(options.readers or os.cpu_count()) as pool:
-
-        def begin(count: int) -> None:
-            for batch in itertools.islice(coming, count):
-                futures = [pool.submit(_read, network, photos[name]) for name in batch]
-                reading.append((batch, futures))
-
-        coming, reading = iter(batches), deque()
-        try:
-            begin(_AHEAD)
-            while reading:
-                batch, futures = reading.popleft()
-                found = {name: each.result() for name, each in zip(batch, futures, strict=True)}
-                begin(1)
-                done += len(batch)
-                yield done, found
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(network: PackedNetwork, path: Path) -> np.ndarray | ImageError:
-    try:
-        return prepare(path, network.preprocessing)
-    except ImageError as error:
-        return error
-
-
-def _answers(
-    network: PackedNetwork, images: Mapping[str, np.ndarray], model: str, top: int
-) -> Sequence[Answer]:
-    if not images:
-        return ()
-    ranked = network.rank(network(np.stack(list(images.values()))), top)
-    return [Answer(name, model, found) for name, found in zip(images, ranked, strict=True)]
+    names = iter(photos)
+    batches = read_ahead(
+        list(photos.values()),
+        network.preprocessing,
+        batch_size=options.batch_size,
+        readers=options.readers,
+    )
+    for found in batches:
+        images = [each for each in found if isinstance(each, np.ndarray)]
+        logits = network(np.stack(images), threads=options.threads) if images else np.empty((0, 1))
+        ranked = iter(network.rank(logits, options.top))
+        yield [
+            each if isinstance(each, ImageError) else Answer(name, model, next(ranked))
+            for name, each in zip(itertools.islice(names, len(found)), found, strict=True)
+        ]

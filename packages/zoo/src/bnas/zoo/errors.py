@@ -108,6 +108,10 @@ class AnswersError(ZooError, ValueError):
     """A file that answers cannot be added to: damaged, of something else, in use; has `path`."""
 
 
+class EvaluationError(ZooError, ValueError):
+    """A directory that no accuracy can be measured on; may have `directory` and `unknown`."""
+
+
 class MissingExtraError(ZooError, ImportError):
     """An optional dependency that is not installed; has `extra`, which brings it."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO
 
-from bnas.zoo.answer_file import Answer, AnswerFile
+from bnas.zoo.answer_file import Answer, AnswerFile, Known
 from bnas.zoo.errors import AnswersError
 
 #: How every line begins.
@@ -24,8 +25,8 @@ class JsonLines(AnswerFile):
     _whole_bytes = 0
     _lacks_end = False
 
-    def read(self) -> Iterator[tuple[str, str]]:
-        """Yield photo and model of every line that is whole."""
+    def read(self) -> Iterator[Known]:
+        """Yield what every line says that is whole."""
         self._whole_bytes, self._lacks_end = 0, False
         if not self.path.exists():
             return
@@ -64,12 +65,26 @@ class JsonLines(AnswerFile):
         """Close the file."""
         self._file.close()
 
+    def take_over(self, other: Path) -> None:
+        """Add the lines of photos that have none here, then remove the other file."""
+        with other.open("rb") as lines:
+            for line in lines:
+                found = _parsed(line)
+                if found is not None and found.path not in self.photos:
+                    self.photos[found.path] = found.classes
+                    self._file.write(line.rstrip() + b"\n")
+        self._file.flush()
+        other.unlink()
 
-def _parsed(line: bytes) -> tuple[str, str] | None:
-    """Return the photo and the model of a line; None if it is no answer."""
+
+def _parsed(line: bytes) -> Known | None:
+    """Return what a line says; None if it is no answer."""
     try:
         record = json.loads(line)
-        path, model, _ = record["path"], record["model"], record["top"]
+        path, model = record["path"], record["model"]
+        classes = tuple(each["index"] for each in record["top"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return (path, model) if isinstance(path, str) and isinstance(model, str) else None
+    fits = isinstance(path, str) and isinstance(model, str)
+    is_answer = fits and all(type(each) is int for each in classes)
+    return Known(path, model, classes) if is_answer else None

@@ -50,6 +50,20 @@ def check_top(top: object) -> None:
         raise ImagesError(f"`top` must be an integer of at least 1 (got {top!r})")
 
 
+def likeliest(logits: np.ndarray, top: int) -> np.ndarray:
+    """Return the classes with the largest logits, the largest first; of equals the first class.
+
+    Args:
+        logits: Float (N, classes).
+        top: How many of each; at most all.
+
+    Returns:
+        Integers (N, min(top, classes)).
+    """
+    order: np.ndarray = np.argsort(-logits, axis=1, kind="stable")[:, :top]
+    return order
+
+
 class PackedNetwork:
     """A network whose binary layers run on packed bits.
 
@@ -118,14 +132,18 @@ class PackedNetwork:
         check_top(top)
         shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
         confidences = shifted / shifted.sum(axis=1, keepdims=True)
-        order = np.argsort(-confidences, axis=1, kind="stable")[:, :top]
+        order = likeliest(logits, top)
         return [
             tuple(
-                Prediction(self._label(int(index)), int(index), float(own[index]))
+                Prediction(self.label(int(index)), int(index), float(own[index]))
                 for index in indices
             )
             for own, indices in zip(confidences, order, strict=True)
         ]
+
+    def label(self, index: int) -> str:
+        """Return the name of a class; its number, if the classes have no names."""
+        return self.card.label(index) if self.card is not None else f"class {index}"
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -186,9 +204,6 @@ class PackedNetwork:
         return (
             f"PackedNetwork({name}: {size / 1e6:.2f} MB, float32 {self.float_bytes / 1e6:.2f} MB)"
         )
-
-    def _label(self, index: int) -> str:
-        return self.card.label(index) if self.card is not None else f"class {index}"
 
     def _check(self, images: Any) -> np.ndarray:
         array = np.asarray(images)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from bnas.cells.atomic_file import draft_of, remove_drafts
-from bnas.zoo.answer_file import Answer, AnswerFile
+from bnas.zoo.answer_file import Answer, AnswerFile, Known
 from bnas.zoo.errors import AnswersError, MissingExtraError
 
 #: Answers of one file, some hundred kilobytes; fewer if they have waited for so many seconds.
@@ -51,22 +53,26 @@ class ParquetParts(AnswerFile):
         self._kept_since = 0.0
         self._parts = 0
 
-    def read(self) -> Iterator[tuple[str, str]]:
-        """Yield photo and model of every row."""
+    def read(self) -> Iterator[Known]:
+        """Yield what every row says."""
         for part in self._files():
             try:
                 with self._parquet.ParquetFile(part) as file:
-                    found, table = file.schema_arrow, file.read(columns=["path", "model"])
+                    fits = file.schema_arrow.equals(self._schema)
+                    table = file.read() if fits else None
+            except FileNotFoundError:
+                raise  # Somebody has just taken it over.
             except (OSError, ValueError) as error:
                 raise AnswersError(
                     f"{str(part)!r} is no file of answers ({error})", path=part
                 ) from error
-            if not found.equals(self._schema):
+            if table is None:
                 raise AnswersError(
                     f"{str(part)!r} has other columns than answers have: name another directory",
                     path=part,
                 )
-            yield from zip(*(column.to_pylist() for column in table.columns), strict=True)
+            for batch in table.to_batches():
+                yield from _known(batch)
 
     def open(self) -> None:
         """Make the directory."""
@@ -92,6 +98,13 @@ class ParquetParts(AnswerFile):
             self._write_part(self._kept)
             self._kept = []
 
+    def take_over(self, other: Path) -> None:
+        """Move the other directory's files here, each at once, then remove it."""
+        for part in ParquetParts(other, self.model)._files():
+            part.replace(self._next_part())
+        remove_drafts(other)
+        other.rmdir()
+
     def _files(self) -> list[Path]:
         """The parts in order; any other Parquet file makes the directory somebody else's."""
         found = sorted(self.path.glob("*.parquet"))
@@ -107,6 +120,19 @@ class ParquetParts(AnswerFile):
     def _write_part(self, answers: Sequence[Answer]) -> None:
         rows = [each.to_dict() for each in answers]
         table = self._arrow.Table.from_pylist(rows, self._schema)
-        with draft_of(self.path / f"part-{self._parts:06}.parquet") as file:
+        with draft_of(self._next_part()) as file:
             self._parquet.write_table(table, file)
+
+    def _next_part(self) -> Path:
         self._parts += 1
+        return self.path / f"part-{self._parts - 1:06}.parquet"
+
+
+def _known(rows: Any) -> Iterator[Known]:
+    """Yield what a record batch says; the columns are read at once, labels not at all."""
+    top = rows.column("top")
+    ends = top.offsets.to_pylist()
+    classes = top.values.field("index").to_pylist()
+    paths, models = (rows.column(name).to_pylist() for name in ("path", "model"))
+    for path, model, (first, last) in zip(paths, models, itertools.pairwise(ends), strict=True):
+        yield Known(path, model, tuple(classes[first:last]))

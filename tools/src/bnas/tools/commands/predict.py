@@ -9,15 +9,15 @@ import click
 
 from bnas.tools.answers import Answer, answer, warm_up
 from bnas.tools.document import print_document
-from bnas.tools.networks import load_network, name_of
+from bnas.tools.networks import known_as, load_network, name_of
 from bnas.tools.options import FilePath, json_option, model_option, weights_option
-from bnas.tools.specifications import is_file_name
 from bnas.tools.stopped import Stopped
 from bnas.tools.tables import print_facts, print_table, progress_bar
 from bnas.tools.units import confidence, count, milliseconds
 
 if TYPE_CHECKING:
     from bnas.zoo import PackedNetwork
+    from bnas.zoo.answering import Classify
 
 
 @click.command(short_help="Tell what photos show.")
@@ -45,6 +45,14 @@ if TYPE_CHECKING:
     metavar="N",
     help="With --out, photos at once.  [default: 64]",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="With --out, who classifies: this machine, or the cluster of Ray Data that RAY_ADDRESS "
+    "names, whose machines see the same photos.",
+)
 @json_option
 @click.pass_context
 def predict(
@@ -55,6 +63,7 @@ def predict(
     top: int,
     out: str | None,
     batch_size: int | None,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Tell what photos show: JPEG, PNG, WebP and others, of any size.
@@ -67,14 +76,16 @@ def predict(
 
     if out is None and batch_size is not None:
         raise click.UsageError("--batch-size is of --out")
+    if out is None and engine != "local":
+        raise click.UsageError(f"--engine {engine} is of --out")
     network = load_network(model, weights)
-    warm_up(network)
     if out is not None:
-        own = model if weights is None and is_file_name(model or "", ".safetensors") else weights
-        known_as = _told_apart(name_of(network), own)
-        if not _write(network, known_as, photos, out, (top, batch_size or 64), as_json):
+        known = known_as(network, model, weights)
+        classify = _classify(network, known, engine, (top, batch_size or 64))
+        if not _write(classify, known, photos, out, as_json):
             ctx.exit(1)
         return
+    warm_up(network)
     answers = []
     for photo in photos:
         try:
@@ -90,28 +101,27 @@ def predict(
         ctx.exit(1)
 
 
-def _told_apart(name: str, weights: str | None) -> str:
-    """Return what answers call a network: weights of one's own may share a name."""
-    if weights is None:
-        return name
-    from bnas.zoo.checksum import file_sha256
+def _classify(network: PackedNetwork, model: str, engine: str, sizes: tuple[int, int]) -> Classify:
+    """Return what gives the answers."""
+    from bnas.zoo.answering import AnsweringOptions, classified
 
-    return f"{name}, sha256 {file_sha256(weights)[:12]}"
+    top, batch_size = sizes
+    options = AnsweringOptions(top=top, batch_size=batch_size)
+    if engine == "ray":
+        from bnas.tools.ray_answers import classify_on_ray
+
+        return classify_on_ray(network, model, options)
+    warm_up(network)
+    return lambda photos: classified(network, photos, model, options)
 
 
 def _write(
-    network: PackedNetwork,
-    model: str,
-    photos: tuple[str, ...],
-    out: str,
-    sizes: tuple[int, int],
-    as_json: bool,
+    classify: Classify, model: str, photos: tuple[str, ...], out: str, as_json: bool
 ) -> bool:
     """Write the answers to a file; returns whether all photos could be read."""
     from bnas.zoo import ImageError
-    from bnas.zoo.answering import Answered, AnsweringOptions, classify_photos
+    from bnas.zoo.answering import Answered, answer_photos
 
-    top, batch_size = sizes
     with progress_bar("{task.fields[speed]:.0f} images/s") as bar:
         task = bar.add_task("classifying", total=None, speed=0.0)
 
@@ -122,15 +132,7 @@ def _write(
             bar.console.print(_line(error), soft_wrap=True)
 
         try:
-            found = classify_photos(
-                network,
-                photos,
-                out,
-                model=model,
-                options=AnsweringOptions(top=top, batch_size=batch_size),
-                progress=show,
-                failed=tell,
-            )
+            found = answer_photos(classify, photos, out, model=model, progress=show, failed=tell)
         except KeyboardInterrupt:
             shown = click.format_filename(out)
             raise Stopped(f"interrupted; the same command goes on with {shown}") from None
