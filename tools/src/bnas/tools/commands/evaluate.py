@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bnas.tools.confusion_picture import check_picture_name, draw_confusion
 from bnas.tools.document import print_document
 from bnas.tools.evaluation_bar import evaluation_bar
 from bnas.tools.extras import require
@@ -90,6 +89,8 @@ def evaluate(
     the photos.
     """
     if confusion is not None:
+        from bnas.tools.confusion_picture import check_picture_name
+
         check_picture_name("--confusion", confusion)
         check_folder(confusion)
     if engine == "torch":
@@ -109,6 +110,8 @@ def evaluate(
     if rank:
         return  # The leading process tells it.
     if confusion is not None:
+        from bnas.tools.confusion_picture import draw_confusion
+
         subtitle = f"{count(result.images)} photos, top-1 {percent(result.top1)}"
         title = f"{known} on {click.format_filename(data)}"
         draw_confusion(result.tally, network.label, confusion, title=title, subtitle=subtitle)
