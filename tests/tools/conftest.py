@@ -79,9 +79,12 @@ def sweep_plan(
     return ["search", *(word for pair in pairs for word in pair)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
-    """Two processors of this machine as Ray's cluster, for all tests that need one."""
+    """Two processors of this machine as Ray's cluster.
+
+    Of a module: an actor that a failure has left behind, until it is collected, keeps a processor.
+    """
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
