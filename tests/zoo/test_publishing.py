@@ -97,6 +97,14 @@ def test_checkpoint_without_a_recipe(
     assert index_path.read_bytes() == before
 
 
+def test_other_weights_need_another_version(
+    checkpoint: Path, test_photos: Path, index_path: Path
+) -> None:
+    taken = Provenance(tag="plus-cpu", dataset="none", recipe="none")
+    with pytest.raises(zoo.ZooError, match="plus-cpu version 1 is in the zoo already"):
+        publish(checkpoint, "BNAS-Mini", test_photos, taken, index_path=index_path)
+
+
 def test_index_outside_a_checkout(checkpoint: Path, test_photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "index.json"
     shutil.copy(index_module.INDEX_PATH, path)

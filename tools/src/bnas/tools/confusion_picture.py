@@ -87,8 +87,18 @@ def draw_confusion(
         beside = _NUMBERS + max([_LIST_LETTERS, *(len(pair) for pair, _ in pairs)]) * 8 * _LETTER
         width, height = margin + _SIDE + _GAP + beside, _HEAD + _SIDE + margin + _FOOT
         figure = Figure(figsize=(width, height))
-        figure.text(0.2 / width, 1 - 0.32 / height, title, size=12, weight="bold", color=_INK)
-        figure.text(0.2 / width, 1 - 0.55 / height, subtitle, size=8.5, color=_FAINT)
+        figure.text(
+            0.2 / width,
+            1 - 0.32 / height,
+            title,
+            size=12,
+            weight="bold",
+            color=_INK,
+            parse_math=False,
+        )
+        figure.text(
+            0.2 / width, 1 - 0.55 / height, subtitle, size=8.5, color=_FAINT, parse_math=False
+        )
         footer = "Rows: what photos show; columns: the answer. Blue: right, orange: wrong; the "
         footer += "darker, the larger the share of the row's photos."
         figure.text(0.2 / width, 0.18 / height, footer, size=7.5, color=_FAINT)

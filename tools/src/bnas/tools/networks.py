@@ -48,7 +48,7 @@ def load_network(model: str | None, weights: str | None = None) -> PackedNetwork
 
 
 def known_as(network: PackedNetwork, model: str | None, weights: str | None) -> str:
-    """Return what answers call a network: weights of one's own may share a name.
+    """Return what answers call a network: weights of one's own, and later versions, share a name.
 
     Args:
         network: The network that `load_network` returned for the other arguments.
@@ -59,7 +59,8 @@ def known_as(network: PackedNetwork, model: str | None, weights: str | None) -> 
     if weights is None and model is not None and is_file_name(model, ".safetensors"):
         own = model
     if own is None:
-        return name_of(network)
+        version = None if network.card is None else network.card.version
+        return name_of(network) + (f", version {version}" if version not in (None, "1") else "")
     from bnas.zoo.checksum import file_sha256
 
     return f"{name_of(network)}, sha256 {file_sha256(own)[:12]}"

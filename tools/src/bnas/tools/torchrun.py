@@ -27,4 +27,8 @@ def threads_of_each() -> int | None:
     here = os.environ.get("LOCAL_WORLD_SIZE", "1")
     if not here.isdecimal() or int(here) < 2:
         return None
-    return max((os.cpu_count() or 1) // int(here), 1)
+    from bnas.binops.threads import processors
+
+    share = max(processors() // int(here), 1)
+    limit = os.environ.get("NUMBA_NUM_THREADS", "")
+    return min(share, int(limit)) if limit.isdecimal() and int(limit) else share

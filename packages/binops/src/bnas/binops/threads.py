@@ -23,6 +23,13 @@ def fork_safe_lock() -> threading.Lock:
 _REGION = fork_safe_lock()
 
 
+def processors() -> int:
+    """The processors that this process may use: at least 1, and not always all of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def resolve(threads: int | None) -> int:
     """The number of threads to use.
 

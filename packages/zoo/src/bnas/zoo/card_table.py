@@ -7,11 +7,20 @@ from pathlib import Path
 
 import attrs
 
-from bnas.cells import spec
+from bnas.cells import Spec, spec
 from bnas.zoo.cards import Card
 from bnas.zoo.counts import Counts
 from bnas.zoo.errors import WeightsIndexError
-from bnas.zoo.index import INDEX_PATH, Index, checkout_of, read_index, write_index
+from bnas.zoo.index import (
+    INDEX_PATH,
+    Entry,
+    Index,
+    checkout_of,
+    read_index,
+    weights_path,
+    write_index,
+)
+from bnas.zoo.loading import load_file
 
 #: What the table stands between.
 BEGIN = "<!-- the table of the models: made by `make cards` -->"
@@ -46,17 +55,32 @@ def with_table(readme: str, index: Index) -> str:
     return f"{before}{BEGIN}\n{table(index)}\n{END}{after}"
 
 
-def with_counts(index: Index) -> Index:
-    """Return an index whose cards state what their networks are counted to have and do."""
+def with_counts(index: Index, index_path: Path = INDEX_PATH) -> Index:
+    """Return an index whose cards state what their networks are counted to have and do.
+
+    Trained weights are counted as what their file holds, which may be a variant of the model;
+    cards of files that are not at hand stay as they are.
+    """
     for entry in index.entries:
-        network = spec(entry.card.architecture, num_classes=entry.card.num_classes)
-        index = index.with_card(attrs.evolve(entry.card, counts=Counts.of(network)))
+        network = _spec_of(entry, index_path)
+        if network is not None:
+            index = index.with_card(attrs.evolve(entry.card, counts=Counts.of(network)))
     return index
+
+
+def _spec_of(entry: Entry, index_path: Path) -> Spec | None:
+    card = entry.card
+    if not card.trained:
+        return spec(card.architecture, num_classes=card.num_classes)
+    if checkout_of(index_path) is None:
+        return None
+    path = weights_path(str(entry.file), entry.home, index_path)
+    return load_file(path, expected=card.sha256).spec if path.is_file() else None
 
 
 def renew(readme: Path, index_path: Path = INDEX_PATH) -> None:
     """Count all models of an index anew, and write the table of their cards into a README."""
-    index = write_index(with_counts(read_index(index_path)), index_path)
+    index = write_index(with_counts(read_index(index_path), index_path), index_path)
     readme.write_text(with_table(readme.read_text(encoding="utf-8"), index), encoding="utf-8")
 
 

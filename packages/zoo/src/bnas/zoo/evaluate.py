@@ -124,7 +124,7 @@ class _Run:
             return self._classify(photos, None, {})
         file = kept.own_file()
         known = kept.known()
-        kept.check(names, min(LEADING, self.network.spec.num_classes), known)
+        kept.check(names, self.network.spec.num_classes, LEADING, known)
         waiting = [name for name in kept.share(names) if name not in known]
         with file if waiting else nullcontext(None) as own:
             result = self._classify({name: photos[name] for name in waiting}, own, known)

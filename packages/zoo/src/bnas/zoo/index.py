@@ -276,19 +276,15 @@ def weights_path(file: str, home: Home, index_path: Path = INDEX_PATH) -> Path:
     """Return where a weights file belongs: beside the index, or in a folder of its checkout.
 
     Raises:
-        WeightsIndexError: They go to the folder ``weights`` of a checkout, and the index lies in
-            none.
+        WeightsIndexError: The index lies in no checkout.
     """
-    if home == "wheel":
-        return index_path.parent / file
     checkout = checkout_of(index_path)
     if checkout is None:
         raise WeightsIndexError(
-            f"weights go to the folder `weights` of a checkout, and {str(index_path)!r} lies in "
-            "none",
+            f"the zoo is changed in a checkout of the sources; {str(index_path)!r} lies in none",
             path=index_path,
         )
-    return checkout / "weights" / file
+    return index_path.parent / file if home == "wheel" else checkout / "weights" / file
 
 
 def checkout_of(file: Path) -> Path | None:

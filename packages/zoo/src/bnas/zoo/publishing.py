@@ -10,12 +10,13 @@ from attrs import frozen
 
 from bnas.zoo.cache import untrained
 from bnas.zoo.counts import Counts
-from bnas.zoo.errors import ParametersError
+from bnas.zoo.errors import ParametersError, WeightsIndexError
 from bnas.zoo.evaluate import Progress, evaluate
 from bnas.zoo.index import (
     INDEX_PATH,
     Entry,
     Home,
+    Index,
     entry_for_file,
     read_index,
     register,
@@ -83,7 +84,7 @@ def publish(
         ParametersError: No final checkpoint, or one of another network.
         CardError: A machine's name that is none or too long.
         EvaluationError: The test images do not fit the model's classes.
-        WeightsIndexError: The index lies in no checkout, and `home` is ``"weights"``.
+        WeightsIndexError: The index lies in no checkout, or has weights of this tag and version.
         SaveError: A file cannot be written.
     """
     from bnas.zoo.torch_bridge import read_checkpoint
@@ -95,8 +96,10 @@ def publish(
             f"{os.fspath(checkpoint)!r} must be the final checkpoint of a training: it states no "
             "`recipe` with `epochs` and `seed`"
         )
+    index = read_index(index_path)
+    _check_new(index, model, provenance, index_path)
     card = attrs.evolve(
-        read_index(index_path).find(model).card,
+        index.find(model).card,
         trained=True,
         epochs=recipe["epochs"],
         seed=recipe["seed"],
@@ -105,6 +108,7 @@ def publish(
         size_bytes=None,
         **attrs.asdict(provenance),
     )
+    path = weights_path(f"{card.full_name}.safetensors", home, index_path)
     network = pack(content, real_dtype="float16", card=card)
     latency = measure_latency(network, machine=machine)
     result = evaluate(network, test_directory, progress=progress)
@@ -116,12 +120,22 @@ def publish(
         counts=Counts.of(network.spec),
         latency=latency,
     )
-    path = weights_path(f"{network.card.full_name}.safetensors", home, index_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     network.save(path)
     entry = entry_for_file(path, network.card, home=home)
     register(entry, default=default, index_path=index_path)
     return entry
+
+
+def _check_new(index: Index, model: str, provenance: Provenance, index_path: Path) -> None:
+    name = index.find(model).card.name
+    same = (name, provenance.tag, provenance.version)
+    if any((e.card.name, e.card.tag, e.card.version) == same for e in index.entries):
+        raise WeightsIndexError(
+            f"{name}.{provenance.tag} version {provenance.version} is in the zoo already: other "
+            "weights of this tag need another version",
+            path=index_path,
+        )
 
 
 def publish_latency(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bnas.binops.threads import processors
 from bnas.zoo.errors import ImageError
 from bnas.zoo.images import prepare
 from bnas.zoo.preprocessing import Preprocessing
@@ -38,7 +38,7 @@ def read_ahead(
         Of each photo a float32 array (3, H, W), or why it cannot be read.
     """
     batches = [photos[start : start + batch_size] for start in range(0, len(photos), batch_size)]
-    with ThreadPoolExecutor(readers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(readers or processors()) as pool:
 
         def begin(count: int) -> None:
             for batch in itertools.islice(coming, count):

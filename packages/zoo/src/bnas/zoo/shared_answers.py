@@ -105,12 +105,13 @@ class SharedAnswers:
             with answer_file(self.out, self.model) as whole:
                 whole.join(parts)
 
-    def check(self, names: Sequence[str], at_least: int, known: Classes) -> None:
-        """Refuse answers that are of other photos, or that tell too few classes.
+    def check(self, names: Sequence[str], classes: int, leading: int, known: Classes) -> None:
+        """Refuse answers that are of other photos or classes, or that tell too few classes.
 
         Args:
             names: The photos that are asked for.
-            at_least: Classes that an answer must tell.
+            classes: Of the network.
+            leading: Classes that an answer must tell, if there are as many.
             known: The answers.
 
         Raises:
@@ -123,6 +124,14 @@ class SharedAnswers:
                 f"({others[0]!r}): name another file",
                 path=self.out,
             )
+        for each in known.values():
+            if len(set(each)) < len(each) or not all(0 <= index < classes for index in each):
+                raise AnswersError(
+                    f"{str(self.out)!r} holds answers that are none of a network of {classes:,} "
+                    f"classes ({', '.join(map(str, each))}): name another file",
+                    path=self.out,
+                )
+        at_least = min(leading, classes)
         short = [each for each in known.values() if len(each) < at_least]
         if short:
             raise AnswersError(

@@ -109,16 +109,16 @@ def evaluate(
     )
     if rank:
         return  # The leading process tells it.
+    if as_json:
+        print_document(_document(network, data, engine, result))
+    else:
+        _print(network, data, result, {"answers": out, "confusion": confusion})
     if confusion is not None:
         from bnas.tools.confusion_picture import draw_confusion
 
         subtitle = f"{count(result.images)} photos, top-1 {percent(result.top1)}"
         title = f"{known} on {click.format_filename(data)}"
         draw_confusion(result.tally, network.label, confusion, title=title, subtitle=subtitle)
-    if as_json:
-        print_document(_document(network, data, engine, result))
-    else:
-        _print(network, data, result, {"answers": out, "confusion": confusion})
 
 
 def _measure(
