@@ -70,7 +70,7 @@ def test_a_tag_pins_the_weights() -> None:
     assert card.tag
     assert zoo.load(f"bnas-a.{card.tag}").card == card
     with pytest.raises(zoo.UnknownModelError, match=f"did you mean.*'{card.full_name}'"):
-        zoo.load("BNAS-A.lean")
+        zoo.load("BNAS-A.plus-gpu")
 
 
 def test_truncated_file(mini_file: Path, tmp_path: Path) -> None:
