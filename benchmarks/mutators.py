@@ -31,6 +31,7 @@ _OTHER_VALUES = (
     "imagenet",
     "pool",
     True,
+    {},
     "x" * 9999,
 )
 _DTYPES = ("U8", "F16", "F32", "F64", "I64", "BOOL", "BF16", "", "\x1b[31m", 5)
@@ -165,21 +166,7 @@ def _change(source: random.Random, content: Any) -> None:
         if not isinstance(inner, dict | list) or not inner or source.random() < 0.3:
             break
         content = inner
-    others = [
-        *_LIES,
-        2,
-        3,
-        7,
-        1000,
-        "none",
-        "bin_conv_5x5",
-        "imagenet",
-        "pool",
-        True,
-        {},
-        "x" * 9999,
-    ]
-    content[key] = source.choice(others)
+    content[key] = source.choice(_OTHER_VALUES)
 
 
 def _change_tensor(source: random.Random, tensors: dict[str, np.ndarray]) -> None:

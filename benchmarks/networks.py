@@ -9,13 +9,13 @@ from pathlib import Path
 from attrs import frozen
 
 from bnas import cells, zoo
+from bnas.binops.threads import processors
 from bnas.tools.bench import (
     RUNTIMES,
     Findings,
     Plan,
     Skipped,
     bench_network,
-    cores,
     measure_group,
     read_runtimes,
 )
@@ -93,7 +93,7 @@ def threads(rounds: int, tell: Tell) -> Findings:
         network, label, side = loaded
         with tempfile.TemporaryDirectory(prefix="bnas-bench-") as folder:
             files = ModelFiles(network, (SCALED_BATCH, 3, side, side), Path(folder))
-            counts = sorted({1, min(2, cores()), cores()})
+            counts = sorted({1, min(2, processors()), processors()})
             jobs = [("packed", RUNTIMES["packed"].job(files, count)) for count in counts]
             found += measure_group(label, jobs, rounds, tell)
     return found

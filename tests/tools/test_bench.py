@@ -11,7 +11,8 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from bnas.tools.bench import RUNTIMES, Plan, Runtime, cores
+from bnas.binops.threads import processors
+from bnas.tools.bench import RUNTIMES, Plan, Runtime
 from bnas.tools.commands.bench import _RUNTIMES
 
 KEYS = {
@@ -101,7 +102,11 @@ def _tiny_spec() -> str:
     [
         (("--batch", "0"), "whole numbers >= 1", 2),
         (("--batch", "65"), "`--batch` must be numbers from 1 to 64 (got [65])", 1),
-        (("--threads", "9999"), f"`--threads` must be numbers from 1 to {cores()} (got [9999])", 1),
+        (
+            ("--threads", "9999"),
+            f"`--threads` must be numbers from 1 to {processors()} (got [9999])",
+            1,
+        ),
         (("--runtime", "tensorflow"), "must be among packed, torch", 2),
         (("--rounds", "0"), "--rounds", 2),
         (("--chart", "a.gif"), "`--chart` must end in .png, .svg or .pdf (got 'a.gif')", 1),

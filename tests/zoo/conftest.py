@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bnas import cells, zoo
-from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network
+from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network, RPReLU
 
 
 def enliven(module: Network, seed: int) -> Network:
@@ -72,6 +72,22 @@ def images() -> np.ndarray:
 def enliven_network() -> Callable[[Network, int], Network]:
     """Give a fresh network lively batch norms: `enliven`."""
     return enliven
+
+
+@pytest.fixture(scope="session")
+def lively_network() -> Callable[..., Network]:
+    """Make `lively_network(spec, seed=0)`: fresh, with lively batch norms and RPReLUs."""
+
+    def make(spec: cells.Spec, seed: int = 0) -> Network:
+        torch.manual_seed(seed)
+        module = Network(spec)
+        for part in module.modules():
+            if isinstance(part, RPReLU):
+                for value in part.parameters():
+                    torch.nn.init.normal_(value)
+        return enliven(module, seed)
+
+    return make
 
 
 def _checked(command: Sequence[str | Path], data: bytes = b"") -> bytes:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 from attrs import evolve
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from bnas import cells, zoo
 from bnas.binops import tape
 from bnas.cells import nodes
 from bnas.cells.builder import Builder, Window
-from bnas.cells.nn import Network, RPReLU
+from bnas.cells.nn import Network
 from bnas.cells.testing import graph_specs
 from bnas.zoo.c_export import CSource, c_source
 from bnas.zoo.images import prepare_batch
@@ -23,7 +22,7 @@ from bnas.zoo.photos import bundled_photos
 from bnas.zoo.program.planes import written_bits
 from bnas.zoo.program.steps import Load
 
-Enliven = Callable[[Network, int], Network]
+Lively = Callable[..., Network]
 RunC = Callable[..., bytes]
 #: The packed network rounds products and sums once where this CPU's vectors do; so is C to do then.
 ROUNDING = () if tape.best_isa().fuses else ("-DBNAS_UNFUSED",)
@@ -89,16 +88,6 @@ def check(
     assert (logits.argmax(1) == reference.argmax(1)).all()
 
 
-def lively(enliven: Enliven, spec: cells.Spec, seed: int = 0) -> zoo.PackedNetwork:
-    torch.manual_seed(seed)
-    module = Network(spec)
-    for part in module.modules():
-        if isinstance(part, RPReLU):
-            for value in part.parameters():
-                torch.nn.init.normal_(value)
-    return zoo.pack(enliven(module, seed))
-
-
 def noise(side: int, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((count, 3, side, side)).astype(np.float32)
 
@@ -148,11 +137,11 @@ SPECS = {
 
 @pytest.mark.parametrize("name", SPECS)
 def test_every_kind_of_network(
-    enliven_network: Enliven, run_c: RunC, sanitizers: tuple[str, ...], name: str
+    lively_network: Lively, run_c: RunC, sanitizers: tuple[str, ...], name: str
 ) -> None:
     spec = SPECS[name]
     side = 16 if spec.template == "cifar" else 64
-    check(run_c, lively(enliven_network, spec), noise(side), ("-O1", *sanitizers))
+    check(run_c, zoo.pack(lively_network(spec)), noise(side), ("-O1", *sanitizers))
 
 
 @settings(
@@ -162,8 +151,8 @@ def test_every_kind_of_network(
 )
 @example(spec=_zeros(), seed=0)
 @given(spec=graph_specs(), seed=st.integers(0, 2**31))
-def test_any_graph(enliven_network: Enliven, run_c: RunC, spec: cells.GraphSpec, seed: int) -> None:
-    check(run_c, lively(enliven_network, spec, seed), noise(16), ("-O0",))
+def test_any_graph(lively_network: Lively, run_c: RunC, spec: cells.GraphSpec, seed: int) -> None:
+    check(run_c, zoo.pack(lively_network(spec, seed)), noise(16), ("-O0",))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bnas import cells, zoo
 from bnas.cells import nodes
 from bnas.cells.builder import Builder, Window
-from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network, RPReLU
+from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network
 from bnas.cells.testing import graph_specs
 from bnas.zoo.errors import ExportError, MissingExtraError
 from bnas.zoo.images import prepare_batch
@@ -27,7 +27,7 @@ from bnas.zoo.onnx_export import OnnxModel, onnx_model
 from bnas.zoo.parameters import Parameters
 from bnas.zoo.photos import bundled_photos
 
-Enliven = Callable[[Network, int], Network]
+Lively = Callable[..., Network]
 #: Largest difference of logits, as a part of the largest, where float32 decides every sign.
 TOLERANCE = 1e-4
 
@@ -66,16 +66,6 @@ def check(network: zoo.PackedNetwork, images: np.ndarray) -> None:
     logits = logits_of(onnx_model(network, input_size=images.shape[-1]), images)
     off = differences(logits, reference)
     assert (off <= TOLERANCE).sum() >= len(images) * 3 // 4, off
-
-
-def lively(enliven: Enliven, spec: cells.Spec, seed: int = 0) -> zoo.PackedNetwork:
-    torch.manual_seed(seed)
-    module = Network(spec)
-    for part in module.modules():
-        if isinstance(part, RPReLU):
-            for value in part.parameters():
-                torch.nn.init.normal_(value)
-    return zoo.pack(enliven(module, seed))
 
 
 def noise(side: int, count: int = 4) -> np.ndarray:
@@ -125,9 +115,9 @@ SPECS = {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_every_kind_of_network(enliven_network: Enliven, name: str) -> None:
+def test_every_kind_of_network(lively_network: Lively, name: str) -> None:
     spec = SPECS[name]
-    check(lively(enliven_network, spec), noise(16 if spec.template == "cifar" else 64))
+    check(zoo.pack(lively_network(spec)), noise(16 if spec.template == "cifar" else 64))
 
 
 @settings(
@@ -137,8 +127,8 @@ def test_every_kind_of_network(enliven_network: Enliven, name: str) -> None:
 )
 @example(spec=_counts_of_zero(), seed=1)
 @given(spec=graph_specs(), seed=st.integers(0, 2**31))
-def test_any_graph(enliven_network: Enliven, spec: cells.GraphSpec, seed: int) -> None:
-    check(lively(enliven_network, spec, seed), noise(16))
+def test_any_graph(lively_network: Lively, spec: cells.GraphSpec, seed: int) -> None:
+    check(zoo.pack(lively_network(spec, seed)), noise(16))
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from bnas import binops, cells, zoo
 from bnas.binops import tape
 from bnas.binops.table.isa import ISAS
 from bnas.cells import nodes
 from bnas.cells.builder import Builder, Value, Window
-from bnas.cells.nn import Network, RPReLU
+from bnas.cells.nn import Network
 from bnas.zoo.program.emitter import emit
 from bnas.zoo.program.planes import is_plain, lifetimes, plan_planes, read_bits, written_bits
 from bnas.zoo.program.steps import BinaryConv, Bits, Pack, Place, PoolBits, Step, Unpack
@@ -167,16 +166,6 @@ def summed() -> cells.GraphSpec:
     return cells.GraphSpec(graph=graph, template="cifar", input_size=32)
 
 
-def lively(enliven: Callable[[Network, int], Network], spec: cells.Spec) -> Network:
-    torch.manual_seed(0)
-    module = Network(spec)
-    for part in module.modules():
-        if isinstance(part, RPReLU):
-            for value in part.parameters():
-                value.data.normal_()
-    return enliven(module, 0)
-
-
 class TestOnEveryInstructionSet:
     @pytest.fixture(params=[*BACKENDS, "portable"])
     def forced(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -190,11 +179,11 @@ class TestOnEveryInstructionSet:
     def test_equals_the_module(
         self,
         forced: str,
-        enliven_network: Callable[[Network, int], Network],
+        lively_network: Callable[..., Network],
         make: Callable[[], cells.GraphSpec],
         size: tuple[int, int],
     ) -> None:
-        module = lively(enliven_network, make())
+        module = lively_network(make())
         packed = zoo.pack(module)
         images = np.random.default_rng(0).standard_normal((5, 3, *size), np.float32)
         result = compare_with_module(packed, module, images)
@@ -229,10 +218,10 @@ class TestSharing:
                 assert before[1] < after[0]
 
     def test_programs_take_turns(
-        self, enliven_network: Callable[[Network, int], Network], small_network: zoo.PackedNetwork
+        self, lively_network: Callable[..., Network], small_network: zoo.PackedNetwork
     ) -> None:
         """What one program leaves in its memory is nothing to another, nor to the next call."""
-        other = zoo.pack(lively(enliven_network, grouped()))
+        other = zoo.pack(lively_network(grouped()))
         rng = np.random.default_rng(2)
         small = rng.standard_normal((5, 3, 16, 16), np.float32)
         large = rng.standard_normal((3, 3, 32, 32), np.float32)

@@ -62,6 +62,13 @@ def json_option(command: _Command) -> _Command:
     )(command)
 
 
+def machine_option(command: _Command) -> _Command:
+    """Add ``--machine``, the parameter `machine`."""
+    return click.option(
+        "--machine", metavar="NAME", help="This machine's name; default: its processor's."
+    )(command)
+
+
 def weights_option(command: _Command) -> _Command:
     """Add ``--weights``, the parameter `weights`."""
     return click.option(

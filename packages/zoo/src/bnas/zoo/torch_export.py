@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from typing import Any
 
@@ -34,12 +33,13 @@ def torch_checkpoint(network: PackedNetwork, *, sha256: str | None = None) -> di
     except ImportError as error:
         raise MissingExtraError("torch checkpoints", "torch") from error
     facts = facts_of(network, sha256)
-    colours = {name: json.loads(facts.pop(name)) for name in ("mean", "std")}
-    del facts["classes"]
+    for name in ("mean", "std", "classes"):
+        del facts[name]
+    colours = network.preprocessing
     checkpoint = {
         "spec": facts.pop("spec"),
         "model": dict(module.state_dict()),
-        "normalization": colours,
+        "normalization": {"mean": list(colours.mean), "std": list(colours.std)},
         "facts": facts,
     }
     if network.card is not None:

@@ -7,7 +7,7 @@ kernels. Nothing here loads a runtime before it is asked for.
 from bnas.tools.bench.errors import ArgumentError, BenchError, ContenderError
 from bnas.tools.bench.groups import Findings, Skipped, measure_group
 from bnas.tools.bench.jobs import Job, Subject
-from bnas.tools.bench.network_bench import LARGEST_BATCH, Plan, bench_network, cores
+from bnas.tools.bench.network_bench import LARGEST_BATCH, Plan, bench_network
 from bnas.tools.bench.records import Comparison, Record
 from bnas.tools.bench.runtimes import RUNTIMES, Runtime, read_runtimes
 
@@ -26,7 +26,6 @@ __all__ = [
     "Skipped",
     "Subject",
     "bench_network",
-    "cores",
     "measure_group",
     "read_runtimes",
 ]

@@ -6,10 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
-from pathlib import Path
 from typing import Any
-
-from bnas.tools.bench.network_bench import cores
 
 _DISTRIBUTIONS = (
     "bnas-binops",
@@ -46,13 +43,15 @@ def provenance(command: str) -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """Return what is known of this machine; None for what the system does not tell."""
     from bnas import binops
+    from bnas.binops.threads import processors
+    from bnas.zoo.latency import processor
 
     features = binops.cpu_features()
     return {
-        "cpu": _cpu_name() or platform.processor() or platform.machine(),
+        "cpu": processor(),
         "microarchitecture": features.name,
         "instruction_sets": [name for name in _NOTABLE if name in features.features],
-        "cores": cores(),
+        "cores": processors(),
         "memory_gib": _memory_gib(),
         "system": platform.system(),
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -68,16 +67,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _cpu_name() -> str | None:
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return None
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return None
 
 
 def _memory_gib() -> float | None:

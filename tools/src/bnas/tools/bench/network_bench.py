@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from bnas.binops.threads import processors
 from bnas.tools.bench.errors import ArgumentError, ContenderError
 from bnas.tools.bench.groups import Findings, Skipped, measure_group
 from bnas.tools.bench.jobs import Job
@@ -44,7 +44,7 @@ class Plan:
 
     def __attrs_post_init__(self) -> None:
         """Validate."""
-        for name, largest in (("batches", LARGEST_BATCH), ("threads", cores())):
+        for name, largest in (("batches", LARGEST_BATCH), ("threads", processors())):
             values = getattr(self, name)
             if not values or not all(1 <= value <= largest for value in values):
                 raise ArgumentError(
@@ -55,13 +55,6 @@ class Plan:
                 "a plan needs a runtime and at least 1 round "
                 f"(got {len(self.runtimes)} runtimes, rounds={self.rounds})"
             )
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def bench_network(

@@ -147,15 +147,15 @@ def _measure(
         except KeyboardInterrupt:
             if answers is None:
                 raise
-            shown = click.format_filename(answers.out)
-            raise Stopped(f"interrupted; the same command goes on with {shown}") from None
+            raise Stopped.keeping(answers.out) from None
 
 
 def _engine(network: PackedNetwork, name: str) -> Engine:
     from bnas.zoo.engines import torch_engine
 
-    threads = threads_of_each()
-    return torch_engine(network) if name == "torch" else partial(network, threads=threads)
+    if name == "torch":
+        return torch_engine(network)
+    return partial(network, threads=threads_of_each())
 
 
 def _document(network: PackedNetwork, data: str, engine: str, result: Evaluation) -> dict[str, Any]:

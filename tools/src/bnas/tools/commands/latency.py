@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from bnas.tools.document import print_document
-from bnas.tools.options import ModelName, json_option
+from bnas.tools.options import ModelName, json_option, machine_option
 from bnas.tools.tables import print_facts
 
 
 @click.command(short_help="Measure a model's latency for its card in the zoo.")
 @click.argument("model", type=ModelName(), metavar="MODEL")
-@click.option("--machine", metavar="NAME", help="This machine's name; default: its processor's.")
+@machine_option
 @json_option
 def latency(model: str, machine: str | None, as_json: bool) -> None:
     """Measure MODEL on this machine and write it on its card in this checkout's index.

@@ -134,8 +134,7 @@ def _write(
         try:
             found = answer_photos(classify, photos, out, model=model, progress=show, failed=tell)
         except KeyboardInterrupt:
-            shown = click.format_filename(out)
-            raise Stopped(f"interrupted; the same command goes on with {shown}") from None
+            raise Stopped.keeping(out) from None
     if as_json:
         facts = {"photos": found.done, "before": found.before, "failed": found.failed}
         speed = {"seconds": round(found.seconds, 3), "images_per_s": round(found.images_per_s, 3)}

@@ -9,7 +9,7 @@ import click
 from bnas.tools.document import print_document
 from bnas.tools.evaluation_bar import evaluation_bar
 from bnas.tools.extras import require
-from bnas.tools.options import FilePath, ModelName, json_option
+from bnas.tools.options import FilePath, ModelName, json_option, machine_option
 from bnas.tools.tables import print_facts
 from bnas.tools.units import megabytes, percent
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Let the model's name alone mean the weights that it meant before.",
 )
-@click.option("--machine", metavar="NAME", help="This machine's name; default: its processor's.")
+@machine_option
 @json_option
 def publish(
     checkpoint: str,

@@ -179,5 +179,5 @@ def _operands(weights: Tensor, shares: Tensor, rows: tuple[NDArray[Any], ...]) -
 
 def _filled(rows: tuple[NDArray[Any], ...], wide: Any) -> tuple[NDArray[Any], ...]:
     """Fill a tuple up to a multiple of `_TOGETHER`: of every length a kernel is compiled anew."""
-    filling = rows[-1] if rows else _NO_ROWS[wide]
-    return rows + (filling,) * ((-len(rows) % _TOGETHER) if rows else _TOGETHER)
+    given = rows or (_NO_ROWS[wide],)
+    return given + given[-1:] * (-len(given) % _TOGETHER)
