@@ -1,0 +1,89 @@
+"""Twins of `bnas.binops.cuda.warp` for Numba's CUDA simulator, by way of shared memory.
+
+They wait for the whole block, where the instructions wait for a warp: a kernel that calls them in
+a branch which other warps do not take stands still in the simulator. Blocks have one dimension.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cuda, types
+
+#: Most threads of a block that the twins have room for.
+MOST_THREADS = 1024
+_FRAGMENTS = MOST_THREADS * 6
+
+
+@cuda.jit(device=True)
+def _matrix_sums(operation: Any, fragments: Any, sums: Any) -> Any:
+    """c + popcount of the `operation` of two fragments."""
+    thread = cuda.threadIdx.x
+    staged = cuda.shared.array(_FRAGMENTS, types.uint32)
+    for part in range(6):
+        staged[thread * 6 + part] = fragments[part]
+    cuda.syncthreads()
+    warp, lane = thread // 32 * 32, thread % 32
+    found = []
+    for part in range(4):
+        row, column = lane // 4 + part // 2 * 8, lane % 4 * 2 + part % 2
+        total = int(sums[part])
+        for word in range(8):
+            a = staged[(warp + row % 8 * 4 + word % 4) * 6 + row // 8 + word // 4 * 2]
+            b = staged[(warp + column * 4 + word % 4) * 6 + 4 + word // 4]
+            total += int(operation(a, b)).bit_count()
+        found.append(np.int32(total))
+    cuda.syncthreads()
+    return tuple(found)
+
+
+@cuda.jit(device=True)
+def mma_and(a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
+            c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
+    """Twin of `warp.mma_and`."""
+    return _matrix_sums(np.bitwise_and, (a0, a1, a2, a3, b0, b1), (c0, c1, c2, c3))
+
+
+@cuda.jit(device=True)
+def mma_xor(a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
+            c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
+    """Twin of `warp.mma_xor`."""
+    return _matrix_sums(np.bitwise_xor, (a0, a1, a2, a3, b0, b1), (c0, c1, c2, c3))
+
+
+@cuda.jit(device=True)
+def load4(words: Any, index: Any) -> Any:
+    """Twin of `warp.load4`; refuses what the instruction would fault at."""
+    assert index % 4 == 0, "a wide load must be aligned"
+    assert index + 4 <= len(words), "a wide load must lie within its array"
+    return words[index], words[index + 1], words[index + 2], words[index + 3]
+
+
+@cuda.jit(device=True)
+def _staged(value: Any) -> Any:
+    """The values of all threads of the block, as Python integers."""
+    shared = cuda.shared.array(MOST_THREADS, types.uint32)
+    shared[cuda.threadIdx.x] = value
+    cuda.syncthreads()
+    values = [int(each) for each in shared]
+    cuda.syncthreads()
+    return values
+
+
+@cuda.jit(device=True)
+def ballot(bit: Any) -> Any:
+    """Twin of `warp.ballot`."""
+    values = _staged(1 if bit else 0)
+    first = cuda.threadIdx.x // 32 * 32
+    present = min(32, cuda.blockDim.x - first)
+    word = sum(values[first + lane] << lane for lane in range(present))
+    return np.uint32(word).astype(np.int32)
+
+
+@cuda.jit(device=True)
+def quad_or(word: Any) -> Any:
+    """Twin of `warp.quad_or`."""
+    values = _staged(word)
+    first = cuda.threadIdx.x // 4 * 4
+    return np.uint32(values[first] | values[first + 1] | values[first + 2] | values[first + 3])

@@ -1,0 +1,104 @@
+"""What the threads of a warp do together: the 1-bit matrix instruction, votes, wide loads.
+
+Numba's CUDA simulator knows none of these instructions; there `bnas.binops.cuda.simulated` stands
+in, with functions of the same names and results.
+
+Fragments of the matrix instruction m16n8k256, for lane l with g = l // 4 and t = l % 4, in 32-bit
+words of K: a0 is row g, word t; a1 row g + 8, word t; a2 row g, word t + 4; a3 row g + 8, word
+t + 4; b0 is column g, word t; b1 column g, word t + 4. Sums: c0, c1 are row g, columns 2t, 2t + 1;
+c2, c3 row g + 8, the same columns.
+
+References:
+    PTX ISA, "Matrix fragments for mma.m16n8k256" and "mma.m8n8k128"; "ld.global.nc"; "shfl.sync".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import cuda, types
+from numba.core import cgutils, config
+
+WARP = 32
+#: Every lane of a warp takes part.
+FULL = 0xFFFFFFFF
+
+if config.ENABLE_CUDASIM:
+    from bnas.binops.cuda.simulated import ballot, load4, mma_and, mma_xor, quad_or
+else:
+    from numba.cuda.extending import intrinsic
+
+    _WORD = ir.IntType(32)
+    _AND = "mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc"
+    _XOR = "mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.xor.popc"
+    _MMA_TYPE = types.UniTuple(types.int32, 4)(*[types.uint32] * 6, *[types.int32] * 4)
+
+    def _assembly(builder: Any, text: str, operands: Any, results: int, constraints: str) -> Any:
+        """Emit an instruction of several results, which all lanes run together."""
+        kind = ir.LiteralStructType([_WORD] * results)
+        function = ir.FunctionType(kind, [operand.type for operand in operands])
+        code = ir.InlineAsm(function, text, constraints, side_effect=True)
+        call = builder.call(code, operands)
+        call.attributes.add("convergent")
+        return [builder.extract_value(call, index) for index in range(results)]
+
+    @intrinsic
+    def mma_and(typingctx: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
+                c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
+        """c + popcount(a & b) of a 16x8 tile over 256 bits: one instruction from sm_80 to sm_90."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            text = _AND + " {$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
+            constraints = "=r,=r,=r,=r,r,r,r,r,r,r,r,r,r,r"
+            return cgutils.pack_array(builder, _assembly(builder, text, args, 4, constraints))
+
+        return _MMA_TYPE, generate
+
+    @intrinsic
+    def mma_xor(typingctx: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
+                c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
+        """c + popcount(a ^ b) of a 16x8 tile over 256 bits: four instructions of 8x8x128, sm_75."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            text = _XOR + " {$0,$1}, {$2}, {$3}, {$4,$5};"
+            a, b, c = args[:4], args[4:6], list(args[6:])
+            for half in (0, 1):
+                for words in (0, 1):
+                    operands = [a[half + 2 * words], b[words], *c[2 * half : 2 * half + 2]]
+                    c[2 * half : 2 * half + 2] = _assembly(
+                        builder, text, operands, 2, "=r,=r,r,r,r,r"
+                    )
+            return cgutils.pack_array(builder, c)
+
+        return _MMA_TYPE, generate
+
+    @intrinsic
+    def load4(typingctx: Any, words: Any, index: Any) -> Any:
+        """Four words from `index` on, a multiple of 4, of an array that no kernel is writing."""
+        signature = types.UniTuple(types.uint32, 4)(words, types.uint32)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, args[0])
+            place = builder.gep(array.data, [builder.zext(args[1], ir.IntType(64))])
+            text = "ld.global.nc.v4.u32 {$0,$1,$2,$3}, [$4];"
+            operands = [builder.ptrtoint(place, ir.IntType(64))]
+            return cgutils.pack_array(
+                builder, _assembly(builder, text, operands, 4, "=r,=r,=r,=r,l")
+            )
+
+        return signature, generate
+
+    @cuda.jit(device=True)
+    def ballot(bit: Any) -> Any:
+        """One bit of each lane, lane l in bit l, as an int32."""
+        return cuda.ballot_sync(FULL, bit)
+
+    @cuda.jit(device=True)
+    def quad_or(word: Any) -> Any:
+        """OR of the words of four neighbouring lanes, in each of them."""
+        word |= cuda.shfl_xor_sync(FULL, word, 1)
+        return word | cuda.shfl_xor_sync(FULL, word, 2)
+
+
+__all__ = ["FULL", "WARP", "ballot", "load4", "mma_and", "mma_xor", "quad_or"]
