@@ -23,6 +23,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for.
+
+    Numba reads this when it is first imported, which no plugin and no conftest does.
+    """
+    if config.option.markexpr != "gpu":
+        os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bnas_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the cache of the machine's user out of the tests, and the tests out of that cache."""

@@ -18,7 +18,7 @@ _FRAGMENTS = MOST_THREADS * 6
 
 @cuda.jit(device=True)
 def _matrix_sums(operation: Any, fragments: Any, sums: Any) -> Any:
-    """c + popcount of the `operation` of two fragments."""
+    """C + popcount of the `operation` of two fragments."""
     thread = cuda.threadIdx.x
     staged = cuda.shared.array(_FRAGMENTS, types.uint32)
     for part in range(6):

@@ -46,7 +46,7 @@ else:
     @intrinsic
     def mma_and(typingctx: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
                 c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
-        """c + popcount(a & b) of a 16x8 tile over 256 bits: one instruction from sm_80 to sm_90."""
+        """C + popcount(a & b) of a 16x8 tile over 256 bits: one instruction from sm_80 to sm_90."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             text = _AND + " {$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
@@ -58,7 +58,7 @@ else:
     @intrinsic
     def mma_xor(typingctx: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
                 c0: Any, c1: Any, c2: Any, c3: Any) -> Any:  # fmt: skip
-        """c + popcount(a ^ b) of a 16x8 tile over 256 bits: four instructions of 8x8x128, sm_75."""
+        """C + popcount(a ^ b) of a 16x8 tile over 256 bits: four instructions of 8x8x128, sm_75."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             text = _XOR + " {$0,$1}, {$2}, {$3}, {$4,$5};"
