@@ -61,6 +61,18 @@ def load4(words: Any, index: Any) -> Any:
 
 
 @cuda.jit(device=True)
+def multiply_rn(x: Any, y: Any) -> Any:
+    """Twin of `warp.multiply_rn`."""
+    return np.float32(x) * np.float32(y)
+
+
+@cuda.jit(device=True)
+def add_rn(x: Any, y: Any) -> Any:
+    """Twin of `warp.add_rn`."""
+    return np.float32(x) + np.float32(y)
+
+
+@cuda.jit(device=True)
 def _staged(value: Any) -> Any:
     """The values of all threads of the block, as Python integers."""
     shared = cuda.shared.array(MOST_THREADS, types.uint32)

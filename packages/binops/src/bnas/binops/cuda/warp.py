@@ -25,8 +25,17 @@ WARP = 32
 FULL = 0xFFFFFFFF
 
 if config.ENABLE_CUDASIM:
-    from bnas.binops.cuda.simulated import ballot, load4, mma_and, mma_xor, quad_or
+    from bnas.binops.cuda.simulated import (
+        add_rn,
+        ballot,
+        load4,
+        mma_and,
+        mma_xor,
+        multiply_rn,
+        quad_or,
+    )
 else:
+    from numba.cuda import libdevice
     from numba.cuda.extending import intrinsic
 
     _WORD = ir.IntType(32)
@@ -90,6 +99,16 @@ else:
         return signature, generate
 
     @cuda.jit(device=True)
+    def multiply_rn(x: Any, y: Any) -> Any:
+        """The float32 product, rounded by itself: never part of a fused multiply-add."""
+        return libdevice.fmul_rn(x, y)
+
+    @cuda.jit(device=True)
+    def add_rn(x: Any, y: Any) -> Any:
+        """The float32 sum, rounded by itself."""
+        return libdevice.fadd_rn(x, y)
+
+    @cuda.jit(device=True)
     def ballot(bit: Any) -> Any:
         """One bit of each lane, lane l in bit l, as an int32."""
         return cuda.ballot_sync(FULL, bit)
@@ -101,4 +120,14 @@ else:
         return word | cuda.shfl_xor_sync(FULL, word, 2)
 
 
-__all__ = ["FULL", "WARP", "ballot", "load4", "mma_and", "mma_xor", "quad_or"]
+__all__ = [
+    "FULL",
+    "WARP",
+    "add_rn",
+    "ballot",
+    "load4",
+    "mma_and",
+    "mma_xor",
+    "multiply_rn",
+    "quad_or",
+]
