@@ -14,6 +14,12 @@ TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 # onnxruntime runs the ONNX models that tests export.
 DEV_TOOLS := hypothesis onnxruntime pytest ruff
+# ptxas and nvdisasm: tests look into the machine code of kernels for GPUs. Without their dependencies: the headers and the runtime
+# of CUDA are for C++.
+CUDA_TOOLS := nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+# The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
+DEVICE_PYTHON ?= 3.12
+DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
 PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml
 SET_UP := Makefile constraints.txt $(PROJECTS)
 
@@ -45,7 +51,8 @@ cards: $(VENV_DEV)/.stamp  ## count the zoo's models anew, renew the table of th
 	@$(VENV_DEV)/bin/python -m bnas.zoo.card_table
 
 device-wheels:  ## what a GPU machine with torch but without network still needs, into build/device-wheels
-	$(PYTHON) -m pip download $(PIP_FLAGS) --no-deps --only-binary :all: -d build/device-wheels cattrs pooch
+	$(PYTHON) -m pip download $(PIP_FLAGS) --no-deps --only-binary :all: --python-version $(DEVICE_PYTHON) \
+	  -d build/device-wheels $(DEVICE_PACKAGES)
 
 clean:  ## remove the environments and what the tools left
 	@$(call IS_OURS,$(VENV_DEMO))
@@ -71,12 +78,12 @@ $(VENV_DEMO)/.stamp: $(SET_UP) | check-python
 
 $(VENV_DEV)/.stamp: $(SET_UP) | check-python
 	@$(call IS_OURS,$(VENV_DEV))
-	@echo "setting up $(VENV_DEV): torch and all the rest, 1.5 GB on disk or more"
+	@echo "setting up $(VENV_DEV): torch and all the rest, 2.2 GB on disk or more"
 	@$(PYTHON) -m venv --clear $(VENV_DEV)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) hatchling $(TORCH)
-	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION)
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION) $(CUDA_TOOLS)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
-	  -e 'packages/binops[testing]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
+	  -e 'packages/binops[testing,cuda]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
 	  -e 'packages/zoo[torch,parquet,onnx]' -e 'tools[search,ray]'
 	@touch $@
 
