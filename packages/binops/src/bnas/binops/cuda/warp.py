@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import cuda, types
 from numba.core import cgutils, config
@@ -23,6 +24,9 @@ from numba.core import cgutils, config
 WARP = 32
 #: Every lane of a warp takes part.
 FULL = 0xFFFFFFFF
+
+#: Decorator of device functions that must become part of their caller's code.
+inlined = cuda.jit(device=True, **({} if config.ENABLE_CUDASIM else {"forceinline": True}))
 
 if config.ENABLE_CUDASIM:
     from bnas.binops.cuda.simulated import (
@@ -85,11 +89,11 @@ else:
     @intrinsic
     def load4(typingctx: Any, words: Any, index: Any) -> Any:
         """Four words from `index` on, a multiple of 4, of an array that no kernel is writing."""
-        signature = types.UniTuple(types.uint32, 4)(words, types.uint32)
+        signature = types.UniTuple(types.uint32, 4)(words, types.uint64)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, args[0])
-            place = builder.gep(array.data, [builder.zext(args[1], ir.IntType(64))])
+            place = builder.gep(array.data, [args[1]])
             text = "ld.global.nc.v4.u32 {$0,$1,$2,$3}, [$4];"
             operands = [builder.ptrtoint(place, ir.IntType(64))]
             return cgutils.pack_array(
@@ -116,8 +120,10 @@ else:
     @cuda.jit(device=True)
     def quad_or(word: Any) -> Any:
         """OR of the words of four neighbouring lanes, in each of them."""
-        word |= cuda.shfl_xor_sync(FULL, word, 1)
-        return word | cuda.shfl_xor_sync(FULL, word, 2)
+        found = np.int32(word)
+        found |= cuda.shfl_xor_sync(FULL, found, 1)
+        found |= cuda.shfl_xor_sync(FULL, found, 2)
+        return np.uint32(found)
 
 
 __all__ = [
@@ -125,6 +131,7 @@ __all__ = [
     "WARP",
     "add_rn",
     "ballot",
+    "inlined",
     "load4",
     "mma_and",
     "mma_xor",
