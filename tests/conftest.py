@@ -23,12 +23,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for.
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let kernels for GPUs run in Numba's simulator, unless tests that need a GPU are asked for.
 
-    Numba reads this when it is first imported, which no plugin and no conftest does.
+    Numba reads this when it is first imported, which may be by the conftest of a folder below.
+    So no later hook will do: pytest calls this one as soon as it has read this file.
     """
-    if config.option.markexpr != "gpu":
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert config is not None
+    if config.known_args_namespace.markexpr != "gpu":
         os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 
