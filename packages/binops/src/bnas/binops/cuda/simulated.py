@@ -73,6 +73,14 @@ def add_rn(x: Any, y: Any) -> Any:
 
 
 @cuda.jit(device=True)
+def load2(values: Any, index: Any) -> Any:
+    """Twin of `warp.load2`; refuses what the instruction would fault at."""
+    assert index % 2 == 0, "a wide load must be aligned"
+    assert index + 2 <= len(values), "a wide load must lie within its array"
+    return values[index], values[index + 1]
+
+
+@cuda.jit(device=True)
 def _staged(value: Any) -> Any:
     """The values of all threads of the block, as Python integers."""
     shared = cuda.shared.array(MOST_THREADS, types.uint32)
@@ -99,3 +107,16 @@ def quad_or(word: Any) -> Any:
     values = _staged(word)
     first = cuda.threadIdx.x // 4 * 4
     return np.uint32(values[first] | values[first + 1] | values[first + 2] | values[first + 3])
+
+
+class _Memory:
+    """What NumPy reads memory that somebody else owns from."""
+
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__ = interface
+        self.owner = owner
+
+
+def view_memory(interface: dict[str, Any], owner: Any) -> Any:
+    """Twin of `numba.cuda.from_cuda_array_interface`: a device array over the owner's memory."""
+    return cuda.devicearray.FakeCUDAArray(np.asarray(_Memory(interface, owner)))
