@@ -7,7 +7,12 @@ import importlib
 from bnas.binops.cuda.launch import Specimen
 
 #: Modules with a function `specimens()`, which returns those of one family of kernels.
-FAMILIES = ("bnas.binops.cuda.probes",)
+FAMILIES = (
+    "bnas.binops.cuda.conv_specimens",
+    "bnas.binops.cuda.copy_kernels",
+    "bnas.binops.cuda.regroup_kernels",
+    "bnas.binops.cuda.probes",
+)
 
 
 def specimens() -> tuple[Specimen, ...]:
