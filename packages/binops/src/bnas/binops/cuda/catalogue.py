@@ -7,7 +7,11 @@ import importlib
 from bnas.binops.cuda.launch import Specimen
 
 #: Modules with a function `specimens()`, which returns those of one family of kernels.
-FAMILIES = ("bnas.binops.cuda.probes",)
+FAMILIES = (
+    "bnas.binops.cuda.probes",
+    "bnas.binops.cuda.regroup_kernels",
+    "bnas.binops.cuda.conv_specimens",
+)
 
 
 def specimens() -> tuple[Specimen, ...]:
