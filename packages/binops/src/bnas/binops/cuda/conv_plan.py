@@ -94,7 +94,8 @@ class PixelConv:
                 (arrays.bits, arrays.floats, arrays.counts), nothing, strict=True
             )
         )
-        arguments = (images, arrays.source, weights, numbers, reals, bits, floats, counts)
+        # An int32, as in the signature that compile checks see; Python's would be an int64.
+        arguments = (np.int32(images), arrays.source, weights, numbers, reals, bits, floats, counts)
         return Launch(kernel, grid, block, arguments)
 
     def _constants(self, tile: MatrixTile | None) -> tuple[Any, Tables, Any]:
