@@ -8,10 +8,10 @@ from bnas.binops.cuda.launch import Specimen
 
 #: Modules with a function `specimens()`, which returns those of one family of kernels.
 FAMILIES = (
-    "bnas.binops.cuda.conv_specimens",
+    "bnas.binops.cuda.probes",
     "bnas.binops.cuda.copy_kernels",
     "bnas.binops.cuda.regroup_kernels",
-    "bnas.binops.cuda.probes",
+    "bnas.binops.cuda.conv_specimens",
 )
 
 
