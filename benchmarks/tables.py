@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
 
+from benchmarks.markdown import markdown
 from benchmarks.shapes import CHAINED, LAYERS, SHAPES
 from bnas.tools.bench_table import digits
 
@@ -26,12 +27,6 @@ class Table:
     title: str
     explanation: str
     rows: Callable[[Document, dict[str, Document]], list[str]]
-
-
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def by_group(document: Document) -> dict[tuple[str, int, int], dict[str, Document]]:

@@ -60,6 +60,12 @@ print(json.dumps([each.to_dict() for each in found]))
 """
 
 
+@pytest.fixture(autouse=True, scope="session")
+def machine() -> str:
+    """What runs here needs neither a GPU nor the simulator: once is enough."""
+    return "none"
+
+
 def without_simulator(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python as on a machine with a GPU: the tests' own process has the simulator."""
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "0"}

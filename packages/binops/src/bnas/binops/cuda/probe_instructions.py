@@ -38,9 +38,7 @@ else:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             function = ir.FunctionType(_LONG, [])
-            code = ir.InlineAsm(
-                function, "mov.u64 $0, %clock64;", "=l,~{memory}", side_effect=True
-            )
+            code = ir.InlineAsm(function, "mov.u64 $0, %clock64;", "=l,~{memory}", side_effect=True)
             return builder.call(code, [])
 
         return types.int64(), generate
@@ -55,8 +53,7 @@ else:
             place = builder.gep(array.data, [builder.zext(args[1], _LONG)])
             kind = ir.LiteralStructType([_WORD] * 4)
             text = (
-                "{ .reg .u64 at; cvta.to.shared.u64 at, $4; "
-                "ld.shared.v4.u32 {$0,$1,$2,$3}, [at]; }"
+                "{ .reg .u64 at; cvta.to.shared.u64 at, $4; ld.shared.v4.u32 {$0,$1,$2,$3}, [at]; }"
             )
             code = ir.InlineAsm(
                 ir.FunctionType(kind, [_LONG]), text, "=r,=r,=r,=r,l", side_effect=True
