@@ -20,7 +20,7 @@ import numpy as np
 from attrs import frozen
 
 from benchmarks.markdown import markdown
-from bnas.tools.bench.device_time import NoGpuError, device_ms, host_us, require_gpu
+from bnas.tools.bench.device_time import NoGpuError, device_ms, gpu_facts, host_us, require_gpu
 from bnas.tools.bench_table import digits
 
 Tell = Callable[[str], None]
@@ -97,10 +97,8 @@ def measure(tell: Tell, scale: Scale | None = None) -> dict[str, Any]:
             tell(f"{probe.name} begins")
             rows.append(_issued(probe, scale))
     tell("memory and launches")
-    name = getattr(device, "name", b"simulator")
     return {
-        "gpu": name.decode() if isinstance(name, bytes) else str(name),
-        "capability": "{}.{}".format(*capability),
+        **gpu_facts(),
         "multiprocessors": scale.multiprocessors,
         "instructions": rows,
         "memory": _memory(scale),

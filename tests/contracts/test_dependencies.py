@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 # numba.cuda is kept alive by a distribution of its own, which need not be installed to be declared.
-OWN_DISTRIBUTION = {"numba.cuda": "numba-cuda"}
+OWN_DISTRIBUTION = {"numba.cuda": "numba-cuda", "cuda.bindings": "cuda-bindings"}
 # Declared for their versions: what numba-cuda uses of them must be old enough for the driver.
 VERSION_ONLY = {"cuda-toolkit", "nvidia-nvjitlink"}
 

@@ -4,15 +4,17 @@
 kernels. Nothing here loads a runtime before it is asked for.
 """
 
+from bnas.tools.bench.device_time import NoGpuError
 from bnas.tools.bench.errors import ArgumentError, BenchError, ContenderError
 from bnas.tools.bench.groups import Findings, Skipped, measure_group
 from bnas.tools.bench.jobs import Job, Subject
 from bnas.tools.bench.network_bench import LARGEST_BATCH, Plan, bench_network
 from bnas.tools.bench.records import Comparison, Record
-from bnas.tools.bench.runtimes import RUNTIMES, Runtime, read_runtimes
+from bnas.tools.bench.runtimes import ON_DEVICE, RUNTIMES, Runtime, read_runtimes
 
 __all__ = [
     "LARGEST_BATCH",
+    "ON_DEVICE",
     "RUNTIMES",
     "ArgumentError",
     "BenchError",
@@ -20,6 +22,7 @@ __all__ = [
     "ContenderError",
     "Findings",
     "Job",
+    "NoGpuError",
     "Plan",
     "Record",
     "Runtime",

@@ -158,7 +158,7 @@ def _ms(value_ms: float) -> str:
 
 
 def _footer(machine: Mapping[str, Any], records: Sequence[Record]) -> str:
-    where = f"{machine['cpu']}, {machine['cores']} cores"
+    where = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
     text = f"{where}. Least of the calls, in turns; x: times the packed one."
     for ending, (_, meaning) in _KINDS.items():
         if any(record.runtime.endswith(ending) for record in records):

@@ -29,6 +29,19 @@ def require_gpu() -> None:
         raise NoGpuError(f"`device` cuda cannot be used here: {found.reason}")
 
 
+def gpu_facts() -> dict[str, Any]:
+    """Return name, capability and multiprocessors of the first GPU, as JSON knows them."""
+    from numba import cuda
+
+    device = cuda.get_current_device()
+    name = getattr(device, "name", "simulator")
+    return {
+        "gpu": name.decode() if isinstance(name, bytes) else str(name),
+        "capability": "{}.{}".format(*device.compute_capability),
+        "multiprocessors": int(getattr(device, "MULTIPROCESSOR_COUNT", 1)),
+    }
+
+
 def rotating(input_bytes: int) -> int:
     """Return how many inputs of a size calls must alternate between, so that no cache has them."""
     return max(3, min(MOST_INPUTS, -(-ROTATING_BYTES // max(1, input_bytes))))

@@ -23,6 +23,7 @@ class Job:
         input_shape: Shape of the inputs, batch first; the process draws them.
         inputs: How many inputs the calls alternate between, so that none is remembered.
         threads: Threads that the contender may use.
+        device: What it computes on, ``"cpu"`` or ``"cuda"``; for records.
         modules: Imported before memory is counted.
         folders: Put before ``sys.path``, for factories that are in no package.
     """
@@ -32,6 +33,7 @@ class Job:
     input_shape: tuple[int, ...] = (1, 3, 32, 32)
     inputs: int = 3
     threads: int = 1
+    device: str = "cpu"
     modules: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
@@ -46,6 +48,9 @@ class Subject:
         output: Makes an array of what `call` returned, float32 logits or counts; for comparisons.
         note: What readers should know, such as the memory layout that was faster.
         parts: How many equal parts a call has, such as the layers of a chain; times are of one.
+        seconds: Calls with an input and returns the seconds that took, by a clock of its own; None
+            takes the host's.
+        peak_mb: Tells peak memory of its own kind, MB; None takes that of the process.
     """
 
     call: Callable[[Any], Any]
@@ -53,3 +58,5 @@ class Subject:
     output: Callable[[Any], np.ndarray]
     note: str = ""
     parts: int = 1
+    seconds: Callable[[Any], float] | None = None
+    peak_mb: Callable[[], float] | None = None

@@ -16,6 +16,7 @@ _DISTRIBUTIONS = (
     "numpy",
     "numba",
     "llvmlite",
+    "numba-cuda",
     "torch",
     "onnx",
     "onnxruntime",

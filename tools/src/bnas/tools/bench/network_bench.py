@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bnas.binops.threads import processors
+from bnas.tools.bench.device_time import require_gpu
 from bnas.tools.bench.errors import ArgumentError, ContenderError
 from bnas.tools.bench.groups import Findings, Skipped, measure_group
 from bnas.tools.bench.jobs import Job
 from bnas.tools.bench.model_files import ModelFiles
-from bnas.tools.bench.runtimes import REMEDY, Runtime
+from bnas.tools.bench.runtimes import CUDA_REMEDY, REMEDY, Runtime
 
 if TYPE_CHECKING:
     from bnas.zoo import PackedNetwork
 
-#: The largest batch that is timed; a larger one would take minutes a call.
-LARGEST_BATCH = 64
+#: The largest batch that is timed; on a CPU a larger one would take minutes a call.
+LARGEST_BATCH, LARGEST_GPU_BATCH = 64, 1024
 
 
 @frozen
@@ -29,12 +30,13 @@ class Plan:
 
     Attributes:
         runtimes: In the order of the results.
-        batches: Images of a call, 1 to 64.
+        batches: Images of a call, 1 to 64; on a GPU 1 to 1024.
         threads: Threads of each runtime, 1 to the machine's cores.
         rounds: Turns of each contender, at most.
 
     Raises:
-        ArgumentError: A number outside its range, or nothing to measure.
+        ArgumentError: A number outside its range, nothing to measure, or runtimes of two devices.
+        NoGpuError: They are of a GPU, and there is none.
     """
 
     runtimes: Sequence[Runtime]
@@ -44,7 +46,12 @@ class Plan:
 
     def __attrs_post_init__(self) -> None:
         """Validate."""
-        for name, largest in (("batches", LARGEST_BATCH), ("threads", processors())):
+        devices = sorted({runtime.device for runtime in self.runtimes})
+        if len(devices) > 1:
+            raise ArgumentError(f"`runtimes` must be of one device (got {', '.join(devices)})")
+        is_gpu = devices == ["cuda"]
+        largest_batch = LARGEST_GPU_BATCH if is_gpu else LARGEST_BATCH
+        for name, largest in (("batches", largest_batch), ("threads", processors())):
             values = getattr(self, name)
             if not values or not all(1 <= value <= largest for value in values):
                 raise ArgumentError(
@@ -55,6 +62,8 @@ class Plan:
                 "a plan needs a runtime and at least 1 round "
                 f"(got {len(self.runtimes)} runtimes, rounds={self.rounds})"
             )
+        if is_gpu:
+            require_gpu()
 
 
 def bench_network(
@@ -93,10 +102,14 @@ def bench_network(
 
 def _not_installed(runtimes: Sequence[Runtime]) -> list[Skipped]:
     return [
-        Skipped(runtime.name, f"{', '.join(missing)} not installed: {REMEDY}")
+        Skipped(runtime.name, f"{', '.join(missing)} not installed: {_remedy(runtime)}")
         for runtime in runtimes
         if (missing := runtime.missing())
     ]
+
+
+def _remedy(runtime: Runtime) -> str:
+    return CUDA_REMEDY if "numba_cuda" in runtime.missing() else REMEDY
 
 
 def _jobs(

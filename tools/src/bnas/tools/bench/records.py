@@ -17,14 +17,15 @@ class Record:
     Attributes:
         model: Its name; the tag ``random`` marks random weights.
         runtime: What ran it, such as ``packed`` or ``openvino-int8``.
-        device: ``cpu``.
+        device: ``cpu`` or ``cuda``.
         batch: Images of a call.
         threads: Threads of the runtime.
         min_ms: The least disturbed call, milliseconds.
         median_ms: The typical call, milliseconds.
         images_per_s: Images a second at the least disturbed call.
         warmup_s: Seconds to read or compile the model and answer the first time, imports apart.
-        peak_mb: Peak memory of the process above its imports and inputs, MB.
+        peak_mb: Peak memory of the process above its imports and inputs, MB; on ``cuda``, memory of
+            the GPU above the inputs.
     """
 
     model: str
@@ -83,7 +84,7 @@ def make_record(
     return Record(
         model=model,
         runtime=runtime,
-        device="cpu",
+        device=job.device,
         batch=batch,
         threads=job.threads,
         min_ms=rounded(times.min_ms),

@@ -30,21 +30,29 @@ _RUNTIMES = (
     "openvino-int8",
     "openvino-binary",
 )
+_CUDA_RUNTIMES = ("packed", "torch-bf16", "torch-compile-bf16", "torch-overhead-bf16")
+_DEFAULT_RUNTIMES = {"cpu": ("packed", "torch"), "cuda": _CUDA_RUNTIMES}
 
 
 @click.command(short_help="Time a network, beside other runtimes.")
 @click.argument("model", type=ModelName(), metavar="[MODEL_OR_FILE]", required=False)
 @click.option(
+    "--device", type=click.Choice(tuple(_DEFAULT_RUNTIMES)), default="cpu", show_default=True,
+    help="What to compute on; cuda is the first NVIDIA GPU.",
+)  # fmt: skip
+@click.option(
     "--batch", "batches", type=Numbers(), metavar="N,…", default="1", show_default=True,
-    help="Images at once, 1 to 64.",
+    help="Images at once, 1 to 64; on a GPU 1 to 1024.",
 )  # fmt: skip
 @click.option(
     "--threads", type=Numbers(), metavar="N,…", default="1", show_default=True,
     help="Threads of every runtime, 1 to the number of cores.",
 )  # fmt: skip
 @click.option(
-    "--runtime", "runtimes", type=Names(_RUNTIMES), metavar="NAME,…", default="packed,torch",
-    show_default=True, help=f"Among {', '.join(_RUNTIMES)}.",
+    "--runtime", "runtimes", type=Names(tuple(dict.fromkeys((*_RUNTIMES, *_CUDA_RUNTIMES)))),
+    metavar="NAME,…",
+    help=f"Among {', '.join(_RUNTIMES)}; on a GPU {', '.join(_CUDA_RUNTIMES)}.  "
+    "[default: packed,torch; on a GPU all]",
 )  # fmt: skip
 @click.option(
     "--rounds", type=click.IntRange(min=1), metavar="N", default=15, show_default=True,
@@ -75,6 +83,7 @@ def bench(
     images and threads. What is not installed is left out, and told.
     """
     from bnas.tools.bench.chart import check_chart_name, draw_chart
+    from bnas.tools.bench.device_time import gpu_facts, require_gpu
     from bnas.tools.bench.machine import provenance
     from bnas.tools.bench_table import LEGEND, print_findings
 
@@ -82,9 +91,14 @@ def bench(
         check_folder(path)
     if chart is not None:
         check_chart_name(chart)
+    asked["runtimes"] = asked["runtimes"] or _DEFAULT_RUNTIMES[asked["device"]]
+    if asked["device"] == "cuda":
+        require_gpu()
     network, name = _network(model, weights, random_weights)
     findings = _measure(network, name, **asked)
     document = {**provenance(_command(name, random_weights, **asked)), **findings.to_dict()}
+    if asked["device"] == "cuda":
+        document["machine"] |= gpu_facts()
     if out is not None:
         write_document(out, document)
     if chart is not None:
@@ -92,7 +106,8 @@ def bench(
     if as_json:
         print_document(document)
         return
-    print_findings(f"{name} on {document['machine']['cpu']}", findings)
+    machine = document["machine"]
+    print_findings(f"{name} on {machine.get('gpu', machine['cpu'])}", findings)
     click.echo(LEGEND)
 
 
@@ -119,6 +134,7 @@ def _measure(
     network: PackedNetwork,
     name: str,
     *,
+    device: str,
     batches: tuple[int, ...],
     threads: tuple[int, ...],
     runtimes: tuple[str, ...],
@@ -126,7 +142,7 @@ def _measure(
 ) -> Findings:
     from bnas.tools.bench import Plan, bench_network, read_runtimes
 
-    plan = Plan(read_runtimes(runtimes), batches, threads, rounds)
+    plan = Plan(read_runtimes(runtimes, device), batches, threads, rounds)
     with status_line() as tell:
         findings = bench_network(network, name, network.preprocessing.size, plan, tell)
     left_out = [f"{each.runtime}: {each.reason}" for each in findings.skipped]
@@ -141,6 +157,8 @@ def _command(name: str, random_weights: bool, **asked: Any) -> str:
     """Return what repeats the measurement."""
     model = name.rpartition(".")[0] if random_weights else name
     words = ["bnas-tools bench", model]
+    if asked["device"] != "cpu":
+        words += ["--device", asked["device"]]
     for option, value in (
         ("--batch", asked["batches"]),
         ("--threads", asked["threads"]),
