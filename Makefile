@@ -29,7 +29,7 @@ IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench cards device-wheels clean check-python
+.PHONY: help demo test lint bench bench-cuda cards device-wheels clean check-python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 
 bench: $(VENV_DEV)/.stamp-bench  ## set up the runtimes to compare with, measure, renew benchmarks/RESULTS.md
 	@$(VENV_DEV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-cuda: $(VENV_DEV)/.stamp  ## the part of it that needs an NVIDIA GPU, some ten minutes
+	@$(VENV_DEV)/bin/python -m benchmarks --only cuda $(BENCH_ARGS)
 
 cards: $(VENV_DEV)/.stamp  ## count the zoo's models anew, renew the table of their cards in packages/zoo/README.md
 	@$(VENV_DEV)/bin/python -m bnas.zoo.card_table

@@ -2,6 +2,7 @@
 
     make bench
     make bench BENCH_ARGS="--only kernels,ceiling"
+    python -m benchmarks --only cuda
 
 Each part writes ``results/PART.json`` (and a chart beside it) when it is done, so that a suite that
 is interrupted goes on with ``--only`` and what is missing. RESULTS.md is made of those files.
@@ -16,10 +17,11 @@ from typing import Any
 
 import click
 
-from benchmarks import c_export, ceiling, kernels, networks
+from benchmarks import c_export, ceiling, cuda, kernels, networks
 from benchmarks.c_compiler import CompilerError
 from benchmarks.results import write_part, write_section
-from bnas.tools.bench import Findings
+from bnas.tools.bench import Findings, NoGpuError
+from bnas.tools.bench.device_time import require_gpu
 from bnas.tools.lists import Names
 
 _HERE = Path(__file__).parent
@@ -34,6 +36,7 @@ PARTS: dict[str, Callable[[int, Tell], Findings | dict[str, Any]]] = {
     "threads": networks.threads,
     "memory": networks.memory,
     "c_export": c_export.measure,
+    "cuda": cuda.measure,
 }
 
 
@@ -42,7 +45,7 @@ PARTS: dict[str, Callable[[int, Tell], Findings | dict[str, Any]]] = {
     "--only",
     type=Names(tuple(PARTS)),
     metavar="PART,…",
-    help=f"Parts among {', '.join(PARTS)}; all of them by default.",
+    help=f"Parts among {', '.join(PARTS)}; all that this machine can run by default.",
 )
 @click.option("--rounds", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option(
@@ -65,7 +68,7 @@ def main(only: tuple[str, ...] | None, rounds: int, results: Path, report: Path)
     def tell(line: str) -> None:
         click.echo(f"[{time.monotonic() - begun:4.0f} s] {line}", err=True)
 
-    chosen = only or tuple(PARTS)
+    chosen = only or _parts_of_this_machine(tell)
     command = "make bench" if only is None else f'make bench BENCH_ARGS="--only {",".join(only)}"'
     for part in chosen:
         tell(f"{part} begins")
@@ -73,11 +76,24 @@ def main(only: tuple[str, ...] | None, rounds: int, results: Path, report: Path)
             content = PARTS[part](rounds, tell)
         except CompilerError as error:
             raise click.ClickException(f"{error}; --only leaves this part out") from error
+        except NoGpuError as error:
+            raise click.ClickException(str(error)) from error
         write_part(results, part, content, command)
-        for skipped in getattr(content, "skipped", ()):
-            tell(f"left out: {skipped.runtime}: {skipped.reason}")
+        measured = content if isinstance(content, dict) else content.to_dict()
+        for skipped in measured.get("skipped", ()):
+            tell(f"left out: {skipped['runtime']}: {skipped['reason']}")
     write_section(report, results)
     tell(f"{report.name} is up to date")
+
+
+def _parts_of_this_machine(tell: Tell) -> tuple[str, ...]:
+    """Return all parts, without the one that needs a GPU where there is none."""
+    try:
+        require_gpu()
+    except NoGpuError as error:
+        tell(f"cuda is left out: {error}")
+        return tuple(part for part in PARTS if part != "cuda")
+    return tuple(PARTS)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,9 @@ def section(part: str, documents: dict[str, dict[str, Any]]) -> str:
     """Return a heading, where and how it was measured, and the tables of one part."""
     table, document = TABLES[part], documents[part]
     machine, versions = document["machine"], document["versions"]
+    gpu = f"{document['gpu']} · " if "gpu" in document else ""
     about = (
-        f"{document['date']} · {machine['cpu']} ({machine['microarchitecture']}), "
+        f"{document['date']} · {gpu}{machine['cpu']} ({machine['microarchitecture']}), "
         f"{machine['cores']} cores, {machine['memory_gib']} GiB, load average at the end "
         f"{machine['load_average']} · "
         f"{', '.join(f'{name} {number}' for name, number in versions.items())}"

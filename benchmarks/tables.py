@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from benchmarks import cuda_tables
 from benchmarks.markdown import markdown
 from benchmarks.shapes import CHAINED, LAYERS, SHAPES
 from bnas.tools.bench_table import digits
@@ -251,5 +252,17 @@ TABLES = {
         "`-march=native` there is no fused multiplication and addition, which then goes through "
         "double unless `-DBNAS_UNFUSED`. 1 kB = 1,000 bytes.",
         _c_export,
+    ),
+    "cuda": Table(
+        "A GPU",
+        "Medians of times between events of the GPU, of inputs that no cache holds. Cycles are "
+        "those of a multiprocessor (SM); a bit MAC is the product of two bits and its sum. "
+        "Convolutions: bits in, bits out; each reads its inputs in turn from one CUDA graph, "
+        "torch's (cuDNN, bfloat16, channels_last) likewise. Packing: bytes read and written; the "
+        "copy is torch's. Networks: the same pruned network on every runtime, images in float32 "
+        "(packed) or bfloat16 (torch) on the GPU; device memory without the images, for torch what "
+        "its allocator gave out at most, for packed all that the driver lost, compiled kernels "
+        "included. Roofline: what the fastest instruction above, and a copy, would take.",
+        cuda_tables.rows,
     ),
 }
