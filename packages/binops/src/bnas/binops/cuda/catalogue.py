@@ -11,6 +11,12 @@ FAMILIES = (
     "bnas.binops.cuda.probes",
     "bnas.binops.cuda.copy_kernels",
     "bnas.binops.cuda.regroup_kernels",
+    "bnas.binops.cuda.row_kernels",
+    "bnas.binops.cuda.pack_kernels",
+    "bnas.binops.cuda.unpack_kernels",
+    "bnas.binops.cuda.pool_kernels",
+    "bnas.binops.cuda.popcount_gemm",
+    "bnas.binops.cuda.gemm_kernels",
     "bnas.binops.cuda.conv_specimens",
 )
 

@@ -15,8 +15,9 @@ from attrs import frozen
 from numba import cuda, types
 
 from bnas.binops.cuda import warp
+from bnas.binops.cuda.cycles import clock
 from bnas.binops.cuda.launch import Specimen
-from bnas.binops.cuda.probe_instructions import clock, load4_shared
+from bnas.binops.cuda.shared_loads import ALIGNMENT, shared4
 
 #: Independent results in flight a thread: enough to hide the latency of each instruction.
 CHAINS = 8
@@ -143,7 +144,7 @@ def shared_probe(words: Any, out: Any, cycles: Any, rounds: Any) -> None:
 @cuda.jit
 def wide_shared_probe(words: Any, out: Any, cycles: Any, rounds: Any) -> None:
     """Loads of four words a thread from shared memory, without conflicts of banks."""
-    staged = cuda.shared.array(_SHARED, np.uint32)
+    staged = cuda.shared.array(_SHARED, np.uint32, alignment=ALIGNMENT)
     for index in range(cuda.threadIdx.x, _SHARED, cuda.blockDim.x):
         staged[index] = words[index % 128]
     cuda.syncthreads()
@@ -152,7 +153,7 @@ def wide_shared_probe(words: Any, out: Any, cycles: Any, rounds: Any) -> None:
     for turn in range(rounds):
         at = (cuda.threadIdx.x * 4 + turn * 4 * _ROUND_WORDS) & _LOWER_HALF
         for chain in range(CHAINS):
-            a, b, c, d = load4_shared(staged, np.uint32(at + chain * _ROUND_WORDS))
+            a, b, c, d = shared4(staged, np.uint32(at + chain * _ROUND_WORDS))
             total ^= a ^ b ^ c ^ d
     out[cuda.grid(1)] = total
     cuda.syncthreads()
