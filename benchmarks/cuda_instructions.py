@@ -160,25 +160,26 @@ def _launches(scale: Scale) -> dict[str, float]:
     from numba import cuda
 
     from bnas.binops.cuda.graph import capture
+    from bnas.binops.cuda.launch import Launch
     from bnas.binops.cuda.probes import empty_probe
 
     words = cuda.to_device(np.zeros(128, np.uint32))
     count = scale.launches
 
+    launch = Launch(empty_probe, 1, 32, (words,))
+
     def queue(stream: Any) -> None:
-        kernel = empty_probe[1, 32, stream]
         for _ in range(count):
-            kernel(words)
+            launch(stream)
 
     queue(0)
     graph = capture(queue)
     graph(0)
-    one = empty_probe[1, 32]
     apart = [device_ms(lambda: queue(0)) for _ in range(scale.repeats)]
     captured = [device_ms(lambda: graph(0)) for _ in range(scale.repeats)]
     return {
         "launch_us": 1e3 * statistics.median(apart) / count,
-        "host_us": host_us([lambda: one(words)] * count),
+        "host_us": host_us([launch] * count),
         "in_graph_us": 1e3 * statistics.median(captured) / count,
         "graph_host_us": host_us([lambda: graph(0)] * scale.repeats),
     }

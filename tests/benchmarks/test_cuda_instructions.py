@@ -13,6 +13,7 @@ from numba import cuda
 from benchmarks import cuda_instructions
 from benchmarks.cuda_instructions import Scale, measure, per_cycle, tables
 from bnas.binops.cuda import probes
+from bnas.binops.cuda.launch import Launch
 from bnas.tools.bench.device_time import NoGpuError, rotating
 
 TINY = Scale(multiprocessors=1, blocks=1, threads=32, rounds=2, words=300, launches=2, repeats=1)
@@ -49,6 +50,20 @@ def test_everything_is_measured_once_and_put_into_tables() -> None:
     assert sum("CUDA graph" in line for line in lines) == 1
 
 
+@pytest.mark.gpu
+def test_a_gpu_is_measured() -> None:
+    scale = Scale(
+        cuda.get_current_device().MULTIPROCESSOR_COUNT,
+        rounds=256, words=2**24, launches=20, repeats=1,
+    )  # fmt: skip
+    found = measure(lambda line: None, scale)
+    for each in found["instructions"]:
+        assert 0 < each["instructions_per_cycle"] < 8
+        assert 0.1 < each["ghz"] < 5
+    assert found["memory"]["read_gb_per_s"] > 10
+    assert 0 < found["launches"]["in_graph_us"] < 1000
+
+
 def test_rates_are_of_one_multiprocessor_and_cycle() -> None:
     scale = Scale(multiprocessors=132)
     # 2 blocks of 16 warps, 4096 rounds of 8 instructions in 2**20 cycles: one a cycle.
@@ -58,18 +73,26 @@ def test_rates_are_of_one_multiprocessor_and_cycle() -> None:
     assert scale.whole_words >= scale.words
 
 
+@pytest.fixture(params=["simulator", pytest.param("gpu", marks=pytest.mark.gpu)])
+def machine(request: pytest.FixtureRequest) -> str:
+    """What probes run on; only one of them is asked for in a run of the tests."""
+    name: str = request.param
+    return name
+
+
 def run(kernel: Any, rounds: int, words: np.ndarray) -> np.ndarray:
     """The words that 32 threads end with."""
-    out = np.zeros(32, np.uint32)
-    cycles = np.zeros(1, np.int64)
-    kernel[1, 32](cuda.to_device(words), out, cycles, rounds)
-    assert cycles[0] > 0
-    return out
+    out = cuda.to_device(np.zeros(32, np.uint32))
+    cycles = cuda.to_device(np.zeros(1, np.int64))
+    Launch(kernel, 1, 32, (cuda.to_device(words), out, cycles, np.int32(rounds)))()
+    assert cycles.copy_to_host()[0] > 0
+    return out.copy_to_host()
 
 
 WORDS = np.random.default_rng(0).integers(0, 2**32, 128, np.uint32)
 
 
+@pytest.mark.usefixtures("machine")
 def test_matrix_probes_do_what_they_say() -> None:
     a = WORDS.reshape(32, 4)
     rows = np.zeros((16, 8), np.uint32)
@@ -95,6 +118,7 @@ def test_matrix_probes_do_what_they_say() -> None:
             assert found[lane] == expected
 
 
+@pytest.mark.usefixtures("machine")
 def test_popc_and_ballot_probes_hang_on_every_result() -> None:
     found = run(probes.popc_probe, 1, WORDS)
     votes = run(probes.ballot_probe, 1, WORDS)
@@ -110,6 +134,7 @@ def test_popc_and_ballot_probes_hang_on_every_result() -> None:
         assert votes[lane] == expected_votes
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("kernel", "wide"), [(probes.shared_probe, 1), (probes.wide_shared_probe, 4)]
 )
@@ -126,6 +151,7 @@ def test_shared_probes_read_every_word_they_count(kernel: Any, wide: int) -> Non
         assert found[lane] == expected
 
 
+@pytest.mark.usefixtures("machine")
 def test_the_global_probe_reads_every_word_once() -> None:
     words = np.random.default_rng(1).integers(0, 2**32, 1024, np.uint32)
     assert np.bitwise_xor.reduce(run(probes.global_probe, 1, words)) == np.bitwise_xor.reduce(words)

@@ -52,16 +52,18 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binops, "backends", lambda: found)
 
 
+@pytest.mark.parametrize("machine", ["simulator", pytest.param("gpu", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize(("channels", "side"), [((20, 40), 3), ((33, 32), 2)])
 def test_packed_and_torch_convolutions_agree(
-    monkeypatch: pytest.MonkeyPatch, channels: tuple[int, int], side: int
+    monkeypatch: pytest.MonkeyPatch, machine: str, channels: tuple[int, int], side: int
 ) -> None:
     for module in (cuda_subjects, cuda_torch_subjects):
         monkeypatch.setattr(module, "rotating", lambda size: 2)
     inputs = [np.zeros((3, 1), np.float32)]
     sizes: dict[str, Any] = {"weight": [channels[1], channels[0], 3, 3], "side": side}
-    packed = cuda_subjects.packed_conv(inputs=inputs, threads=1, **sizes, capability=[9, 0])
-    plain = cuda_torch_subjects.conv(inputs=inputs, threads=1, **sizes, device="cpu")
+    capability, device = ([9, 0], "cpu") if machine == "simulator" else (None, "cuda")
+    packed = cuda_subjects.packed_conv(inputs=inputs, threads=1, **sizes, capability=capability)
+    plain = cuda_torch_subjects.conv(inputs=inputs, threads=1, **sizes, device=device)
     found = [subject.output(subject.call(None)) for subject in (packed, plain)]
     assert found[0].shape == (2, channels[1], side, side)
     assert set(np.unique(found[0])) == {-1, 1}

@@ -113,10 +113,10 @@ def test_the_command_ends_with_1_where_something_does_not_hold(
 ) -> None:
     module = sys.modules["bnas.binops.cuda.compilation"]
     wrong = compiled(problems=("no instruction begins with BMMA",))
-    monkeypatch.setattr(module, "compile_specimen", lambda *_: wrong)
+    monkeypatch.setattr(module, "compile_all", lambda *_: [wrong])
     assert main(["--capability", "9.0"]) == 1
     assert "  ! no instruction begins with BMMA\n" in capsys.readouterr().out
-    monkeypatch.setattr(module, "compile_specimen", lambda *_: compiled())
+    monkeypatch.setattr(module, "compile_all", lambda *_: [compiled()])
     assert main(["--capability", "9.0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["expected"] == "BMMA"
     assert main(["--only", "no such kernel"]) == 2

@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,12 +39,36 @@ def compile_specimen(specimen: Specimen, capability: tuple[int, int]) -> Compile
     Raises:
         CompileToolError: A tool is not there, or the simulator stands in for the compiler.
     """
+    _check_no_simulator()
+    return _assembled(specimen, capability, _ptx(specimen, capability))
+
+
+def compile_all(specimens: Sequence[Specimen], capability: tuple[int, int]) -> list[Compiled]:
+    """Compile kernels: NVVM makes the next one while ptxas and nvdisasm work on those before it.
+
+    Args:
+        specimens: What to compile.
+        capability: As (9, 0).
+
+    Raises:
+        CompileToolError: As `compile_specimen`.
+    """
+    _check_no_simulator()
+    with ThreadPoolExecutor() as pool:
+        found = [pool.submit(_assembled, s, capability, _ptx(s, capability)) for s in specimens]
+    return [each.result() for each in found]
+
+
+def _check_no_simulator() -> None:
     if config.ENABLE_CUDASIM:
         raise CompileToolError(
             "kernels must be compiled in a process without Numba's simulator "
             "(got NUMBA_ENABLE_CUDASIM=1); set it to 0 before numba is imported"
         )
-    ptx = _ptx(specimen, capability)
+
+
+def _assembled(specimen: Specimen, capability: tuple[int, int], ptx: str) -> Compiled:
+    """Let ptxas and nvdisasm work on the text of a kernel."""
     with tempfile.TemporaryDirectory(prefix="bnas-ptx-") as folder:
         source, cubin = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         source.write_text(ptx, encoding="utf-8")
@@ -144,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = [s for s in specimens() if asked.capability in s.expects and asked.only in s.name]
         if not chosen:
             raise CompileToolError("no specimen is for `--capability` with `--only` in its name")
-        found = [compile_specimen(each, asked.capability) for each in chosen]
+        found = compile_all(chosen, asked.capability)
     except CompileToolError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
