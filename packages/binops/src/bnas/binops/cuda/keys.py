@@ -122,9 +122,9 @@ def _real_cuts(dtype: str, thresholds: np.ndarray) -> np.ndarray:
         # A bfloat16 is the upper half of a float32, so keys are too: divided, and rounded up.
         return -((-_keys(thresholds, np.uint32)) >> 16)
     if dtype == "float16":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what is beyond the largest becomes infinity
             nearest = thresholds.astype(np.float16)
-        above = np.nextafter(nearest, np.float16(np.inf))
+            above = np.nextafter(nearest, np.float16(np.inf))
         least = np.where(nearest.astype(np.float32) < thresholds, above, nearest)
         return _keys(least, np.uint16)
     return _keys(thresholds.astype(dtype), np.uint32 if dtype == "float32" else np.uint64)
