@@ -47,8 +47,8 @@ lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 bench: $(VENV_DEV)/.stamp-bench  ## set up the runtimes to compare with, measure, renew benchmarks/RESULTS.md
 	@$(VENV_DEV)/bin/python -m benchmarks $(BENCH_ARGS)
 
-bench-cuda: $(VENV_DEV)/.stamp  ## the part of it that needs an NVIDIA GPU, some ten minutes
-	@$(VENV_DEV)/bin/python -m benchmarks --only cuda $(BENCH_ARGS)
+bench-cuda: $(VENV_DEV)/.stamp  ## the parts of it that need an NVIDIA GPU
+	@$(VENV_DEV)/bin/python -m benchmarks --only cuda,cuda_networks $(BENCH_ARGS)
 
 cards: $(VENV_DEV)/.stamp  ## count the zoo's models anew, renew the table of their cards in packages/zoo/README.md
 	@$(VENV_DEV)/bin/python -m bnas.zoo.card_table

@@ -2,7 +2,7 @@
 
     make bench
     make bench BENCH_ARGS="--only kernels,ceiling"
-    python -m benchmarks --only cuda
+    python -m benchmarks --only cuda,cuda_networks
 
 Each part writes ``results/PART.json`` (and a chart beside it) when it is done, so that a suite that
 is interrupted goes on with ``--only`` and what is missing. RESULTS.md is made of those files.
@@ -37,6 +37,7 @@ PARTS: dict[str, Callable[[int, Tell], Findings | dict[str, Any]]] = {
     "memory": networks.memory,
     "c_export": c_export.measure,
     "cuda": cuda.measure,
+    "cuda_networks": cuda.measure_networks,
 }
 
 
@@ -87,12 +88,12 @@ def main(only: tuple[str, ...] | None, rounds: int, results: Path, report: Path)
 
 
 def _parts_of_this_machine(tell: Tell) -> tuple[str, ...]:
-    """Return all parts, without the one that needs a GPU where there is none."""
+    """Return all parts, without those that need a GPU where there is none."""
     try:
         require_gpu()
     except NoGpuError as error:
         tell(f"cuda is left out: {error}")
-        return tuple(part for part in PARTS if part != "cuda")
+        return tuple(part for part in PARTS if not part.startswith("cuda"))
     return tuple(PARTS)
 
 

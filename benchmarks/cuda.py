@@ -1,6 +1,6 @@
 """A GPU: what its instructions allow, packed kernels and whole packed networks beside torch's.
 
-python -m benchmarks --only cuda
+``python -m benchmarks --only cuda,cuda_networks`` measures it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def packing_name(dtype: str) -> str:
 
 
 def measure(rounds: int, tell: Tell) -> dict[str, Any]:
-    """Measure everything, as JSON knows it.
+    """Measure instructions and kernels, as JSON knows it.
 
     Raises:
         NoGpuError: There is no GPU; it says why.
@@ -61,9 +61,20 @@ def measure(rounds: int, tell: Tell) -> dict[str, Any]:
     found = Findings()
     for name, jobs in kernel_jobs().items():
         found += measure_group(name, jobs.items(), rounds, tell)
+    return {**gpu_facts(), "instructions": instructions, **found.to_dict()}
+
+
+def measure_networks(rounds: int, tell: Tell) -> dict[str, Any]:
+    """Measure whole networks, as JSON knows it; torch.compile takes minutes for each.
+
+    Raises:
+        NoGpuError: There is no GPU; it says why.
+    """
+    require_gpu()
+    found = Findings()
     for entry in NETWORKS:
         found += _network(entry, rounds, tell)
-    return {**gpu_facts(), "instructions": instructions, **found.to_dict()}
+    return {**gpu_facts(), **found.to_dict()}
 
 
 def kernel_jobs() -> dict[str, dict[str, Job]]:

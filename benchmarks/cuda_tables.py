@@ -1,4 +1,4 @@
-"""How the part `cuda` is shown in RESULTS.md, beside what was to be reached."""
+"""How the parts of a GPU are shown in RESULTS.md, beside what was to be reached."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ _ITEM_BYTES = {"float16": 2, "float32": 4}
 
 
 def rows(document: Document, _: dict[str, Document]) -> list[str]:
-    """Return the lines of all tables, of what was measured."""
+    """Return the lines of the tables of instructions and kernels."""
     records = document["records"]
     tables = [
         cuda_instructions.tables(document["instructions"]),
         _kernels(records),
         _packing(records),
-        _networks(records),
         _roofline(records, document["instructions"]),
     ]
     return [line for table in tables for line in (*table, "")][:-1]
@@ -84,8 +83,9 @@ def _packing(records: list[Document]) -> list[str]:
     return markdown(head, lines)
 
 
-def _networks(records: list[Document]) -> list[str]:
-    lines = []
+def network_rows(document: Document, _: dict[str, Document]) -> list[str]:
+    """Return the lines of the table of networks."""
+    records, lines = document["records"], []
     for entry in NETWORKS:
         found = {each["runtime"]: each for each in records if is_of(each, entry)}
         packed = found.get("packed")

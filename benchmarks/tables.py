@@ -254,15 +254,20 @@ TABLES = {
         _c_export,
     ),
     "cuda": Table(
-        "A GPU",
+        "Instructions and kernels on a GPU",
         "Medians of times between events of the GPU, of inputs that no cache holds. Cycles are "
         "those of a multiprocessor (SM); a bit MAC is the product of two bits and its sum. "
         "Convolutions: bits in, bits out; each reads its inputs in turn from one CUDA graph, "
         "torch's (cuDNN, bfloat16, channels_last) likewise. Packing: bytes read and written; the "
-        "copy is torch's. Networks: the same pruned network on every runtime, images in float32 "
-        "(packed) or bfloat16 (torch) on the GPU; device memory without the images, for torch what "
-        "its allocator gave out at most, for packed all that the driver lost, compiled kernels "
-        "included. Roofline: what the fastest instruction above, and a copy, would take.",
+        "copy is torch's. Roofline: what the fastest instruction above, and a copy, would take.",
         cuda_tables.rows,
+    ),
+    "cuda_networks": Table(
+        "Whole networks on a GPU",
+        "Medians of times between events of the GPU. The same pruned network on every runtime, "
+        "images in float32 (packed) or bfloat16 (torch) on the GPU; device memory without the "
+        "images, for torch what its allocator gave out at most, for packed all that the driver "
+        "lost, compiled kernels included.",
+        cuda_tables.network_rows,
     ),
 }

@@ -118,14 +118,16 @@ def test_tables_are_made_of_what_was_measured() -> None:
     assert "| 3x3 128-128 @28 | torch-bf16 | 0.100 | 0.450 | **4.50x** | 4x |" in lines
     assert "| product 8192 | torch-int8 | 0.200 | 0.700 | **3.50x** | 3x |" in lines
     assert "product 8192 | torch-bf16" not in text
+    assert "| mma.and | 0.50 | 16,384 bit MAC | 4,000 T | 1.98 |" in lines
     # 256x64x56x56 float16: 102.76 MB read, 6.42 MB written, in 0.06 ms; a copy moves 205.52 MB.
     assert "| pack float16 | 1,820 | 2,055 | **89 %** | 80 % |" in lines
+    lines = cuda_tables.network_rows(made_up(), {})
+    text = "\n".join(lines)
     assert (
         "| BNAS-D.random | 256 | torch-compile-bf16 | 10.0 | 25,600 | 2.50x | 500 | 5.0x |" in lines
     )
     assert sum(line.startswith("| BNAS-A | 1 | packed") for line in lines) == 1
     assert "| BNAS-A | 8 |" not in text
-    assert "| mma.and | 0.50 | 16,384 bit MAC | 4,000 T | 1.98 |" in lines
 
 
 def test_the_roofline_is_the_slower_of_instructions_and_memory() -> None:
@@ -144,19 +146,22 @@ def test_the_part_goes_into_the_report(tmp_path: Path) -> None:
     folder.mkdir()
     report.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
     write_section(report, folder)
-    assert "### A GPU" not in report.read_text()
-    write_part(folder, "cuda", made_up(), "python -m benchmarks --only cuda")
+    assert "on a GPU" not in report.read_text()
+    for part in ("cuda", "cuda_networks"):
+        write_part(folder, part, made_up(), "make bench-cuda")
     write_section(report, folder)
     told = report.read_text()
-    assert "### A GPU" in told
+    assert "### Instructions and kernels on a GPU" in told
+    assert "### Whole networks on a GPU" in told
     assert " · NVIDIA H200 · " in told
-    assert "    python -m benchmarks --only cuda" in told
+    assert told.count("    make bench-cuda\n") == 2
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_gpu_the_part_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(NoGpuError, match="no driver was found"):
-        cuda.measure(1, lambda line: None)
+    for measure in (cuda.measure, cuda.measure_networks):
+        with pytest.raises(NoGpuError, match="no driver was found"):
+            measure(1, lambda line: None)
     done = CliRunner().invoke(suite.main, ["--only", "cuda", "--results", str(tmp_path)])
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == (
@@ -170,5 +175,5 @@ def test_without_a_gpu_the_whole_suite_leaves_it_out() -> None:
     told: list[str] = []
     parts = suite._parts_of_this_machine(told.append)
     assert "cuda" not in parts
-    assert set(parts) == set(suite.PARTS) - {"cuda"}
+    assert set(parts) == set(suite.PARTS) - {"cuda", "cuda_networks"}
     assert told == ["cuda is left out: `device` cuda cannot be used here: no driver was found"]
