@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 # Kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for: -m gpu.
-# Numba reads this when it is first imported, which the conftest of a folder below does, so it is not
-# in a hook, which would come later.
+# Numba reads this when it is first imported, which the conftest of a folder below does: a hook
+# would come later.
 if not {"gpu", "-mgpu", "-m=gpu"} & set(sys.argv):
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
