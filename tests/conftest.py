@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for.
-
-    Numba reads this when it is first imported, which no plugin and no conftest does.
-    """
-    if config.option.markexpr != "gpu":
-        os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
+# Kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for. Numba
+# reads this when it is first imported, which the conftest of a folder below may do: before any hook
+# of this file is called. So the command line is asked, not pytest.
+if ("-m", "gpu") not in itertools.pairwise(sys.argv):
+    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
