@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
@@ -14,6 +13,12 @@ import hypothesis
 import numpy as np
 import pytest
 
+# Kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for: -m gpu.
+# Numba reads this when it is first imported, which the conftest of a folder below does: so it is not
+# in a hook, which would come later.
+if not {"gpu", "-mgpu", "-m=gpu"} & set(sys.argv):
+    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
+
 GOLDEN = Path(__file__).parent / "golden"
 
 # No deadline: the first example of a kernel's test compiles the kernel. CI draws the same examples
@@ -23,13 +28,6 @@ hypothesis.settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, max_examples=50
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
-
-
-# Kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for. Numba
-# reads this when it is first imported, which the conftest of a folder below may do: before any hook
-# of this file is called. So the command line is asked, not pytest.
-if ("-m", "gpu") not in itertools.pairwise(sys.argv):
-    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
