@@ -6,6 +6,22 @@ import numpy as np
 
 from bnas.binops.errors import DtypeError, NanError
 
+#: DLPack's numbers of CUDA's memory: of a device, and managed.
+_CUDA_DEVICES = (2, 13)
+
+
+def is_on_gpu(value: object) -> bool:
+    """Whether an array lives in a GPU's memory; loads nothing and waits for nothing."""
+    if isinstance(value, np.ndarray):
+        return False
+    answer = getattr(value, "is_cuda", None)  # torch: its protocol refuses tensors with gradients
+    if answer is not None:
+        return bool(answer)
+    if hasattr(value, "__cuda_array_interface__") or getattr(value, "__cuda_ndarray__", False):
+        return True
+    device = getattr(value, "__dlpack_device__", None)
+    return device is not None and device()[0] in _CUDA_DEVICES
+
 
 def as_array(value: object, name: str) -> np.ndarray:
     """View `value` as a NumPy array of numbers.
@@ -33,10 +49,10 @@ def as_array(value: object, name: str) -> np.ndarray:
 def _convert(value: object, name: str) -> np.ndarray:
     """Turn a foreign array into a NumPy one, by whichever protocol it speaks."""
     try:
+        if is_on_gpu(value):
+            raise TypeError("it lives in GPU memory")
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)  # type: ignore[arg-type]
-        if hasattr(value, "__cuda_array_interface__"):
-            raise TypeError("it lives in GPU memory")
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise DtypeError(

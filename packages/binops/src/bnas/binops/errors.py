@@ -33,6 +33,10 @@ class DtypeError(BinopsError, TypeError):
     """The type of an argument is not one that has signs, or not the one that is needed."""
 
 
+class DeviceError(BinopsError, ValueError):
+    """Arrays of one call live in different memories: of the host, or of several GPUs."""
+
+
 class GeometryError(BinopsError, ValueError):
     """Stride, padding, dilation, groups or kernel are not possible for this input."""
 

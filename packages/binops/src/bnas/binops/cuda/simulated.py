@@ -99,3 +99,16 @@ def quad_or(word: Any) -> Any:
     values = _staged(word)
     first = cuda.threadIdx.x // 4 * 4
     return np.uint32(values[first] | values[first + 1] | values[first + 2] | values[first + 3])
+
+
+class _Memory:
+    """What NumPy reads memory that somebody else owns from."""
+
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__ = interface
+        self.owner = owner
+
+
+def view_memory(interface: dict[str, Any], owner: Any) -> Any:
+    """Twin of `numba.cuda.from_cuda_array_interface`: a device array over the owner's memory."""
+    return cuda.devicearray.FakeCUDAArray(np.asarray(_Memory(interface, owner)))
