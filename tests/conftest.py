@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,6 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
-
-# Kernels for GPUs run in Numba's simulator, unless the tests that need a GPU are asked for: -m gpu.
-# Numba reads this when it is first imported, which the conftest of a folder below does: so it is not
-# in a hook, which would come later.
-if not {"gpu", "-mgpu", "-m=gpu"} & set(sys.argv):
-    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,6 +21,18 @@ hypothesis.settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, max_examples=50
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let kernels for GPUs run in Numba's simulator, unless tests that need a GPU are asked for.
+
+    Numba reads this when it is first imported, which may be by the conftest of a folder below.
+    So no later hook will do: pytest calls this one as soon as it has read this file.
+    """
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert config is not None
+    if config.known_args_namespace.markexpr != "gpu":
+        os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,4 +46,7 @@ GROUP_CHANNELS = 31
 GROUP_OUTPUTS = 32
 #: Table of words [groups, words of a group]: the bits that are channels of the group.
 GROUP_MASKS = 33
-LENGTH = 34
+#: Output channels of a block: a multiple of a tile's.
+BLOCK_COLUMNS = 34
+#: Even, as all tables behind it.
+LENGTH = 36

@@ -28,6 +28,8 @@ from bnas.binops.geometry import ConvGeometry
 
 #: Shared memory that every GPU gives a block without asking for more.
 SHARED_BYTES = 48 * 1024
+#: Blocks that keep a GPU busy to the end: eight on each of 132 multiprocessors.
+MANY_BLOCKS = 1056
 
 
 class PixelConv:
@@ -71,15 +73,17 @@ class PixelConv:
         kind = self.outputs.kind(is_planar=places.is_planar)
         conv = self._matrix_conv(images, kind)
         weights, tables, reals = self._constants(conv.tile if conv else None)
-        numbers = cuda.to_device(tables.numbers(places))
+        channels = self.geometry.out_channels
         pixels = images * math.prod(self.geometry.out_size)
         if conv is not None:
             kernel, block = matrix_conv_kernel(conv), conv.tile.threads
-            columns = blocks(self.geometry.out_channels, conv.tile.columns)
-            grid = blocks(pixels, conv.tile.rows) * columns
+            row_blocks = blocks(pixels, conv.tile.rows)
+            columns = block_columns(channels, conv.tile.columns, row_blocks)
+            grid = row_blocks * blocks(channels, columns)
         else:
-            kernel, block = popcount_conv_kernel(self._popcount_conv(kind)), THREADS
-            grid = blocks(pixels, THREADS) * words_of(self.geometry.out_channels)
+            kernel, block, columns = popcount_conv_kernel(self._popcount_conv(kind)), THREADS, 32
+            grid = blocks(pixels, THREADS) * words_of(channels)
+        numbers = cuda.to_device(tables.numbers(places, columns))
         nothing = _nothing()
         bits, floats, counts = (
             given if given is not None else empty
@@ -167,6 +171,21 @@ def fitting_tiles(channels: int, pixels: int) -> tuple[MatrixTile, ...]:
         if channels <= most_channels
         and blocks(pixels, tile.rows) * blocks(channels, tile.columns) >= least_blocks
     )
+
+
+def block_columns(channels: int, columns: int, row_blocks: int) -> int:
+    """Return how many output channels a block of the matrix kernel makes, one tile after another.
+
+    What is prepared for its pixels then serves several tiles; but blocks should be many.
+
+    Args:
+        channels: Output channels.
+        columns: Channels of a tile.
+        row_blocks: Blocks over pixels.
+    """
+    tiles = blocks(channels, columns)
+    shares = min(tiles, blocks(MANY_BLOCKS, max(1, row_blocks)))
+    return blocks(tiles, shares) * columns
 
 
 def range_pixels(geometry: ConvGeometry, rows: int) -> int:

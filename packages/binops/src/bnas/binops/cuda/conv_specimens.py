@@ -41,15 +41,15 @@ def specimens() -> list[Specimen]:
 
 def _matrix(tile: MatrixTile, name: str, kind: str, is_xor: bool) -> Specimen:
     conv = MatrixConv(
-        tile=tile, words=4, range_pixels=208, is_xor=is_xor, outputs=KINDS[kind]
-    )  # 208: 128 outputs of a 3x3 convolution over rows of 28 pixels.
+        tile=tile, words=4, range_pixels=192, is_xor=is_xor, outputs=KINDS[kind]
+    )  # 192: 128 outputs of a 3x3 convolution over rows of 28 pixels.
     operation = "xor" if is_xor else "and"
     return Specimen(
         f"matrix_conv {operation} {name} {kind}",
         matrix_conv_kernel(conv),
         SIGNATURE,
         {(7, 5): "BMMA.88128.XOR"} if is_xor else dict.fromkeys([(8, 0), (9, 0)], "BMMA.168256"),
-        most_registers=128,
+        most_registers=168,
     )
 
 

@@ -81,8 +81,13 @@ class Tables:
         self._column_sets = border.shape[1]
         self.reals = self._reals(outputs)
 
-    def numbers(self, places: ConvPlaces) -> np.ndarray:
-        """Return what the kernel reads first (`bnas.binops.cuda.conv_header`), int32, flat."""
+    def numbers(self, places: ConvPlaces, block_columns: int = 0) -> np.ndarray:
+        """Return what the kernel reads first (`bnas.binops.cuda.conv_header`), int32, flat.
+
+        Args:
+            places: Where the convolution reads and writes.
+            block_columns: Output channels of a block of the matrix kernel.
+        """
         geometry = self._geometry
         start = np.zeros(header.LENGTH, np.int64)
         pairs = (
@@ -101,6 +106,7 @@ class Tables:
         start[header.SOURCE] = places.source
         start[header.COLUMN_SETS] = self._column_sets
         start[header.GROUP_CHANNELS] = geometry.group_channels
+        start[header.BLOCK_COLUMNS] = block_columns
         start[header.GROUP_OUTPUTS] = geometry.out_channels // geometry.groups
         pixels = geometry.out_size[0] * geometry.out_size[1]
         for at, place in ((header.COUNT_PLACE, places.counts), (header.FLOAT_PLACE, places.floats)):
@@ -109,11 +115,12 @@ class Tables:
         words = [(place.at, place.words, place.first) for place in (*places.bits, *places.packs)]
         tables = {**self._tables, header.WORD_PLACES: np.array(words, np.int64)}
         end = header.LENGTH
+        parts = [start]
         for at, table in tables.items():
-            start[at], end = end, end + table.size
-        return np.concatenate([start, *(table.reshape(-1) for table in tables.values())]).astype(
-            np.int32
-        )
+            # Pairs are read together, so that every table begins at an even number.
+            start[at], end = end, end + table.size + table.size % 2
+            parts.append(np.pad(table.reshape(-1), (0, table.size % 2)))
+        return np.concatenate(parts).astype(np.int32)
 
     def _filled(self, values: np.ndarray, filler: float) -> np.ndarray:
         """Fill the last axis up to the channels of the tables."""

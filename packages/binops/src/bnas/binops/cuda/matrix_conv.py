@@ -1,8 +1,8 @@
 """The convolution kernel for the 1-bit matrix instruction.
 
-A block of warps makes a tile of output pixels by output channels. It copies the range of input
-pixels that its outputs look at into shared memory; the depth (taps times words) then runs over
-that range at offsets, eight words at a time. Padding reads a word of zeros.
+A block of warps makes a tile of output pixels by output channels, and then the tiles beside it. It
+copies the range of input pixels that its outputs look at into shared memory; the depth (taps times
+words) then runs over that range at offsets, eight words at a time. Padding reads a word of zeros.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba import cuda, types
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.conv_outputs import OutputKind
 from bnas.binops.cuda.matrix_epilogue import WarpTile, matrix_epilogue
-from bnas.binops.cuda.warp import WARP, load4, mma_and, mma_xor
+from bnas.binops.cuda.warp import WARP, divide, inlined, load4, mma_and, mma_xor
 
 #: Taps that a row's mask has bits for; one more is never valid, and stands for filled up depth.
 MOST_TAPS = 31
@@ -108,7 +108,7 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
     depth_words = 8 * -(-MOST_TAPS * words // 8)
     is_xor = conv.is_xor
     multiply = mma_xor if is_xor else mma_and
-    prepare = _row_kernel(words, step, range_pixels, is_xor)
+    prepare = _row_kernel(words, step, is_xor)
     epilogue = matrix_epilogue(WarpTile(conv.outputs, row_tiles, column_tiles, is_xor))
     is_wide = words % 4 == 0
 
@@ -132,9 +132,11 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
         row_ones = cuda.shared.array(rows, types.int32)
         thread = cuda.threadIdx.x
         table = numbers[header.TABLE_CHANNELS]
-        blocks = table // columns
-        first_row = cuda.blockIdx.x // blocks * rows
-        first_column = cuda.blockIdx.x % blocks * columns
+        block_columns = numbers[header.BLOCK_COLUMNS]
+        shares, _ = divide(table + block_columns - 1, block_columns)
+        row_block, share = divide(cuda.blockIdx.x, shares)
+        first_row, first_column = row_block * rows, share * block_columns
+        last_column = min(first_column + block_columns, table)
         pixels = images * numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH]
         chunks = numbers[header.CHUNKS]
 
@@ -145,22 +147,25 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
         if is_wide:
             for part in range(thread, length * (words // 4), threads):
                 four = load4(source, np.uint64(at + 4 * part))
-                to = part // (words // 4) * step + part % (words // 4) * 4
+                pixel, quarter = divide(part, words // 4)
+                to = np.uint32(pixel * step + quarter * 4)
                 for word in range(4):
-                    pixels_in[to + word] = four[word]
+                    pixels_in[to + np.uint32(word)] = four[word]
         else:
             for part in range(thread, length * words, threads):
-                pixels_in[part // words * step + part % words] = source[at + part]
+                pixel, word = divide(part, words)
+                pixels_in[np.uint32(pixel * step + word)] = source[np.uint64(at + part)]
         if thread < 4:
             pixels_in[zero + thread] = np.uint32(0)
         width = numbers[header.KERNEL_WIDTH]
         taps = numbers[header.KERNEL_HEIGHT] * width
         for entry in range(thread, chunks * 8, threads):
-            tap = entry // words
-            y = tap // width * numbers[header.DILATION_Y]
-            x = tap % width * numbers[header.DILATION_X]
-            offset = (y * numbers[header.IN_WIDTH] + x) * step + entry % words
-            depth[entry] = tap << OFFSET_BITS | offset if tap < taps else MOST_TAPS << OFFSET_BITS
+            tap, word = divide(entry, words)
+            ky, kx = divide(tap, width)
+            y, x = ky * numbers[header.DILATION_Y], kx * numbers[header.DILATION_X]
+            offset = (y * numbers[header.IN_WIDTH] + x) * step + word
+            found = tap << OFFSET_BITS | offset if tap < taps else MOST_TAPS << OFFSET_BITS
+            depth[np.uint32(entry)] = found
         cuda.syncthreads()
         prepare(
             numbers, first_row, pixels, start, length,
@@ -178,79 +183,82 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
         mask = cuda.local.array(lane_rows, types.uint32)
         a = cuda.local.array(fragment, types.uint32)
         b = cuda.local.array(pair_words, types.uint32)
-        for part in range(sums):
-            acc[part] = 0
         for part in range(lane_rows):
             row = np.uint32(warp_row + part * 8 + group)
             base[part] = row_base[row]
             mask[part] = row_mask[row]
-        weight = np.uint64((first_column + warp_column) // 16 * 128 + lane * 4)
         weight_step = np.uint64(table * 8)
-        entry = np.uint32(place)
-        for _chunk in range(chunks):
-            for half in range(2):
-                found = depth[np.uint32(entry + np.uint32(half * 4))]
-                tap, offset = np.uint32(found >> OFFSET_BITS & 31), np.int32(found & OFFSET_MASK)
-                for part in range(lane_rows):
-                    where = np.int32(base[part] + offset)
-                    is_valid = np.uint32(mask[part] >> tap) & np.uint32(1)
-                    where = where if is_valid else zero
-                    # Rows g and g + 8 of a tile: parts 2i and 2i + 1.
-                    a[part // 2 * 4 + half * 2 + part % 2] = pixels_in[np.uint32(where)]
-            entry = np.uint32(entry + np.uint32(8))
-            for pair in range(pairs):
-                four = load4(weights, weight + np.uint64(pair * 128))
-                for word in range(4):
-                    b[pair * 4 + word] = four[word]
-            weight += weight_step
-            for m in range(row_tiles):
-                for n in range(column_tiles):
-                    q = (m * column_tiles + n) * 4
-                    c = multiply(
-                        a[m * 4], a[m * 4 + 1], a[m * 4 + 2], a[m * 4 + 3],
-                        b[n * 2], b[n * 2 + 1],
-                        acc[q], acc[q + 1], acc[q + 2], acc[q + 3],
-                    )  # fmt: skip
-                    for part in range(4):
-                        acc[q + part] = c[part]
-        epilogue(
-            acc, numbers, reals, bits, floats, counts, row_border, row_ones,
-            first_row, warp_row, pixels, first_column + warp_column,
-        )  # fmt: skip
+        for column in range(first_column + warp_column, last_column, columns):
+            for part in range(sums):
+                acc[part] = 0
+            weight = np.uint64(column // 16 * 128 + lane * 4)
+            entry = np.uint32(place)
+            for _chunk in range(chunks):
+                for half in range(2):
+                    found = depth[np.uint32(entry + np.uint32(half * 4))]
+                    tap = np.uint32(found >> OFFSET_BITS & 31)
+                    offset = np.int32(found & OFFSET_MASK)
+                    for part in range(lane_rows):
+                        where = np.int32(base[part] + offset)
+                        is_valid = np.uint32(mask[part] >> tap) & np.uint32(1)
+                        where = where if is_valid else zero
+                        # Rows g and g + 8 of a tile: parts 2i and 2i + 1.
+                        a[part // 2 * 4 + half * 2 + part % 2] = pixels_in[np.uint32(where)]
+                entry = np.uint32(entry + np.uint32(8))
+                for pair in range(pairs):
+                    four = load4(weights, weight + np.uint64(pair * 128))
+                    for word in range(4):
+                        b[pair * 4 + word] = four[word]
+                weight += weight_step
+                for m in range(row_tiles):
+                    for n in range(column_tiles):
+                        q = (m * column_tiles + n) * 4
+                        c = multiply(
+                            a[m * 4], a[m * 4 + 1], a[m * 4 + 2], a[m * 4 + 3],
+                            b[n * 2], b[n * 2 + 1],
+                            acc[q], acc[q + 1], acc[q + 2], acc[q + 3],
+                        )  # fmt: skip
+                        for part in range(4):
+                            acc[q + part] = c[part]
+            epilogue(
+                acc, numbers, reals, bits, floats, counts, row_border, row_ones,
+                first_row, warp_row, pixels, column,
+            )  # fmt: skip
 
     return matrix_conv
 
 
-@cuda.jit(device=True)
+@inlined
+def _first_tap(numbers: Any, row: Any) -> Any:
+    """Image of an output pixel, counted over all images, and row and column of its first tap."""
+    image, rest = divide(row, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
+    y, x = divide(rest, numbers[header.OUT_WIDTH])
+    y = y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
+    return image, y, x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
+
+
+@inlined
 def _range_start(numbers: Any, row: Any) -> Any:
     """The first input pixel that output pixel `row` or a later one looks at, counted over all."""
-    size = numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH]
-    y = row % size // numbers[header.OUT_WIDTH] * numbers[header.STRIDE_Y]
-    x = row % numbers[header.OUT_WIDTH] * numbers[header.STRIDE_X]
-    y -= numbers[header.PADDING_Y]
-    x -= numbers[header.PADDING_X]
+    image, y, x = _first_tap(numbers, row)
+    first = image * numbers[header.IN_HEIGHT] + max(y, 0)
     # Of rows above the image the next output row may look further to the left.
-    first = row // size * numbers[header.IN_HEIGHT] + max(y, 0)
     return first * numbers[header.IN_WIDTH] + (max(x, 0) if y >= 0 else 0)
 
 
-@cuda.jit(device=True)
+@inlined
 def _range_end(numbers: Any, row: Any) -> Any:
     """One after the last input pixel that output pixel `row` or an earlier one looks at."""
-    size = numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH]
+    image, y, x = _first_tap(numbers, row)
     height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
-    y = row % size // numbers[header.OUT_WIDTH] * numbers[header.STRIDE_Y]
-    x = row % numbers[header.OUT_WIDTH] * numbers[header.STRIDE_X]
     y += (numbers[header.KERNEL_HEIGHT] - 1) * numbers[header.DILATION_Y]
     x += (numbers[header.KERNEL_WIDTH] - 1) * numbers[header.DILATION_X]
-    y -= numbers[header.PADDING_Y]
-    x -= numbers[header.PADDING_X]
-    last = row // size * height + min(y, height - 1)
+    last = image * height + min(y, height - 1)
     return last * width + (min(x, width - 1) if 0 <= y < height else width - 1) + 1
 
 
 @functools.cache
-def _row_kernel(words: int, step: int, range_pixels: int, is_xor: bool) -> Any:
+def _row_kernel(words: int, step: int, is_xor: bool) -> Any:
     """Return the device function that prepares what each row of a block needs."""
 
     @cuda.jit(device=True)
@@ -263,18 +271,14 @@ def _row_kernel(words: int, step: int, range_pixels: int, is_xor: bool) -> Any:
             for pixel in range(thread, length, threads):
                 total = 0
                 for word in range(words):
-                    total += cuda.popc(pixels_in[pixel * step + word])
-                ones[pixel] = total
+                    total += cuda.popc(pixels_in[np.uint32(pixel * step + word)])
+                ones[np.uint32(pixel)] = total
             cuda.syncthreads()
         height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
-        out_width = numbers[header.OUT_WIDTH]
-        size = numbers[header.OUT_HEIGHT] * out_width
         for row in range(thread, row_base.size, threads):
             pixel = min(first_row + row, pixels - 1)
-            out_y, out_x = pixel % size // out_width, pixel % out_width
-            y = out_y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
-            x = out_x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
-            base = (pixel // size * height + y) * width + x - start
+            image, y, x = _first_tap(numbers, pixel)
+            base = np.int32((image * height + y) * width + x - start)
             mask, total, tap = 0, 0, 0
             for ky in range(numbers[header.KERNEL_HEIGHT]):
                 tap_y = ky * numbers[header.DILATION_Y]
@@ -283,13 +287,15 @@ def _row_kernel(words: int, step: int, range_pixels: int, is_xor: bool) -> Any:
                     if 0 <= y + tap_y < height and 0 <= x + tap_x < width:
                         mask |= 1 << tap
                         if not is_xor:
-                            total += ones[base + tap_y * width + tap_x]
+                            total += ones[np.uint32(base + tap_y * width + tap_x)]
                     tap += 1
-            row_base[row] = base * step
-            row_mask[row] = mask
-            row_ones[row] = total
-            sets = numbers[numbers[header.ROW_SET] + out_y] * numbers[header.COLUMN_SETS]
-            sets += numbers[numbers[header.COLUMN_SET] + out_x]
-            row_border[row] = numbers[header.BORDER] + sets * numbers[header.TABLE_CHANNELS]
+            at = np.uint32(row)
+            row_base[at], row_mask[at], row_ones[at] = base * step, mask, total
+            _, place = divide(pixel, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
+            out_y, out_x = divide(place, numbers[header.OUT_WIDTH])
+            sets = numbers[np.uint64(numbers[header.ROW_SET] + out_y)]
+            sets *= numbers[header.COLUMN_SETS]
+            sets += numbers[np.uint64(numbers[header.COLUMN_SET] + out_x)]
+            row_border[at] = numbers[header.BORDER] + sets * numbers[header.TABLE_CHANNELS]
 
     return prepare

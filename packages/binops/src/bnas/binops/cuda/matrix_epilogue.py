@@ -17,7 +17,7 @@ from numba import cuda, types
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.activations import scaled_activation
 from bnas.binops.cuda.conv_outputs import ACTIVATIONS, OutputKind
-from bnas.binops.cuda.warp import WARP, add_rn, inlined, quad_or
+from bnas.binops.cuda.warp import WARP, add_rn, divide, inlined, load2, quad_or
 
 
 @frozen
@@ -94,7 +94,7 @@ def _rows_from(part: int, tile: WarpTile) -> Any:
         # Of the lane's first channel: all others are at constant distances from it.
         own = first_column + 2 * (lane % 4)
         own_channels = numbers[header.CHANNELS] - own if is_inside else 0
-        own_words = (numbers[header.CHANNELS] + 31) // 32 - first_column // 32
+        own_words = ((numbers[header.CHANNELS] + 31) >> 5) - (first_column >> 5)
         thresholds = np.uint64(numbers[header.THRESHOLDS] + own)
         channel = np.uint64(own)
         border, ones = np.uint64(row_border[row] + own), row_ones[row] * ones_factor
@@ -105,15 +105,17 @@ def _rows_from(part: int, tile: WarpTile) -> Any:
             for sink in range(sinks):
                 collected[sink] = np.uint32(0)
             for column in range(min(4, column_tiles - word * 4)):
+                nearer = np.uint64(word * 32 + column * 8)
+                borders = load2(numbers, border + nearer)
                 for side in range(2):
                     further = word * 32 + column * 8 + side
                     distance = np.uint64(further)
                     bit = np.uint32(1) << np.uint32(column * 8 + side)
                     count = acc[first_sum + (word * 4 + column) * 4 + side] * sum_factor + ones
-                    count = np.int32(count + numbers[border + distance])
+                    count = np.int32(count + borders[side])
                     for sink in range(bits_count):
-                        at = thresholds + np.uint64(sink) * table + distance
-                        if count >= numbers[at]:
+                        cuts = load2(numbers, thresholds + np.uint64(sink) * table + nearer)
+                        if count >= cuts[side]:
                             collected[sink] |= bit
                     if has_counts and further < own_channels:
                         counts[count_at + distance * count_step] = count
@@ -125,12 +127,12 @@ def _rows_from(part: int, tile: WarpTile) -> Any:
                                 value = add_rn(floats[to], value)
                             floats[to] = value
                         for sink in range(packs_count):
-                            at = np.uint64(pack_rows + sink) * table + channel + distance
-                            if value >= reals[at]:
+                            at = np.uint64(pack_rows + sink) * table + channel + nearer
+                            if value >= load2(reals, at)[side]:
                                 collected[bits_count + sink] |= bit
             if has_bits:
                 is_stored = is_inside and word < own_words
-                store(collected, numbers, bits, pixel, first_column // 32 + word, is_stored)
+                store(collected, numbers, bits, pixel, (first_column >> 5) + word, is_stored)
         following(
             acc, numbers, reals, bits, floats, counts, row_border, row_ones, first_row, warp_row,
             pixels, first_column,
@@ -142,7 +144,8 @@ def _rows_from(part: int, tile: WarpTile) -> Any:
         step = numbers[at + 3] if is_planar else 1
         first = numbers[at] + channel * step
         if is_planar:
-            first += pixel // size * numbers[at + 1] + pixel % size
+            image, rest = divide(pixel, size)
+            first += image * numbers[at + 1] + rest
         else:
             first += pixel * numbers[at + 2]
         return np.uint64(first), np.uint64(step)
@@ -172,11 +175,11 @@ def _store_words(sink: int, sinks: int) -> Any:
         place = cuda.threadIdx.x % 4
         found = quad_or(np.uint32(collected[sink] << np.uint32(2 * place)))
         if place == sink % 4 and is_stored:
-            table_words = (numbers[header.TABLE_CHANNELS] + 31) // 32
-            flip = numbers[numbers[header.FLIPS] + sink * table_words + index]
-            at = numbers[header.WORD_PLACES] + sink * 3
-            to = numbers[at] + pixel * numbers[at + 1] + numbers[at + 2] + index
-            bits[np.uint64(to)] = found ^ np.uint32(flip)
+            table_words = (numbers[header.TABLE_CHANNELS] + 31) >> 5
+            flip = numbers[np.uint64(numbers[header.FLIPS] + sink * table_words + index)]
+            at = np.uint64(numbers[header.WORD_PLACES] + sink * 3)
+            first, step = numbers[at] + numbers[at + np.uint64(2)], numbers[at + np.uint64(1)]
+            bits[np.uint64(first + pixel * step + index)] = found ^ np.uint32(flip)
         others(collected, numbers, bits, pixel, index, is_stored)
 
     return store

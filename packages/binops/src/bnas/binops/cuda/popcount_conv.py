@@ -16,7 +16,7 @@ from numba import cuda, types
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.conv_outputs import OutputKind
 from bnas.binops.cuda.popcount_epilogue import OUTPUTS, output_maker, word_store
-from bnas.binops.cuda.warp import inlined, load4
+from bnas.binops.cuda.warp import divide, inlined, load4
 
 #: Threads of a block.
 THREADS = 128
@@ -60,15 +60,16 @@ def popcount_conv_kernel(conv: PopcountConv) -> Any:
         table = numbers[header.TABLE_CHANNELS]
         out_width = numbers[header.OUT_WIDTH]
         size = numbers[header.OUT_HEIGHT] * out_width
-        word_blocks = table // OUTPUTS
-        pixel = cuda.blockIdx.x // word_blocks * THREADS + cuda.threadIdx.x
-        first_output = cuda.blockIdx.x % word_blocks * OUTPUTS
+        pixel_block, word_block = divide(cuda.blockIdx.x, table >> 5)
+        pixel = pixel_block * THREADS + cuda.threadIdx.x
+        first_output = word_block * OUTPUTS
         if pixel >= images * size:
             return
-        out_y, out_x = pixel % size // out_width, pixel % out_width
+        image, rest = divide(pixel, size)
+        out_y, out_x = divide(rest, out_width)
         y = out_y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
         x = out_x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
-        image = pixel // size * numbers[header.IN_HEIGHT] * numbers[header.IN_WIDTH]
+        image *= numbers[header.IN_HEIGHT] * numbers[header.IN_WIDTH]
         place = (numbers[header.SOURCE] + image * words, y, x, first_output)
         sets = numbers[numbers[header.ROW_SET] + out_y] * numbers[header.COLUMN_SETS]
         sets += numbers[numbers[header.COLUMN_SET] + out_x]
@@ -79,7 +80,7 @@ def popcount_conv_kernel(conv: PopcountConv) -> Any:
         make_outputs(
             source, weights, numbers, reals, floats, counts, place, border, pixel, collected
         )
-        store(numbers, bits, collected, pixel, first_output // OUTPUTS)
+        store(numbers, bits, collected, pixel, word_block)
 
     return popcount_conv
 
@@ -136,8 +137,8 @@ def _grouped_outputs(conv: PopcountConv) -> Any:
     def mismatches_of(source: Any, weights: Any, numbers: Any, place: Any, output: Any) -> Any:
         image, y, x, _ = place
         height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
-        group = output // numbers[header.GROUP_OUTPUTS]
-        first = group * numbers[header.GROUP_CHANNELS] // 32
+        group, _ = divide(output, numbers[header.GROUP_OUTPUTS])
+        first = group * numbers[header.GROUP_CHANNELS] >> 5
         masks = numbers[header.GROUP_MASKS] + group * group_words
         weight, found = output, 0
         for ky in range(numbers[header.KERNEL_HEIGHT]):

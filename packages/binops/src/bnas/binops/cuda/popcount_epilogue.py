@@ -11,7 +11,7 @@ from numba import cuda
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.activations import scaled_activation
 from bnas.binops.cuda.conv_outputs import ACTIVATIONS, OutputKind
-from bnas.binops.cuda.warp import add_rn, inlined
+from bnas.binops.cuda.warp import add_rn, divide, inlined
 
 #: Output channels of a thread: those of one word.
 OUTPUTS = 32
@@ -53,7 +53,8 @@ def output_maker(outputs: OutputKind) -> Any:
     @cuda.jit(device=True)
     def _place(numbers: Any, at: Any, pixel: Any, channel: Any) -> Any:
         size = numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH]
-        first = numbers[at] + pixel // size * numbers[at + 1] + pixel % size * numbers[at + 2]
+        image, rest = divide(pixel, size)
+        first = numbers[at] + image * numbers[at + 1] + rest * numbers[at + 2]
         return np.uint64(first) + channel * np.uint64(numbers[at + 3])
 
     return make
@@ -66,11 +67,11 @@ def word_store(outputs: OutputKind) -> Any:
 
     @inlined
     def store(numbers: Any, bits: Any, collected: Any, pixel: Any, index: Any) -> None:
-        table_words = numbers[header.TABLE_CHANNELS] // 32
+        table_words = numbers[header.TABLE_CHANNELS] >> 5
         for sink in range(sinks):
-            flip = numbers[numbers[header.FLIPS] + sink * table_words + index]
-            at = numbers[header.WORD_PLACES] + sink * 3
-            to = numbers[at] + pixel * numbers[at + 1] + numbers[at + 2] + index
-            bits[np.uint64(to)] = collected[sink] ^ np.uint32(flip)
+            flip = numbers[np.uint64(numbers[header.FLIPS] + sink * table_words + index)]
+            at = np.uint64(numbers[header.WORD_PLACES] + sink * 3)
+            first, step = numbers[at] + numbers[at + np.uint64(2)], numbers[at + np.uint64(1)]
+            bits[np.uint64(first + pixel * step + index)] = collected[sink] ^ np.uint32(flip)
 
     return store

@@ -73,6 +73,14 @@ def add_rn(x: Any, y: Any) -> Any:
 
 
 @cuda.jit(device=True)
+def load2(values: Any, index: Any) -> Any:
+    """Twin of `warp.load2`; refuses what the instruction would fault at."""
+    assert index % 2 == 0, "a wide load must be aligned"
+    assert index + 2 <= len(values), "a wide load must lie within its array"
+    return values[index], values[index + 1]
+
+
+@cuda.jit(device=True)
 def _staged(value: Any) -> Any:
     """The values of all threads of the block, as Python integers."""
     shared = cuda.shared.array(MOST_THREADS, types.uint32)

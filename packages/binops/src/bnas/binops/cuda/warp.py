@@ -28,10 +28,22 @@ FULL = 0xFFFFFFFF
 #: Decorator of device functions that must become part of their caller's code.
 inlined = cuda.jit(device=True, **({} if config.ENABLE_CUDASIM else {"forceinline": True}))
 
+
+@inlined
+def divide(number: Any, divisor: Any) -> Any:
+    """Quotient and remainder of numbers of at most 32 bits, not negative, as int32.
+
+    Numba divides signed numbers in 64 bits, which takes a GPU some hundred instructions.
+    """
+    quotient = np.uint32(number) // np.uint32(divisor)
+    return np.int32(quotient), np.int32(np.uint32(number) - quotient * np.uint32(divisor))
+
+
 if config.ENABLE_CUDASIM:
     from bnas.binops.cuda.simulated import (
         add_rn,
         ballot,
+        load2,
         load4,
         mma_and,
         mma_xor,
@@ -42,19 +54,35 @@ else:
     from numba.cuda import libdevice
     from numba.cuda.extending import intrinsic
 
-    _WORD = ir.IntType(32)
+    _WORD, _ADDRESS, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
     _AND = "mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc"
     _XOR = "mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.xor.popc"
     _MMA_TYPE = types.UniTuple(types.int32, 4)(*[types.uint32] * 6, *[types.int32] * 4)
 
-    def _assembly(builder: Any, text: str, operands: Any, results: int, constraints: str) -> Any:
-        """Emit an instruction of several results, which all lanes run together."""
-        kind = ir.LiteralStructType([_WORD] * results)
-        function = ir.FunctionType(kind, [operand.type for operand in operands])
-        code = ir.InlineAsm(function, text, constraints, side_effect=True)
+    def _assembly(builder: Any, text: str, operands: Any, kind: Any, results: int) -> Any:
+        """Emit an instruction of several results, and return these."""
+        letters = ["f" if kind == _FLOAT else "r"] * results
+        inputs = ["l" if operand.type == _ADDRESS else "r" for operand in operands]
+        constraints = ",".join([f"={letter}" for letter in letters] + inputs)
+        struct = ir.LiteralStructType([kind] * results)
+        function = ir.FunctionType(struct, [operand.type for operand in operands])
+        # What lanes do together must be neither moved nor doubled; loads may be.
+        is_shared = "mma" in text
+        code = ir.InlineAsm(function, text, constraints, side_effect=is_shared)
         call = builder.call(code, operands)
-        call.attributes.add("convergent")
+        if is_shared:
+            call.attributes.add("convergent")
         return [builder.extract_value(call, index) for index in range(results)]
+
+    def _load(context: Any, builder: Any, signature: Any, args: Any, count: int) -> Any:
+        """Emit one load of several elements of an array that is only read."""
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        address = builder.ptrtoint(builder.gep(array.data, [args[1]]), _ADDRESS)
+        is_float = signature.args[0].dtype == types.float32
+        kind, name = (_FLOAT, "f32") if is_float else (_WORD, "u32")
+        places = ",".join(f"${index}" for index in range(count))
+        text = f"ld.global.nc.v{count}.{name} {{{places}}}, [${count}];"
+        return cgutils.pack_array(builder, _assembly(builder, text, [address], kind, count))
 
     @intrinsic
     def mma_and(typingctx: Any, a0: Any, a1: Any, a2: Any, a3: Any, b0: Any, b1: Any,
@@ -63,8 +91,7 @@ else:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             text = _AND + " {$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};"
-            constraints = "=r,=r,=r,=r,r,r,r,r,r,r,r,r,r,r"
-            return cgutils.pack_array(builder, _assembly(builder, text, args, 4, constraints))
+            return cgutils.pack_array(builder, _assembly(builder, text, args, _WORD, 4))
 
         return _MMA_TYPE, generate
 
@@ -79,28 +106,28 @@ else:
             for half in (0, 1):
                 for words in (0, 1):
                     operands = [a[half + 2 * words], b[words], *c[2 * half : 2 * half + 2]]
-                    c[2 * half : 2 * half + 2] = _assembly(
-                        builder, text, operands, 2, "=r,=r,r,r,r,r"
-                    )
+                    c[2 * half : 2 * half + 2] = _assembly(builder, text, operands, _WORD, 2)
             return cgutils.pack_array(builder, c)
 
         return _MMA_TYPE, generate
 
     @intrinsic
     def load4(typingctx: Any, words: Any, index: Any) -> Any:
-        """Four words from `index` on, a multiple of 4, of an array that no kernel is writing."""
-        signature = types.UniTuple(types.uint32, 4)(words, types.uint64)
+        """Four words from `index` (uint64) on, a multiple of 4, of an array that is only read."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array = context.make_array(signature.args[0])(context, builder, args[0])
-            place = builder.gep(array.data, [args[1]])
-            text = "ld.global.nc.v4.u32 {$0,$1,$2,$3}, [$4];"
-            operands = [builder.ptrtoint(place, ir.IntType(64))]
-            return cgutils.pack_array(
-                builder, _assembly(builder, text, operands, 4, "=r,=r,=r,=r,l")
-            )
+            return _load(context, builder, signature, args, 4)
 
-        return signature, generate
+        return types.UniTuple(words.dtype, 4)(words, types.uint64), generate
+
+    @intrinsic
+    def load2(typingctx: Any, values: Any, index: Any) -> Any:
+        """Two int32 or float32 from `index` (uint64) on, a multiple of 2, of such an array."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return _load(context, builder, signature, args, 2)
+
+        return types.UniTuple(values.dtype, 2)(values, types.uint64), generate
 
     @cuda.jit(device=True)
     def multiply_rn(x: Any, y: Any) -> Any:
@@ -131,7 +158,9 @@ __all__ = [
     "WARP",
     "add_rn",
     "ballot",
+    "divide",
     "inlined",
+    "load2",
     "load4",
     "mma_and",
     "mma_xor",

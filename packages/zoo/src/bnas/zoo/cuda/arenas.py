@@ -32,9 +32,7 @@ class ArenaPlan:
     words: MemoryPlan
 
     @classmethod
-    def of(
-        cls, steps: Sequence[Step], shapes: Mapping[str, Shape], output: Place
-    ) -> ArenaPlan:
+    def of(cls, steps: Sequence[Step], shapes: Mapping[str, Shape], output: Place) -> ArenaPlan:
         """Plan the memory of a program.
 
         Args:

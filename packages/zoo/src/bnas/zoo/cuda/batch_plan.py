@@ -89,9 +89,7 @@ class BatchPlan:
             self._queue = self._prepared()
         self._queue(stream)
 
-    def observed(
-        self, ends: Mapping[str, int], stream: Any
-    ) -> Iterator[str]:
+    def observed(self, ends: Mapping[str, int], stream: Any) -> Iterator[str]:
         """Run launch by launch; yield each name once the steps are done that it waits for.
 
         Args:

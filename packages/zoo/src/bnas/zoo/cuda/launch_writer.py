@@ -223,9 +223,7 @@ class LaunchWriter:
         source = step.reads[0] if step.reads else target
         places = self._floats(source), self._floats(target)
         self.launches.append(
-            float_kernels.elementwise(
-                self.arrays.floats, function, *places, self._values(target)
-            )
+            float_kernels.elementwise(self.arrays.floats, function, *places, self._values(target))
         )
 
     def _values(self, place: Place) -> tuple[int, int]:

@@ -25,13 +25,13 @@ class RealConvolution:
         weight, bias = step.folded_weight(), step.bias
         self._by_torch = None
         if torch_convolution.is_usable():
-            self._by_torch = torch_convolution.TorchConvolution(weight, bias, step.window, step.relu)
+            self._by_torch = torch_convolution.TorchConvolution(
+                weight, bias, step.window, step.relu
+            )
         else:
             self._weights = RealWeights.of(weight, bias, step.window.kernel**2)
 
-    def bind(
-        self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes
-    ) -> Queued:
+    def bind(self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes) -> Queued:
         """Return the launch.
 
         Args:

@@ -71,9 +71,7 @@ class TorchConvolution:
         self._inputs = groups * (length // kernel**2)
         self._is_relu = is_relu
 
-    def bind(
-        self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes
-    ) -> Queued:
+    def bind(self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes) -> Queued:
         """Return the launch; for the arguments see `RealConvolution.bind`."""
         torch = sys.modules["torch"]
         memory = torch.as_tensor(floats, device=_current())
@@ -87,9 +85,7 @@ class TorchConvolution:
                 torch.no_grad(),
                 torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
             ):
-                result = torch.nn.functional.conv2d(
-                    read, self._weight, self._bias, **self._options
-                )
+                result = torch.nn.functional.conv2d(read, self._weight, self._bias, **self._options)
                 if self._is_relu:
                     result.relu_()
                 written.copy_(result)

@@ -67,9 +67,7 @@ def _order(pack: Pack) -> tuple[str, int, int, bool]:
     return pack.source.buffer, pack.source.start, pack.source.stop, pack.constant
 
 
-def _loose_parts(
-    steps: Sequence[Step], shapes: Mapping[str, Shape]
-) -> dict[str, list[_Part]]:
+def _loose_parts(steps: Sequence[Step], shapes: Mapping[str, Shape]) -> dict[str, list[_Part]]:
     """Find the comparisons that do not fill words: name of the bits -> these, by channels."""
     found: dict[str, list[_Part]] = defaultdict(list)
     for index, step in enumerate(steps):
