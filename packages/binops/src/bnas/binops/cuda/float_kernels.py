@@ -17,7 +17,7 @@ from bnas.binops.cuda.launch import Launch, Specimen, blocks
 from bnas.binops.cuda.warp import add_rn, multiply_rn
 
 #: Threads of a block.
-THREADS = 256
+THREADS = 128
 FLOATS, WORDS, INTS = types.float32[::1], types.uint32[::1], types.int32[::1]
 PAIR, FOUR = (types.UniTuple(types.int64, count) for count in (2, 4))
 _ZERO = np.float32(0)

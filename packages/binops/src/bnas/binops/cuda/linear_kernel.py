@@ -11,7 +11,7 @@ from bnas.binops.cuda.conv_outputs import FloatPlace
 from bnas.binops.cuda.float_kernels import FLOATS, PAIR, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen
 from bnas.binops.cuda.pooling_kernels import PoolSizes
-from bnas.binops.cuda.real_conv_kernel import RealWeights, real_conv
+from bnas.binops.cuda.real_conv_kernel import RealWeights, real_conv, tile_for
 from bnas.binops.cuda.warp import WARP
 
 #: From so many images on it is a product of matrices: then every weight is read for several.
@@ -60,7 +60,8 @@ def linear(
     outputs, inputs = weight.shape
     if images >= _MANY_IMAGES:
         sizes = PoolSizes(images, (1, 1), (1, 1), (1, 1, 0, 1))
-        return real_conv(floats, RealWeights.of(weight[None], bias, 1), source, target, sizes)
+        weights = RealWeights.of(weight[None], bias, 1, tile_for(images, outputs))
+        return real_conv(floats, weights, source, target, sizes)
     arrays = (
         cuda.to_device(np.ascontiguousarray(part.reshape(-1), np.float32)) for part in parameters
     )

@@ -43,6 +43,24 @@ class RealTile:
         return self.pixels // _SIDE * (self.channels // _SIDE)
 
 
+#: Parts for small images, of which there would be few large ones.
+_SMALL = RealTile(pixels=16, channels=32, depth=8)
+_FEW_BLOCKS = 128
+
+
+def tile_for(pixels: int, outputs: int, groups: int = 1) -> RealTile:
+    """Return the part of a product that a block should make.
+
+    Args:
+        pixels: Output pixels.
+        outputs: Output channels of a group.
+        groups: Number of groups.
+    """
+    tile = RealTile()
+    count = blocks(pixels, tile.pixels) * blocks(outputs, tile.channels) * groups
+    return _SMALL if count < _FEW_BLOCKS else tile
+
+
 @functools.cache
 def real_conv_kernel(tile: RealTile, is_relu: bool) -> Any:
     """Return the kernel (floats, weights, bias, source, target, sizes, window, shape).
@@ -166,7 +184,7 @@ class RealWeights:
 
     @classmethod
     def of(
-        cls, weight: np.ndarray, bias: np.ndarray | None, taps: int, tile: RealTile | None = None
+        cls, weight: np.ndarray, bias: np.ndarray | None, taps: int, tile: RealTile
     ) -> RealWeights:
         """Lay weights out and copy them to the device.
 
@@ -174,9 +192,8 @@ class RealWeights:
             weight: float32 (groups, O / groups, I / groups * taps), channels before taps.
             bias: float32 (O,), or None.
             taps: Number of taps, of both axes together.
-            tile: What a block makes; None takes the usual one.
+            tile: What a block makes.
         """
-        tile = tile or RealTile()
         groups, outputs, length = weight.shape
         columns = blocks(outputs, tile.channels) * tile.channels
         depth = blocks(length, tile.depth) * tile.depth
@@ -231,11 +248,12 @@ def specimens() -> list[Specimen]:
     expects = dict.fromkeys([(7, 5), (8, 0), (9, 0)], "FFMA")
     return [
         Specimen(
-            f"real convolution, ReLU {is_relu}",
-            real_conv_kernel(RealTile(), is_relu),
+            f"real convolution of {tile.pixels} x {tile.channels}, ReLU {is_relu}",
+            real_conv_kernel(tile, is_relu),
             signature,
             expects,
             most_registers=128,
         )
+        for tile in (RealTile(), _SMALL)
         for is_relu in (False, True)
     ]

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from attrs import define, field, frozen
 
 from bnas.binops.cuda import float_kernels, linear_kernel, pooling_kernels
@@ -109,16 +108,13 @@ class LaunchWriter:
             For each number of them, how many launches have then run at least.
         """
         ends = [len(self.launches)]
-        waiting: list[kinds.Pack] = []
+        together: list[kinds.Pack] = []
         for index, step in enumerate(steps):
-            if isinstance(step, kinds.Pack):
-                waiting.append(step)
-                follower = steps[index + 1] if index + 1 < len(steps) else None
-                if not _reads_the_same(step, follower):
-                    self._pack(waiting)
-                    waiting = []
-            else:
+            if not isinstance(step, kinds.Pack):
                 self._write(step)
+            elif not any(step is each for each in together):
+                together = _together(steps[index:])
+                self._pack(together)
             ends.append(len(self.launches))
         return tuple(ends)
 
@@ -272,8 +268,13 @@ class LaunchWriter:
         )
 
 
-def _reads_the_same(pack: kinds.Pack, follower: Step | None) -> bool:
-    """Whether the step after a comparison compares the same channels, for the same bits."""
-    return isinstance(follower, kinds.Pack) and (
-        (pack.source, pack.first) == (follower.source, follower.first)
-    )
+def _together(steps: Sequence[Step]) -> list[kinds.Pack]:
+    """Return the first steps, as far as they compare the same channels for the same bits."""
+    result: list[kinds.Pack] = []
+    for step in steps:
+        if not isinstance(step, kinds.Pack):
+            break
+        if result and (step.source, step.first) != (result[0].source, result[0].first):
+            break
+        result.append(step)
+    return result

@@ -7,8 +7,8 @@ from typing import Any
 from bnas.binops.cuda.conv_outputs import FloatPlace
 from bnas.binops.cuda.graph import Queued
 from bnas.binops.cuda.pooling_kernels import PoolSizes
-from bnas.binops.cuda.real_conv_kernel import RealWeights, real_conv
-from bnas.zoo.cuda import torch_convolution
+from bnas.binops.cuda.real_conv_kernel import RealTile, RealWeights, real_conv, tile_for
+from bnas.zoo.cuda.torch_convolution import TorchConvolution, is_usable
 from bnas.zoo.program.steps import RealConv
 
 
@@ -20,16 +20,13 @@ class RealConvolution:
     """
 
     def __init__(self, step: RealConv) -> None:
-        """Copy the weights."""
-        self._is_relu = step.relu
-        weight, bias = step.folded_weight(), step.bias
-        self._by_torch = None
-        if torch_convolution.is_usable():
-            self._by_torch = torch_convolution.TorchConvolution(
-                weight, bias, step.window, step.relu
-            )
-        else:
-            self._weights = RealWeights.of(weight, bias, step.window.kernel**2)
+        """Let torch have the weights, if it is there."""
+        self._step = step
+        self._weights: dict[RealTile, RealWeights] = {}
+        self._by_torch: TorchConvolution | None = None
+        if is_usable():
+            weight = step.folded_weight()
+            self._by_torch = TorchConvolution(weight, step.bias, step.window, step.relu)
 
     def bind(self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes) -> Queued:
         """Return the launch.
@@ -42,4 +39,14 @@ class RealConvolution:
         """
         if self._by_torch is not None:
             return self._by_torch.bind(floats, source, target, sizes)
-        return real_conv(floats, self._weights, source, target, sizes, is_relu=self._is_relu)
+        groups, outputs, _ = self._step.weight.shape
+        weights = self._laid_out(tile_for(sizes.out_pixels, outputs, groups))
+        return real_conv(floats, weights, source, target, sizes, is_relu=self._step.relu)
+
+    def _laid_out(self, tile: RealTile) -> RealWeights:
+        """Return the weights on the device, for blocks of this size."""
+        if tile not in self._weights:
+            step = self._step
+            taps = step.window.kernel**2
+            self._weights[tile] = RealWeights.of(step.folded_weight(), step.bias, taps, tile)
+        return self._weights[tile]
