@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from bnas.binops import threads as _threads
+from bnas.binops.arrays import is_on_gpu
 from bnas.binops.bits import BitTensor
 from bnas.binops.dispatch import choose_backend
 from bnas.binops.epilogues import as_epilogues
@@ -73,9 +75,8 @@ class Conv2d:
             (self.geometry.out_channels, *self.geometry.out_size),
             single=not isinstance(epilogue, tuple),
         )
-        self._kernel = chosen.load().conv2d(
-            self.geometry, np.ascontiguousarray(weights.data), epilogues
-        )
+        self._weight = np.ascontiguousarray(weights.data)
+        self._kernel = chosen.load().conv2d(self.geometry, self._weight, epilogues)
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -103,12 +104,21 @@ class Conv2d:
             NanError: `x` holds NaN.
             ThreadsError: `threads` is not possible.
         """
+        if is_on_gpu(x.data if isinstance(x, BitTensor) else x):
+            return self._gpu_plan(x, out)
         data = self._data(x, threads)
         results, arrays = self._outputs.prepare(len(data), out)
         workers = _threads.resolve(threads)
         if len(data):
             self._kernel(data, arrays, workers)
         return self._outputs.finish(results)
+
+    @functools.cached_property
+    def _gpu_plan(self) -> Any:
+        """The same convolution on GPUs."""
+        from bnas.binops.cuda.public_conv import GpuConv2d
+
+        return GpuConv2d(self.geometry, self._weight, self._outputs)
 
     def _data(self, x: Any, threads: int | None) -> np.ndarray:
         """The packed input of a call, uint8 (N, ceil(C / 8), H, W) in C order."""

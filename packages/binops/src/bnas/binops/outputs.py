@@ -47,7 +47,7 @@ class OutputPlan:
         """
         channels, height, width = self.shape
         outputs: list[Output] = []
-        for part, given in zip(self.epilogues, self._as_given(out), strict=True):
+        for part, given in zip(self.epilogues, self.as_given(out), strict=True):
             if not isinstance(part, Threshold):
                 outputs.append(self._real_output(part, given, images))
             elif given is None:
@@ -57,12 +57,12 @@ class OutputPlan:
                 outputs.append(self._check_bits(given, images))
         return outputs, [part.data if isinstance(part, BitTensor) else part for part in outputs]
 
-    def finish(self, outputs: list[Output]) -> Any:
-        """Return what the caller expects, after the kernel ran: the only output, or a tuple."""
-        return outputs[0] if self.single else tuple(outputs)
+    def as_given(self, out: Any) -> tuple[Any, ...]:
+        """Make one given output, or None, of each epilogue.
 
-    def _as_given(self, out: Any) -> tuple[Any, ...]:
-        """Make one given output, or None, of each epilogue."""
+        Raises:
+            EpilogueError: `out` is no tuple of as many as there are epilogues.
+        """
         if self.single:
             return (out,)
         if out is None:
@@ -74,6 +74,10 @@ class OutputPlan:
                 got=type(out).__name__,
             )
         return out
+
+    def finish(self, outputs: list[Output]) -> Any:
+        """Return what the caller expects, after the kernel ran: the only output, or a tuple."""
+        return outputs[0] if self.single else tuple(outputs)
 
     def _real_output(self, part: Counts | Scale, given: Any, images: int) -> np.ndarray:
         """Allocate or check the output of counts or floats."""

@@ -6,6 +6,7 @@ import functools
 import importlib.resources
 import math
 import tomllib
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from bnas.binops.geometry import ConvGeometry
 SHARED_BYTES = 48 * 1024
 #: Blocks that keep a GPU busy to the end: eight on each of 132 multiprocessors.
 MANY_BLOCKS = 1056
+_KEPT_NUMBERS = 8
 
 
 class PixelConv:
@@ -58,6 +60,7 @@ class PixelConv:
         self._family = family(capability)
         self._bits = weight_bits(geometry, weight)
         self._prepared: dict[MatrixTile | None, tuple[Any, Tables, Any]] = {}
+        self._numbers: OrderedDict[Any, Any] = OrderedDict()
 
     def bind(self, images: int, arrays: ConvArrays, places: ConvPlaces) -> Launch:
         """Return the launch for a number of images.
@@ -83,7 +86,7 @@ class PixelConv:
         else:
             kernel, block, columns = popcount_conv_kernel(self._popcount_conv(kind)), THREADS, 32
             grid = blocks(pixels, THREADS) * words_of(channels)
-        numbers = cuda.to_device(tables.numbers(places, columns))
+        numbers = self._on_device(tables, places, columns)
         nothing = _nothing()
         bits, floats, counts = (
             given if given is not None else empty
@@ -91,7 +94,8 @@ class PixelConv:
                 (arrays.bits, arrays.floats, arrays.counts), nothing, strict=True
             )
         )
-        arguments = (images, arrays.source, weights, numbers, reals, bits, floats, counts)
+        # An int32, as in the signature that compile checks see; Python's would be an int64.
+        arguments = (np.int32(images), arrays.source, weights, numbers, reals, bits, floats, counts)
         return Launch(kernel, grid, block, arguments)
 
     def _constants(self, tile: MatrixTile | None) -> tuple[Any, Tables, Any]:
@@ -107,6 +111,15 @@ class PixelConv:
                 words = grouped_words(self.geometry, self._bits, channels)
             self._prepared[tile] = cuda.to_device(words), tables, cuda.to_device(tables.reals)
         return self._prepared[tile]
+
+    def _on_device(self, tables: Tables, places: ConvPlaces, columns: int) -> Any:
+        """The numbers that a kernel reads first, kept for the last few places."""
+        key = (id(tables), places, columns)
+        if key not in self._numbers:
+            self._numbers[key] = cuda.to_device(tables.numbers(places, columns))
+            if len(self._numbers) > _KEPT_NUMBERS:
+                self._numbers.popitem(last=False)
+        return self._numbers[key]
 
     def _popcount_conv(self, kind: OutputKind) -> PopcountConv:
         return PopcountConv(

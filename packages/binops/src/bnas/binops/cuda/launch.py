@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
+from numba.core.errors import NumbaPerformanceWarning
 
 
 @frozen(eq=False)
@@ -29,8 +31,13 @@ class Launch:
 
     def __call__(self, stream: Any = 0) -> None:
         """Queue it on a Numba stream; 0 is the default one."""
-        if self.grid:
-            self.kernel[self.grid, self.block, stream](*self.arguments)
+        if not self.grid:
+            return
+        with warnings.catch_warnings():
+            # Numba warns of every grid of fewer than 128 blocks; small layers have no more.
+            warnings.simplefilter("ignore", NumbaPerformanceWarning)
+            configured = self.kernel[self.grid, self.block, stream]
+        configured(*self.arguments)
 
 
 @frozen(eq=False)
