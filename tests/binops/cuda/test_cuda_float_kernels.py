@@ -9,7 +9,7 @@ import pytest
 from numba import cuda
 
 from bnas.binops.cuda.conv_outputs import FloatPlace, FloatThreshold, WordPlace
-from bnas.binops.cuda.flag_words import flag_words
+from bnas.binops.cuda.conv_weights import as_words
 from bnas.binops.cuda.float_kernels import Elementwise, elementwise, load, unpack
 from bnas.binops.cuda.float_pack_kernel import FloatReader, pack_all
 from bnas.binops.cuda.linear_kernel import linear
@@ -169,7 +169,7 @@ def test_pool_bits(words: Arena, window: tuple[int, int, int, int]) -> None:
     pool_bits(words.device, source, target, sizes, falls)()
     images = words.pixels(source, 60, 2).reshape(2, *size, 2)
     results = words.pixels(target, sizes.out_pixels, 2).reshape(2, *out_size, 2)
-    inverts = flag_words(falls)
+    inverts = as_words(falls)
     for y, row in enumerate(taps):
         for x, (rows, columns) in enumerate(row):
             patch = images[:, rows][:, :, columns] ^ inverts
@@ -270,7 +270,7 @@ def test_pack_whole_values(floats: Arena, words: Arena, channels: int, readers: 
     pack_all((floats.device, words.device), source, chosen, 13)()
     values = floats.pixels(source, 13, channels)
     for reader in chosen:
-        words.pixels(reader.place, 13, count)[:] = flag_words(packed(reader.cut, values))
+        words.pixels(reader.place, 13, count)[:] = as_words(packed(reader.cut, values))
     words.check()
 
 
@@ -286,7 +286,7 @@ def test_pack_a_range_of_channels(floats: Arena, words: Arena, first: int, chann
     bits[:, first : first + channels] = packed(reader.cut, floats.pixels(source, 12, channels))
     if first + channels > 64:
         bits[:, total:] = False
-    rows[:] = flag_words(bits)
+    rows[:] = as_words(bits)
     words.check()
 
 

@@ -20,6 +20,8 @@ from bnas.binops.cuda.warp import add_rn, multiply_rn
 THREADS = 128
 FLOATS, WORDS, INTS = types.float32[::1], types.uint32[::1], types.int32[::1]
 PAIR, FOUR = (types.UniTuple(types.int64, count) for count in (2, 4))
+#: Capabilities that kernels are compiled for without a GPU.
+CAPABILITIES = (7, 5), (8, 0), (9, 0)
 _ZERO = np.float32(0)
 
 
@@ -204,15 +206,14 @@ def specimens() -> list[Specimen]:
     """The kernels of this file, for compile checks."""
     elementwise = (FLOATS, PAIR, PAIR, PAIR, FLOATS)
     three = types.UniTuple(types.int64, 3)
+    stores = dict.fromkeys(CAPABILITIES, "STG")
+    every = [
+        Specimen(f"elementwise {name}", elementwise_kernel(name), elementwise, stores, 32)
+        for name in _FUNCTIONS
+    ]
+    unpack = (WORDS, FLOATS, PAIR, PAIR, PAIR)
     return [
-        *(
-            Specimen(
-                f"elementwise {name}", elementwise_kernel(name), elementwise, most_registers=32
-            )
-            for name in _FUNCTIONS
-        ),
-        Specimen("load images", load_images, (FLOATS, FLOATS, PAIR, three), most_registers=40),
-        Specimen(
-            "unpack words", unpack_words, (WORDS, FLOATS, PAIR, PAIR, PAIR), most_registers=32
-        ),
+        *every,
+        Specimen("load images", load_images, (FLOATS, FLOATS, PAIR, three), stores, 40),
+        Specimen("unpack words", unpack_words, unpack, stores, 32),
     ]

@@ -13,8 +13,8 @@ from attrs import frozen
 from numba import cuda
 
 from bnas.binops.cuda.conv_outputs import FloatPlace, FloatThreshold, WordPlace
-from bnas.binops.cuda.flag_words import flag_words
-from bnas.binops.cuda.float_kernels import FLOATS, FOUR, INTS, PAIR, WORDS, float_pair
+from bnas.binops.cuda.conv_weights import as_words
+from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, INTS, PAIR, WORDS, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
 from bnas.binops.cuda.warp import FULL, WARP, ballot
 
@@ -128,11 +128,11 @@ def _masks(reader: FloatReader, count: int) -> np.ndarray:
     is_unused = bit + reader.first - skipped >= reader.channels
     flips = np.zeros(count * WARP, bool)
     flips[is_read] = reader.cut.flip
-    return np.stack([flag_words(flips), flag_words(is_read | is_unused)], 1)
+    return np.stack([as_words(flips), as_words(is_read | is_unused)], 1)
 
 
 def specimens() -> list[Specimen]:
     """The kernel of this file, for compile checks."""
     signature = (FLOATS, WORDS, FLOATS, WORDS, INTS, PAIR, FOUR)
-    expects = dict.fromkeys([(7, 5), (8, 0), (9, 0)], "VOTE")
-    return [Specimen("pack floats", pack_floats, signature, expects, most_registers=64)]
+    expects = dict.fromkeys(CAPABILITIES, "VOTE")
+    return [Specimen("pack floats", pack_floats, signature, expects, 64)]

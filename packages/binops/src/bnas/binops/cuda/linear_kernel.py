@@ -8,7 +8,7 @@ import numpy as np
 from numba import cuda, types
 
 from bnas.binops.cuda.conv_outputs import FloatPlace
-from bnas.binops.cuda.float_kernels import FLOATS, PAIR, float_pair
+from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, PAIR, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen
 from bnas.binops.cuda.pooling_kernels import PoolSizes
 from bnas.binops.cuda.real_conv_kernel import RealWeights, real_conv, tile_for
@@ -73,4 +73,5 @@ def linear(
 def specimens() -> list[Specimen]:
     """The kernel of this file, for compile checks."""
     signature = (FLOATS, FLOATS, FLOATS, PAIR, PAIR, PAIR)
-    return [Specimen("linear", linear_sums, signature, most_registers=48)]
+    expects = dict.fromkeys(CAPABILITIES, "FFMA")
+    return [Specimen("linear", linear_sums, signature, expects, 48)]

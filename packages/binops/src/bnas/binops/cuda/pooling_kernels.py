@@ -10,8 +10,9 @@ from attrs import frozen
 from numba import cuda, types
 
 from bnas.binops.cuda.conv_outputs import FloatPlace, WordPlace
-from bnas.binops.cuda.flag_words import flag_words
+from bnas.binops.cuda.conv_weights import as_words
 from bnas.binops.cuda.float_kernels import (
+    CAPABILITIES,
     FLOATS,
     FOUR,
     PAIR,
@@ -190,7 +191,7 @@ def pool_bits(
         sizes: Sizes.
         falls: bool (C,), AND instead of OR.
     """
-    inverts = flag_words(falls)
+    inverts = as_words(falls)
     extent = (len(inverts), sizes.out_pixels * len(inverts))
     arguments = (
         words,
@@ -226,9 +227,11 @@ def specimens() -> list[Specimen]:
     """The kernels of this file, for compile checks."""
     pool = (FLOATS, PAIR, PAIR, PAIR, FOUR, FOUR)
     bits = (WORDS, WORDS, PAIR, PAIR, PAIR, FOUR, FOUR)
+    mean = (FLOATS, PAIR, PAIR, PAIR, types.int64)
+    loads, sums, doubles = (dict.fromkeys(CAPABILITIES, name) for name in ("LDG", "FADD", "DADD"))
     return [
-        Specimen("pool maximum", pool_kernel(True), pool, most_registers=96),
-        Specimen("pool mean", pool_kernel(False), pool, most_registers=96),
-        Specimen("pool bits", pool_words, bits, most_registers=96),
-        Specimen("mean", mean_pixels, (FLOATS, PAIR, PAIR, PAIR, types.int64), most_registers=40),
+        Specimen("pool maximum", pool_kernel(True), pool, loads, 96),
+        Specimen("pool mean", pool_kernel(False), pool, sums, 96),
+        Specimen("pool bits", pool_words, bits, loads, 96),
+        Specimen("mean", mean_pixels, mean, doubles, 40),
     ]

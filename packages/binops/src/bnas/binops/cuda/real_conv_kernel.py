@@ -15,7 +15,7 @@ from attrs import frozen
 from numba import cuda, types
 
 from bnas.binops.cuda.conv_outputs import FloatPlace
-from bnas.binops.cuda.float_kernels import FLOATS, FOUR, PAIR, float_pair
+from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, PAIR, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
 from bnas.binops.cuda.pooling_kernels import PoolSizes
 
@@ -245,7 +245,7 @@ def real_conv(
 def specimens() -> list[Specimen]:
     """The kernels of this file, for compile checks."""
     signature = (FLOATS, FLOATS, FLOATS, PAIR, PAIR, FOUR, FOUR, FOUR)
-    expects = dict.fromkeys([(7, 5), (8, 0), (9, 0)], "FFMA")
+    expects = dict.fromkeys(CAPABILITIES, "FFMA")
     return [
         Specimen(
             f"real convolution of {tile.pixels} x {tile.channels}, ReLU {is_relu}",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from bnas.binops.cuda.conv_outputs import FloatPlace, WordPlace
+from bnas.binops.cuda.conv_weights import words_of
 from bnas.zoo.program.memory import MemoryPlan, place_buffers, plan_memory
 from bnas.zoo.program.planes import lifetimes, written_bits
 from bnas.zoo.program.steps import Pack, Place, Step
@@ -73,8 +74,3 @@ class ArenaPlan:
     def bytes_per_image(self) -> int:
         """Bytes of both."""
         return self.floats.bytes_per_image + self.words.bytes_per_image
-
-
-def words_of(channels: int) -> int:
-    """Words that hold the bits of a pixel."""
-    return -(-channels // 32)
