@@ -9,15 +9,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numba import cuda
 
 from bnas import cells, zoo
-from bnas.binops.errors import BackendUnavailableError
 from bnas.cells.nn import Network
 from bnas.cells.testing import graph_specs, network_specs, resnet_specs
-from bnas.zoo.cuda import device_program
-from bnas.zoo.cuda.device_network import DeviceNetwork
-from bnas.zoo.errors import DeviceError
 from bnas.zoo.testing import compare_with_module
 
 Lively = Callable[..., Network]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-
-from numba.core import config
 
 from bnas import binops
 from bnas.binops.errors import BackendUnavailableError
@@ -36,7 +35,7 @@ def gpu_number(device: object) -> int | None:
 def _check_cuda() -> None:
     """Refuse GPUs where kernels cannot run on them; in Numba's simulator they can."""
     state = binops.backends()["cuda"]
-    if not state and not config.ENABLE_CUDASIM:
+    if not state and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "1":
         raise BackendUnavailableError(
             f"`device` names a GPU, and none can be used: {state.reason}",
             name="cuda",

@@ -18,6 +18,7 @@ from bnas.binops.cuda.conv_outputs import FloatPlace
 from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, PAIR, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
 from bnas.binops.cuda.pooling_kernels import PoolSizes
+from bnas.binops.cuda.warp import WARP
 
 #: Pixels and channels of a thread.
 _SIDE = 4
@@ -252,7 +253,8 @@ def specimens() -> list[Specimen]:
             real_conv_kernel(tile, is_relu),
             signature,
             expects,
-            most_registers=128,
+            # Small parts are of one warp: few of them are on an SM anyway.
+            most_registers=128 if tile.threads > WARP else 192,
         )
         for tile in (RealTile(), _SMALL)
         for is_relu in (False, True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numba import cuda
-from numba.core import config
 
 from bnas.binops.cuda import graph
+from bnas.binops.cuda.arrays import IS_SIMULATED
 from bnas.binops.cuda.graph import Queued
 from bnas.zoo.cuda import torch_convolution
 from bnas.zoo.cuda.arenas import ArenaPlan
@@ -149,7 +149,7 @@ class BatchPlan:
                 launch(stream)
 
         self._make_constants()
-        if config.ENABLE_CUDASIM:
+        if IS_SIMULATED:
             return queue
         # Kernels are compiled and loaded, and cuDNN allocates, the first time that they run: that
         # cannot be recorded.

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 from numba import cuda
-from numba.core import config
 
-from bnas.binops.cuda.arrays import GpuArray
+from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray
 from bnas.cells import Graph
 from bnas.zoo.cuda.arenas import ArenaPlan
 from bnas.zoo.cuda.batch_plan import BatchPlan, last_writes
@@ -63,7 +62,7 @@ class DeviceProgram:
         self._gpu = cuda.gpus[device]
         with self._gpu:
             self._weights = Weights(capability())
-            self._stream = 0 if config.ENABLE_CUDASIM else cuda.stream()
+            self._stream = 0 if IS_SIMULATED else cuda.stream()
 
     @property
     def classes(self) -> int:
@@ -158,7 +157,7 @@ class DeviceProgram:
     def _most_images(self) -> int:
         """Images that fit into the free memory; at least 1."""
         context = cuda.current_context()
-        if not config.ENABLE_CUDASIM:
+        if not IS_SIMULATED:
             context.deallocations.clear()
         free = context.get_memory_info().free
         largest = max(self._plan.largest_arena, self._image_values)
@@ -202,7 +201,7 @@ class DeviceProgram:
 
 def capability() -> tuple[int, int]:
     """Compute capability of the current GPU, as (9, 0); (0, 0) in the simulator."""
-    if config.ENABLE_CUDASIM:
+    if IS_SIMULATED:
         return (0, 0)
     major, minor = cuda.get_current_device().compute_capability
     return int(major), int(minor)
