@@ -9,10 +9,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numba.core import config
 
 from bnas import cells, zoo
 from bnas.cells.nn import Network
 from bnas.cells.testing import graph_specs, network_specs, resnet_specs
+from bnas.zoo.cuda import device_program
 from bnas.zoo.testing import compare_with_module
 
 Lively = Callable[..., Network]
@@ -56,6 +58,16 @@ SPECS = {
 @pytest.mark.parametrize("name", SPECS)
 def test_equals_the_module(lively_network: Lively, name: str) -> None:
     check(lively_network(SPECS[name]), normal(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("capability", [(9, 0), (7, 5), (12, 0)])
+def test_every_kind_of_gpu(
+    lively_network: Lively, capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also places that matrix instructions find odd: five channels a node."""
+    if config.ENABLE_CUDASIM:
+        monkeypatch.setattr(device_program, "capability", lambda: capability)
+    check(lively_network(SPECS["published wiring"]), normal(1, 3, 4, 4))
 
 
 @settings(

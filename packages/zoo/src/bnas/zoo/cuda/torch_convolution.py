@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,22 @@ def _current() -> Any:
     return sys.modules["torch"].device("cuda", cuda.get_current_device().id)
 
 
-def _on(stream: Any) -> Any:
-    """A context in which torch queues on a stream of Numba's, 0 for the default one."""
+@contextlib.contextmanager
+def _queueing(device: Any, stream: Any) -> Iterator[None]:
+    """Let torch queue on a stream of Numba's, 0 for the default one."""
     torch = sys.modules["torch"]
     handle = int(stream.handle) if stream else 0
-    if torch.cuda.current_stream().cuda_stream == handle:
-        return contextlib.nullcontext()
-    if not handle:
-        return torch.cuda.stream(torch.cuda.default_stream())
-    return torch.cuda.stream(torch.cuda.ExternalStream(handle))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.cuda.device(device))
+        if torch.cuda.current_stream().cuda_stream != handle:
+            known = torch.cuda.ExternalStream(handle) if handle else torch.cuda.default_stream()
+            stack.enter_context(torch.cuda.stream(known))
+        yield
+
+
+def _memory(floats: Any) -> Any:
+    """View a device array as torch's."""
+    return sys.modules["torch"].as_tensor(floats, device=_current())
 
 
 class TorchConvolution:
@@ -74,14 +82,13 @@ class TorchConvolution:
     def bind(self, floats: Any, source: FloatPlace, target: FloatPlace, sizes: PoolSizes) -> Queued:
         """Return the launch; for the arguments see `RealConvolution.bind`."""
         torch = sys.modules["torch"]
-        memory = torch.as_tensor(floats, device=_current())
+        memory = _memory(floats)
         read = _view(memory, source, (sizes.images, self._inputs, *sizes.size))
         written = _view(memory, target, (sizes.images, len(self._weight), *sizes.out_size))
 
         def queue(stream: Any = 0) -> None:
             with (
-                torch.cuda.device(memory.device),
-                _on(stream),
+                _queueing(memory.device, stream),
                 torch.no_grad(),
                 torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
             ):
@@ -116,7 +123,7 @@ def capture(queue: Queued) -> Queued:
             queue(cuda.external_stream(stream.cuda_stream))
 
     def replay(stream: Any = 0) -> None:
-        with torch.cuda.device(device), _on(stream):
+        with _queueing(device, stream):
             graph.replay()
 
     return replay
