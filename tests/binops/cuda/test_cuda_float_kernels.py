@@ -274,6 +274,17 @@ def test_pack_whole_values(floats: Arena, words: Arena, channels: int, readers: 
     words.check()
 
 
+def test_pack_a_sum(floats: Arena, words: Arena) -> None:
+    source, addend = FloatPlace(9, 40, 2), FloatPlace(700, 35)
+    reader = FloatReader(random_cut(35), WordPlace(7, 2), 35)
+    pack_all((floats.device, words.device), source, [reader], 13, addend)()
+    values = floats.pixels(source, 13, 35)
+    values += floats.pixels(addend, 13, 35)
+    words.pixels(reader.place, 13, 2)[:] = as_words(packed(reader.cut, values))
+    words.check()
+    floats.check()
+
+
 @pytest.mark.parametrize(("first", "channels"), [(36, 36), (4, 8), (32, 40), (72, 18), (60, 30)])
 def test_pack_a_range_of_channels(floats: Arena, words: Arena, first: int, channels: int) -> None:
     """Other bits of the words keep what they were; behind the last channel there are zeros."""

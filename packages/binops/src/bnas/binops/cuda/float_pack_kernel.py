@@ -5,6 +5,7 @@ A warp takes 32 channels of a pixel: every lane compares one, and a vote makes t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from bnas.binops.cuda.conv_outputs import FloatPlace, FloatThreshold, WordPlace
 from bnas.binops.cuda.conv_weights import as_words
 from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, INTS, PAIR, WORDS, float_pair
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
-from bnas.binops.cuda.warp import FULL, WARP, ballot
+from bnas.binops.cuda.warp import FULL, WARP, add_rn, ballot
 
 #: Words that a warp makes, one after the other.
 _ROUNDS = 4
@@ -43,44 +44,61 @@ class FloatReader:
     first: int = 0
 
 
-@cuda.jit
-def pack_floats(
-    floats: Any,
-    words: Any,
-    thresholds: Any,
-    masks: Any,
-    readers: Any,
-    source: Any,
-    extent: Any,
-) -> None:
-    """Compare floats with the thresholds of every reader.
+@functools.cache
+def pack_kernel(adds: bool) -> Any:
+    """Return the kernel (floats, words, thresholds, masks, readers, source, addend, extent).
 
     Masks are, for every reader and word, the flips and the bits that are written. The extent is:
     words that are made of a pixel, words of all pixels, bits before the first channel in the first
     word, and channels.
+
+    Args:
+        adds: First add the addend to the source, and store the sum there.
     """
-    lane = cuda.threadIdx.x % WARP
-    warp = cuda.grid(1) // WARP
-    count, items, skipped, channels = extent
-    for turn in range(_ROUNDS):
-        item = warp * _ROUNDS + turn
-        pixel = item // count
-        word = item - pixel * count
-        channel = word * WARP + lane - skipped
-        is_here = item < items and channel >= 0 and channel < channels
-        value = floats[source[0] + pixel * source[1] + channel] if is_here else np.float32(0)
-        for reader in range(readers.size // _NUMBERS):
-            row = reader * count + word
-            # All lanes vote: none may leave before.
-            is_bit = is_here and value >= thresholds[row * WARP + lane]
-            bits = np.uint32(ballot(is_bit)) ^ masks[2 * row]
-            if item < items and lane == reader % WARP:
-                place = readers[_NUMBERS * reader] + pixel * readers[_NUMBERS * reader + 1] + word
-                owned = masks[2 * row + 1]
-                # Other bits of a word at the edge are another launch's: this lane alone writes it.
-                if owned != np.uint32(FULL):
-                    bits = (words[place] & ~owned) | (bits & owned)
-                words[place] = bits
+
+    @cuda.jit
+    def pack_floats(
+        floats: Any,
+        words: Any,
+        thresholds: Any,
+        masks: Any,
+        readers: Any,
+        source: Any,
+        addend: Any,
+        extent: Any,
+    ) -> None:
+        lane = cuda.threadIdx.x % WARP
+        warp = cuda.grid(1) // WARP
+        count, items, skipped, channels = extent
+        for turn in range(_ROUNDS):
+            item = warp * _ROUNDS + turn
+            pixel = item // count
+            word = item - pixel * count
+            channel = word * WARP + lane - skipped
+            is_here = item < items and channel >= 0 and channel < channels
+            value = np.float32(0)
+            if is_here:
+                place = source[0] + pixel * source[1] + channel
+                value = floats[place]
+                if adds:
+                    value = add_rn(value, floats[addend[0] + pixel * addend[1] + channel])
+                    floats[place] = value
+            for reader in range(readers.size // _NUMBERS):
+                row = reader * count + word
+                # All lanes vote: none may leave before.
+                is_bit = is_here and value >= thresholds[row * WARP + lane]
+                bits = np.uint32(ballot(is_bit)) ^ masks[2 * row]
+                if item < items and lane == reader % WARP:
+                    first = readers[_NUMBERS * reader]
+                    place = first + pixel * readers[_NUMBERS * reader + 1] + word
+                    owned = masks[2 * row + 1]
+                    # Other bits of a word at the edge are another launch's: this lane alone
+                    # writes it.
+                    if owned != np.uint32(FULL):
+                        bits = (words[place] & ~owned) | (bits & owned)
+                    words[place] = bits
+
+    return pack_floats
 
 
 def pack_all(
@@ -88,6 +106,7 @@ def pack_all(
     source: FloatPlace,
     readers: Sequence[FloatReader],
     pixels: int,
+    addend: FloatPlace | None = None,
 ) -> Launch:
     """Return the launch that packs floats.
 
@@ -96,6 +115,7 @@ def pack_all(
         source: What is read.
         readers: At least one; all of as many channels, which begin at the same bit.
         pixels: Number of pixels.
+        addend: What is added to the source before, and stays in it.
     """
     channels, first = len(readers[0].cut.flip), readers[0].first
     skipped = first % WARP
@@ -114,9 +134,11 @@ def pack_all(
         *arrays,
         *(cuda.to_device(part.reshape(-1)) for part in (thresholds, masks, numbers)),
         float_pair(source),
+        float_pair(addend or source),
         (count, items, skipped, channels),
     )
-    return Launch(pack_floats, blocks(items, block // WARP * _ROUNDS), block, arguments)
+    kernel = pack_kernel(addend is not None)
+    return Launch(kernel, blocks(items, block // WARP * _ROUNDS), block, arguments)
 
 
 def _masks(reader: FloatReader, count: int) -> np.ndarray:
@@ -132,7 +154,10 @@ def _masks(reader: FloatReader, count: int) -> np.ndarray:
 
 
 def specimens() -> list[Specimen]:
-    """The kernel of this file, for compile checks."""
-    signature = (FLOATS, WORDS, FLOATS, WORDS, INTS, PAIR, FOUR)
+    """The kernels of this file, for compile checks."""
+    signature = (FLOATS, WORDS, FLOATS, WORDS, INTS, PAIR, PAIR, FOUR)
     expects = dict.fromkeys(CAPABILITIES, "VOTE")
-    return [Specimen("pack floats", pack_floats, signature, expects, 64)]
+    return [
+        Specimen("pack floats", pack_kernel(False), signature, expects, 64),
+        Specimen("add and pack floats", pack_kernel(True), signature, expects, 64),
+    ]

@@ -13,7 +13,8 @@ from bnas.binops.cuda.arrays import IS_SIMULATED
 from bnas.binops.cuda.graph import Queued
 from bnas.zoo.cuda import torch_convolution
 from bnas.zoo.cuda.arenas import ArenaPlan
-from bnas.zoo.cuda.launch_writer import Arrays, LaunchWriter, Weights
+from bnas.zoo.cuda.device_weights import DeviceWeights
+from bnas.zoo.cuda.launch_writer import Arrays, LaunchWriter
 from bnas.zoo.program import steps as kinds
 from bnas.zoo.program.planes import written_bits
 from bnas.zoo.program.steps import Place, Step
@@ -39,7 +40,7 @@ class BatchPlan:
         self,
         steps: Sequence[Step],
         plan: ArenaPlan,
-        weights: Weights,
+        weights: DeviceWeights,
         images: int,
         output: Place,
     ) -> None:

@@ -15,7 +15,7 @@ from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray
 from bnas.cells import Graph
 from bnas.zoo.cuda.arenas import ArenaPlan
 from bnas.zoo.cuda.batch_plan import BatchPlan, last_writes
-from bnas.zoo.cuda.launch_writer import Weights
+from bnas.zoo.cuda.device_weights import DeviceWeights
 from bnas.zoo.cuda.whole_words import pack_whole_words
 from bnas.zoo.parameters import Parameters
 from bnas.zoo.program.emitter import Emitted, emit
@@ -61,7 +61,7 @@ class DeviceProgram:
         self._turn = threading.Lock()
         self._gpu = cuda.gpus[device]
         with self._gpu:
-            self._weights = Weights(capability())
+            self._weights = DeviceWeights(capability())
             self._stream = 0 if IS_SIMULATED else cuda.stream()
 
     @property

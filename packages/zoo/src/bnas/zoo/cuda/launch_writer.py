@@ -9,21 +9,13 @@ from typing import Any
 from attrs import define, field, frozen
 
 from bnas.binops.cuda import float_kernels, linear_kernel, pooling_kernels
-from bnas.binops.cuda.conv_outputs import (
-    ConvArrays,
-    ConvOutputs,
-    ConvPlaces,
-    FloatOutput,
-    FloatThreshold,
-)
-from bnas.binops.cuda.conv_plan import PixelConv
+from bnas.binops.cuda.conv_outputs import ConvArrays, ConvPlaces, FloatThreshold
 from bnas.binops.cuda.float_kernels import Elementwise
 from bnas.binops.cuda.float_pack_kernel import FloatReader, pack_all
 from bnas.binops.cuda.graph import Queued
 from bnas.binops.cuda.pooling_kernels import PoolSizes
-from bnas.binops.epilogues import Threshold
 from bnas.zoo.cuda.arenas import ArenaPlan
-from bnas.zoo.cuda.real_convolution import RealConvolution
+from bnas.zoo.cuda.device_weights import DeviceWeights
 from bnas.zoo.program import steps as kinds
 from bnas.zoo.program.steps import Place, Step
 
@@ -44,46 +36,6 @@ class Arrays:
 
 
 @define
-class Weights:
-    """What steps need on the device for any number of images, made when it is first asked for.
-
-    Args:
-        capability: Compute capability of the GPU.
-    """
-
-    capability: tuple[int, int]
-    _convs: dict[int, tuple[PixelConv, ...]] = field(factory=dict)
-    _real: dict[int, RealConvolution] = field(factory=dict)
-
-    def binary(self, step: kinds.BinaryConv) -> tuple[PixelConv, ...]:
-        """Return a convolution for every float output; the first makes the bits too."""
-        if id(step) not in self._convs:
-            bits = tuple(Threshold(part.cut.threshold, part.cut.flip) for part in step.bits)
-            floats = [_float_output(part) for part in step.floats] or [None]
-            self._convs[id(step)] = tuple(
-                PixelConv(
-                    step.geometry,
-                    step.weight,
-                    ConvOutputs(bits=() if index else bits, floats=part),
-                    self.capability,
-                )
-                for index, part in enumerate(floats)
-            )
-        return self._convs[id(step)]
-
-    def real(self, step: kinds.RealConv) -> RealConvolution:
-        """Return a convolution with real weights."""
-        if id(step) not in self._real:
-            self._real[id(step)] = RealConvolution(step)
-        return self._real[id(step)]
-
-
-def _float_output(part: kinds.Floats) -> FloatOutput:
-    packs = tuple(FloatThreshold(pack.cut.threshold, pack.cut.flip) for pack in part.packs)
-    return FloatOutput(part.scale, part.activation, part.parameters, part.adds, packs)
-
-
-@define
 class LaunchWriter:
     """Writes launches for a number of images.
 
@@ -96,7 +48,7 @@ class LaunchWriter:
     """
 
     plan: ArenaPlan
-    weights: Weights
+    weights: DeviceWeights
     arrays: Arrays
     images: int
     launches: list[Queued] = field(factory=list)
@@ -108,17 +60,30 @@ class LaunchWriter:
             For each number of them, how many launches have then run at least.
         """
         ends = [len(self.launches)]
-        together: list[kinds.Pack] = []
-        for index, step in enumerate(steps):
-            if not isinstance(step, kinds.Pack):
-                self._write(step)
-            elif not any(step is each for each in together):
-                together = _together(steps[index:])
-                self._pack(together)
+        done = 0
+        for index in range(len(steps)):
+            if index >= done:
+                done = index + self._write_from(steps, index)
             ends.append(len(self.launches))
         return tuple(ends)
 
-    def _pack(self, packs: Sequence[kinds.Pack]) -> None:
+    def _write_from(self, steps: Sequence[Step], index: int) -> int:
+        """Write a step, and those behind it that one launch does too; return how many."""
+        step = steps[index]
+        if isinstance(step, kinds.Pack):
+            packs = _together(steps[index:])
+            self._pack(packs)
+            return len(packs)
+        if isinstance(step, kinds.AddTo):
+            packs = _together(steps[index + 1 :])
+            if packs and packs[0].source == step.writes[0]:
+                self._pack(packs, addend=step.reads[0])
+                return 1 + len(packs)
+        self._write(step)
+        return 1
+
+    def _pack(self, packs: Sequence[kinds.Pack], addend: Place | None = None) -> None:
+        """Write comparisons of one place; before these, what is added to it."""
         readers = [
             FloatReader(
                 FloatThreshold(pack.cut.threshold, pack.cut.flip),
@@ -131,7 +96,8 @@ class LaunchWriter:
         source = packs[0].source
         arrays = self.arrays.floats, self.arrays.words
         pixels = self.plan.pixels(source.buffer, self.images)
-        self.launches.append(pack_all(arrays, self._floats(source), readers, pixels))
+        added = None if addend is None else self._floats(addend)
+        self.launches.append(pack_all(arrays, self._floats(source), readers, pixels, added))
 
     def _floats(self, place: Place) -> Any:
         return self.plan.float_place(place, self.images)
