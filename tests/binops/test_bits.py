@@ -45,8 +45,8 @@ def test_it_is_frozen_and_compares_by_identity():
 @pytest.mark.parametrize(
     ("data", "axis", "length", "message"),
     [
-        (np.zeros((1, 1)), 1, 3, "must be a uint8 NumPy array (got float64 array)"),
-        ([[0]], 1, 3, "must be a uint8 NumPy array (got list)"),
+        (np.zeros((1, 1)), 1, 3, "or one on a GPU (got float64 array)"),
+        ([[0]], 1, 3, "must be a uint8 NumPy array, or one on a GPU (got list)"),
         (np.zeros((1, 1), np.uint8), -1, 3, "`axis` must be an int from 0 to 1 (got -1"),
         (np.zeros((1, 1), np.uint8), 2, 3, "`axis` must be an int from 0 to 1 (got 2"),
         (np.zeros((1, 2), np.uint8), 1, 8, "2 bytes hold 9 to 16 signs (got 8)"),

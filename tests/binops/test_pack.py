@@ -156,7 +156,7 @@ ONES = np.ones((2, 3), np.float32)
         (lambda: binops.pack(ONES * 1j), DtypeError, "got dtype complex64"),
         (lambda: binops.pack([["a"]]), DtypeError, "must hold bools, integers or floats"),
         (lambda: binops.pack([[1], [1, 2]]), DtypeError, "must be an array of numbers"),
-        (lambda: binops.pack(_OnGpu()), DtypeError, "it lives in GPU memory"),
+        (lambda: binops.pack([[1]], threshold=_OnGpu()), DtypeError, "it lives in GPU memory"),
         (lambda: binops.pack(ONES, threshold=np.ones(2)), ShapeError, "`threshold` must have one"),
         (lambda: binops.pack(ONES, threshold=[0, np.nan, 0]), NanError, "first at index 1"),
         (lambda: binops.pack(ONES, flip=np.ones(3)), DtypeError, "`flip` must be a bool array"),

@@ -14,9 +14,13 @@ The convention, written once and linked from everywhere else:
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import attrs
 import numpy as np
 
+from bnas.binops.arrays import is_on_gpu
 from bnas.binops.errors import BitTensorError
 
 
@@ -37,6 +41,10 @@ class BitTensor:
 
     Two tensors compare by identity; compare their `data` with NumPy.
 
+    The bits may live on a GPU: `data` is then an array of torch, CuPy, Numba or another library
+    with ``__cuda_array_interface__`` or DLPack, laid out in the same way. To look at its tail, the
+    constructor waits for the GPU.
+
     Args:
         data: uint8 array; like the logical shape, but ``ceil(length / 8)`` along `axis`.
         axis: The packed axis, non-negative.
@@ -50,7 +58,7 @@ class BitTensor:
         BitTensor(shape=(1, 3), axis=1, 1 byte)
     """
 
-    data: np.ndarray
+    data: Any
     axis: int
     length: int
 
@@ -60,7 +68,7 @@ class BitTensor:
         _check_tail(self.data, self.axis, self.length)
 
     @classmethod
-    def from_kernel(cls, data: np.ndarray, axis: int, length: int) -> BitTensor:
+    def from_kernel(cls, data: Any, axis: int, length: int) -> BitTensor:
         """Wrap what a kernel wrote, unchecked.
 
         The checks of the constructor cost as much as a small convolution, and a kernel's result
@@ -82,35 +90,46 @@ class BitTensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The logical shape, in signs."""
-        packed = self.data.shape
+        packed = tuple(self.data.shape)
         return (*packed[: self.axis], self.length, *packed[self.axis + 1 :])
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.data.ndim
+        return len(self.data.shape)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the packed data."""
-        return self.data.nbytes
+        return math.prod(self.data.shape)
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether the data lives in a GPU's memory."""
+        return not isinstance(self.data, np.ndarray)
 
     def __repr__(self) -> str:
         """Name shape, axis and size, not the data."""
         unit = "byte" if self.nbytes == 1 else "bytes"
-        return f"BitTensor(shape={self.shape}, axis={self.axis}, {self.nbytes:,} {unit})"
+        place = " on a GPU" if self.is_on_gpu else ""
+        return f"BitTensor(shape={self.shape}, axis={self.axis}, {self.nbytes:,} {unit}{place})"
 
 
-def _check_layout(data: object, axis: object, length: object) -> None:
+def _check_layout(data: Any, axis: object, length: object) -> None:
     """Refuse `data` that cannot hold `length` signs along `axis`."""
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8:
-        got = f"{data.dtype} array" if isinstance(data, np.ndarray) else type(data).__name__
+    is_array = isinstance(data, np.ndarray) or is_on_gpu(data)
+    dtype = str(getattr(data, "dtype", "")).removeprefix("torch.") if is_array else ""
+    if dtype != "uint8":
+        got = f"{dtype} array" if is_array else type(data).__name__
         raise BitTensorError(
-            f"`data` must be a uint8 NumPy array (got {got}); pack numbers with `pack`", got=got
+            f"`data` must be a uint8 NumPy array, or one on a GPU (got {got}); pack numbers with "
+            "`pack`",
+            got=got,
         )
-    if not isinstance(axis, int) or not 0 <= axis < data.ndim:
+    ndim = len(data.shape)
+    if not isinstance(axis, int) or not 0 <= axis < ndim:
         raise BitTensorError(
-            f"`axis` must be an int from 0 to {data.ndim - 1} (got {axis!r} for {data.ndim} axes)",
+            f"`axis` must be an int from 0 to {ndim - 1} (got {axis!r} for {ndim} axes)",
             axis=axis,
         )
     if not isinstance(length, int) or length < 0 or byte_count(length) != data.shape[axis]:
@@ -121,10 +140,18 @@ def _check_layout(data: object, axis: object, length: object) -> None:
         )
 
 
-def _check_tail(data: np.ndarray, axis: int, length: int) -> None:
+def _check_tail(data: Any, axis: int, length: int) -> None:
     """Refuse a tail bit that is 1: it would count as a mismatch in every dot product."""
     mask = tail_mask(length)
-    if mask and np.any(data[(slice(None),) * axis + (-1,)] & np.uint8(mask)):
+    if not mask:
+        return
+    if isinstance(data, np.ndarray):
+        is_clean = not np.any(data[(slice(None),) * axis + (-1,)] & np.uint8(mask))
+    else:
+        from bnas.binops.dispatch import gpu_operations
+
+        is_clean = gpu_operations().has_clean_tail(data, axis, length)
+    if not is_clean:
         raise BitTensorError(
             f"unused tail bits must be 0, but bits {length % 8} to 7 of the last byte along axis "
             f"{axis} are not all 0 (length={length}); clear them with `data &= ...` or `pack`",

@@ -1,6 +1,7 @@
 """The backends: what each needs, whether this machine has it, and which one is used.
 
-The environment variable ``BNAS_BINOPS_BACKEND`` forces one by name.
+The environment variable ``BNAS_BINOPS_BACKEND`` forces one by name, for arrays in host memory. The
+backend ``cuda`` is never forced: arrays that live on a GPU choose it, and no others can.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import difflib
 import functools
 import os
 from collections.abc import Callable
+from types import ModuleType
 
 import attrs
 
 from bnas.binops.cpu import cpu_features
-from bnas.binops.cuda_probe import cuda_obstacle
+from bnas.binops.cuda_probe import cuda_obstacle, is_simulated
 from bnas.binops.errors import BackendUnavailableError, UnknownBackendError
 from bnas.binops.kernels import Kernels
 
@@ -88,7 +90,7 @@ def _table(name: str, speed: int, features: tuple[str, ...], requires: str) -> B
     return Backend(name, speed, features, requires, functools.partial(_load_table, name))
 
 
-# Only backends whose kernels exist. CUDA has none yet, but `backends` always names it.
+# The backends of arrays in host memory.
 REGISTRY = {
     backend.name: backend
     for backend in (
@@ -113,8 +115,33 @@ def backends() -> dict[str, Availability]:
         available (needs nothing but Numba)
     """
     found = {name: backend.availability() for name, backend in REGISTRY.items()}
-    found["cuda"] = Availability(cuda_obstacle(), "an NVIDIA driver and numba-cuda")
+    found["cuda"] = Availability(
+        cuda_obstacle(), "numba-cuda, an NVIDIA driver and a GPU of compute capability 7.5 or newer"
+    )
     return found
+
+
+@functools.cache
+def gpu_operations() -> ModuleType:
+    """Load what the public functions do with arrays that live on a GPU.
+
+    Returns:
+        `bnas.binops.cuda.operations`; in Numba's simulator too, for tests.
+
+    Raises:
+        BackendUnavailableError: The backend ``cuda`` cannot be used here.
+    """
+    reason = "" if is_simulated() else cuda_obstacle()
+    if reason:
+        raise BackendUnavailableError(
+            f"arrays on a GPU need the backend cuda, which cannot be used: {reason}; move them to "
+            "host memory",
+            name="cuda",
+            reason=reason,
+        )
+    from bnas.binops.cuda import operations
+
+    return operations
 
 
 @functools.cache
@@ -152,8 +179,10 @@ def choose_backend(name: str | None = None) -> Backend:
             name=name,
             known=tuple(sorted(known)),
         )
+    where = " for arrays in host memory" if known[name] else ""
+    reason = known[name].reason or "arrays choose it by living on a GPU; move them there"
     raise BackendUnavailableError(
-        f"{source} names {name}, which cannot be used: {known[name].reason}",
+        f"{source} names {name}, which cannot be used{where}: {reason}",
         name=name,
-        reason=known[name].reason,
+        reason=reason,
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnas.binops.arrays import as_array
+import numpy as np
+
+from bnas.binops.arrays import as_array, is_on_gpu
 from bnas.binops.bits import BitTensor
+from bnas.binops.dispatch import gpu_operations
 from bnas.binops.errors import ShapeError
 from bnas.binops.packing import pack_operand
 
@@ -26,13 +29,19 @@ def as_bits(value: Any, name: str, ndim: int, threads: int | None = None) -> Bit
         ShapeError: Wrong number of axes, or packed along another axis.
         NanError: It holds NaN.
     """
-    operand = value if isinstance(value, BitTensor) else as_array(value, name)
-    if operand.ndim != ndim:
+    if isinstance(value, BitTensor):
+        operand = value
+    elif is_on_gpu(value):
+        operand = gpu_operations().as_gpu_array(value, name)
+    else:
+        operand = as_array(value, name)
+    if len(operand.shape) != ndim:
         raise ShapeError(
             f"`{name}` must have {ndim} axes (got shape {operand.shape})", shape=operand.shape
         )
     if not isinstance(operand, BitTensor):
-        return pack_operand(operand, name, threads=threads)
+        source = operand if isinstance(operand, np.ndarray) else value
+        return pack_operand(source, name, threads=threads)
     if operand.axis != 1:
         raise ShapeError(
             f"`{name}` must be packed on axis 1 (got axis={operand.axis}); pack it with axis=1",

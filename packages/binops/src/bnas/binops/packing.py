@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from bnas.binops import threads as _threads
-from bnas.binops.arrays import as_array, check_no_nan
+from bnas.binops.arrays import as_array, check_no_nan, is_on_gpu
 from bnas.binops.bits import BitTensor, byte_count
-from bnas.binops.dispatch import choose_backend
+from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.errors import DtypeError, ShapeError
 
 
@@ -27,21 +27,26 @@ def pack(
     float32 in C order takes the fused kernel where the packed axis is not the last one (NCHW
     with axis=1, say); everything else goes through NumPy.
 
+    An array on a GPU (torch, CuPy, Numba, or another library with ``__cuda_array_interface__`` or
+    DLPack; bfloat16 too) is packed there, on its library's current stream. Because a NaN raises as
+    it does on the CPU, packing floats waits for the GPU; packing bools and integers does not.
+
     Args:
         x: Bools (True = +1, False = -1), integers or floats, of any shape and strides.
         axis: The axis to pack; negative counts from the end.
         threshold: float32 (x.shape[axis],), or None for 0; ±infinity makes a channel constant.
         flip: bool (x.shape[axis],), or None for all False.
-        threads: Threads to use; None takes Numba's number.
+        threads: Threads to use; None takes Numba's number. Of no effect on a GPU.
 
     Returns:
-        The packed signs (convention: `bnas.binops.bits`), in C order.
+        The packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
 
     Raises:
         DtypeError: `x`, `threshold` or `flip` is of a type that does not fit.
         ShapeError: `axis` is not an axis of `x`, or `threshold` or `flip` not of its length.
         NanError: `x` or `threshold` holds NaN.
         ThreadsError: `threads` is not possible.
+        BackendUnavailableError: `x` lives on a GPU that cannot be used.
 
     Example:
         >>> pack(np.array([[3.0, -1.0, 0.0]])).data
@@ -71,6 +76,8 @@ def pack_operand(
     Returns:
         The packed signs.
     """
+    if is_on_gpu(x):
+        return _pack_on_gpu(x, name, axis, threshold, flip)
     array = as_array(x, name)
     axis = _check_axis(axis, array.ndim)
     length = array.shape[axis]
@@ -95,14 +102,25 @@ def pack_operand(
     return BitTensor.from_kernel(out.reshape(shape), axis, length)
 
 
-def unpack(bits: BitTensor) -> np.ndarray:
+def _pack_on_gpu(x: Any, name: str, axis: int, threshold: Any, flip: Any) -> BitTensor:
+    """Pack numbers that live on a GPU; thresholds and flips may live there or in host memory."""
+    gpu = gpu_operations()
+    array = gpu.as_gpu_array(x, name)
+    axis = _check_axis(axis, len(array.shape))
+    length = array.shape[axis]
+    thresholds = _read_thresholds(gpu.to_host(threshold, "threshold"), length)
+    flips = _read_flips(gpu.to_host(flip, "flip"), length)
+    return gpu.pack(array, name, axis, thresholds, flips)
+
+
+def unpack(bits: BitTensor) -> Any:
     """Unpack bits into signs.
 
     Args:
         bits: Packed signs.
 
     Returns:
-        int8 array of ``bits.shape``: +1 or -1.
+        int8 array of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a GPU.
 
     Raises:
         DtypeError: `bits` is not a BitTensor.
@@ -116,6 +134,8 @@ def unpack(bits: BitTensor) -> np.ndarray:
             f"`bits` must be a BitTensor (got {type(bits).__name__}); `pack` makes one",
             got=type(bits).__name__,
         )
+    if bits.is_on_gpu:
+        return gpu_operations().unpack(bits)
     ones = np.unpackbits(bits.data, axis=bits.axis, count=bits.length, bitorder="little")
     return np.subtract(2 * ones.astype(np.int8), 1, dtype=np.int8)
 

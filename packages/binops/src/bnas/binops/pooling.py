@@ -9,7 +9,7 @@ import numpy as np
 from bnas.binops import threads as _threads
 from bnas.binops.arrays import as_array
 from bnas.binops.bits import BitTensor
-from bnas.binops.dispatch import choose_backend
+from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.errors import DtypeError, GeometryError, ShapeError
 from bnas.binops.geometry import Pair, as_pair, window_count
 
@@ -29,7 +29,7 @@ def max_pool2d(
     where they are ``x <= t`` (a falling map: `invert`) it is the AND. Padding is neutral.
 
     Args:
-        bits: (N, C, H, W), packed on axis 1.
+        bits: (N, C, H, W), packed on axis 1; on a GPU it is pooled there.
         kernel: Window, pixels; an int or (height, width).
         stride: Steps between windows; None takes `kernel`.
         padding: Pixels added on every side; less than `kernel`.
@@ -65,10 +65,14 @@ def max_pool2d(
             kernel=kernel,
             in_size=bits.shape[2:],
         )
+    window = np.array([kernel, stride, padding], np.int64)
+    if bits.is_on_gpu:
+        gpu = gpu_operations()
+        inverts = _read_inverts(gpu.to_host(invert, "invert"), bits.length)
+        return gpu.max_pool2d(bits, inverts, window, size)
     inverts = _read_inverts(invert, bits.length)
     data = np.require(bits.data, requirements=("C", "W"))
     out = np.empty((*data.shape[:2], *size), np.uint8)
-    window = np.array([kernel, stride, padding], np.int64)
     choose_backend().load().max_pool2d(data, inverts, window, out, _threads.resolve(threads))
     return BitTensor.from_kernel(out, 1, bits.length)
 

@@ -23,6 +23,8 @@ from bnas.binops.errors import BackendUnavailableError, DeviceError, DtypeError
 IS_SIMULATED = bool(config.ENABLE_CUDASIM)
 #: Handle of CUDA's legacy default stream, for which DLPack has no 0.
 LEGACY_STREAM = 1
+#: More multiprocessors than any GPU has: so many the simulator claims, to get the smallest blocks.
+MOST_PROCESSORS = 1 << 10
 #: Bytes of an element of each type whose signs can be packed; bfloat16 NumPy does not know.
 ITEM_BYTES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "bfloat16": 2,
@@ -58,6 +60,11 @@ class GpuArray:
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
 
     @property
     def is_contiguous(self) -> bool:
@@ -196,7 +203,7 @@ def capability_of(array: GpuArray) -> tuple[int, int]:
 
 def processors_of(array: GpuArray) -> int:
     """Number of multiprocessors of the GPU on which an array lives."""
-    return 1 if IS_SIMULATED else int(cuda.gpus[array.device].MULTIPROCESSOR_COUNT)
+    return MOST_PROCESSORS if IS_SIMULATED else int(cuda.gpus[array.device].MULTIPROCESSOR_COUNT)
 
 
 @contextmanager
