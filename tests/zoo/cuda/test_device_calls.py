@@ -15,6 +15,7 @@ from bnas import binops, cells, zoo
 from bnas.binops.dispatch import Availability
 from bnas.binops.errors import BackendUnavailableError
 from bnas.cells.nn import Network
+from bnas.zoo import devices
 from bnas.zoo.cuda import device_program
 from bnas.zoo.cuda.device_network import DeviceNetwork
 from bnas.zoo.errors import DeviceError
@@ -138,7 +139,7 @@ def test_a_gpu_that_is_not_there(network: zoo.PackedNetwork) -> None:
 def test_no_gpu_at_all(network: zoo.PackedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"cuda": Availability("no driver was found", "an NVIDIA driver")}
     monkeypatch.setattr(binops, "backends", lambda: state)
-    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
+    monkeypatch.setattr(devices, "is_simulated", lambda: False)
     with pytest.raises(BackendUnavailableError, match="no driver was found"):
         network.to("cuda")
     assert network.to("cpu") is network

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from bnas import binops
+from bnas.binops.cuda_probe import is_simulated
 from bnas.binops.errors import BackendUnavailableError
 from bnas.zoo.errors import DeviceError
 
@@ -35,7 +35,7 @@ def gpu_number(device: object) -> int | None:
 def _check_cuda() -> None:
     """Refuse GPUs where kernels cannot run on them; in Numba's simulator they can."""
     state = binops.backends()["cuda"]
-    if not state and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "1":
+    if not state and not is_simulated():
         raise BackendUnavailableError(
             f"`device` names a GPU, and none can be used: {state.reason}",
             name="cuda",
