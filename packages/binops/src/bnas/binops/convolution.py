@@ -10,7 +10,7 @@ import numpy as np
 from bnas.binops import threads as _threads
 from bnas.binops.arrays import is_on_gpu
 from bnas.binops.bits import BitTensor
-from bnas.binops.dispatch import choose_backend
+from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.epilogues import as_epilogues
 from bnas.binops.errors import ShapeError
 from bnas.binops.geometry import Pair, conv_geometry
@@ -26,7 +26,8 @@ class Conv2d:
     scratch memory, so threads may share it.
 
     Args:
-        w: (O, C / groups, KH, KW) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1.
+        w: (O, C / groups, KH, KW) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1;
+            in host memory or on a GPU.
         input_shape: (C, H, W), or (N, C, H, W) where N is a hint: every batch size works.
         stride: Steps between outputs, pixels; an int or (height, width).
         padding: Zeros on every side, pixels.
@@ -65,6 +66,10 @@ class Conv2d:
         """Prepare the weights."""
         chosen = choose_backend(backend)
         weights = as_bits(w, "w", 4)
+        if (
+            weights.is_on_gpu
+        ):  # A plan lays weights out anew, for whichever memory its inputs are in.
+            weights = BitTensor(gpu_operations().to_host(weights.data, "w"), 1, weights.length)
         self.geometry = conv_geometry(
             tuple(input_shape), weights.shape, stride, padding, dilation, groups
         )
@@ -87,7 +92,8 @@ class Conv2d:
         """Run the convolution.
 
         Args:
-            x: (N, C, H, W) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1.
+            x: (N, C, H, W) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1. Where
+                they live on a GPU, the outputs do too, and are of the same library.
             out: Where to write: an array for counts and floats, a BitTensor for bits; a tuple of
                 these, with None where a fresh one is wanted, if the epilogue is a tuple. An array
                 may be a slice of channels of a larger one.
@@ -103,8 +109,10 @@ class Conv2d:
             EpilogueError: `out` is missing where the epilogue adds into it.
             NanError: `x` holds NaN.
             ThreadsError: `threads` is not possible.
+            DeviceError: `x` and `out` live on several GPUs.
+            BackendUnavailableError: `x` lives on a GPU that cannot be used.
         """
-        if is_on_gpu(x.data if isinstance(x, BitTensor) else x):
+        if x.is_on_gpu if isinstance(x, BitTensor) else is_on_gpu(x):
             return self._gpu_plan(x, out)
         data = self._data(x, threads)
         results, arrays = self._outputs.prepare(len(data), out)

@@ -22,6 +22,7 @@ from bnas.binops.cuda.conv_outputs import (
 from bnas.binops.cuda.conv_plan import PixelConv
 from bnas.binops.cuda.conv_weights import words_of
 from bnas.binops.cuda.regroup_kernels import to_pixel_words, to_public_bytes
+from bnas.binops.cuda.transfers import as_contiguous
 from bnas.binops.epilogues import Counts, Epilogue, Scale, Threshold
 from bnas.binops.errors import DtypeError, EpilogueError, ShapeError
 from bnas.binops.geometry import ConvGeometry
@@ -91,8 +92,6 @@ class GpuConv2d:
                 shape=bits.shape,
             )
         data = as_gpu_array(bits.data, "x")
-        if not data.is_contiguous:
-            raise DtypeError(f"`x` must hold bits in C order (got steps {data.steps})")
         outputs = [
             self._output(part, given, data)
             for part, given in zip(
@@ -162,7 +161,7 @@ class PublicConv:
         """Queue the convolution on the stream of `x`.
 
         Args:
-            x: uint8 (N, ceil(C / 8), H, W), public bits in C order.
+            x: uint8 (N, ceil(C / 8), H, W), public bits.
             outputs: One for each epilogue: int32 or float32 (N, O, OH, OW) of whole planes, or
                 uint8 (N, ceil(O / 8), OH, OW) in C order.
 
@@ -172,7 +171,7 @@ class PublicConv:
         """
         names = {"x": x, **{f"out {place}": out for place, out in enumerate(outputs)}}
         with using(names) as stream:
-            words = self._words(x, stream)
+            words = self._words(as_contiguous(x, stream), stream)
             for conv, part in zip(self._on(x), self._passes, strict=True):
                 self._run(conv, part, x, words, outputs, stream)
 
