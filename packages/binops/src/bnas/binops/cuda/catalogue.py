@@ -11,6 +11,11 @@ FAMILIES = (
     "bnas.binops.cuda.probes",
     "bnas.binops.cuda.regroup_kernels",
     "bnas.binops.cuda.conv_specimens",
+    "bnas.binops.cuda.float_kernels",
+    "bnas.binops.cuda.float_pack_kernel",
+    "bnas.binops.cuda.pooling_kernels",
+    "bnas.binops.cuda.real_conv_kernel",
+    "bnas.binops.cuda.linear_kernel",
 )
 
 
