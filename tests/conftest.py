@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -65,3 +66,18 @@ def golden_json() -> Callable[[str], Any]:
         return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def quick_simulator() -> Iterator[None]:
+    """Let the threads of simulated blocks sleep while they wait: `tests/simulator.py`."""
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
+        yield
+        return
+    path = Path(__file__).with_name("simulator.py")
+    spec = importlib.util.spec_from_file_location("simulator", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.sleeping_threads():
+        yield

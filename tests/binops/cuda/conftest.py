@@ -32,7 +32,7 @@ class Foreign:
 @pytest.fixture(
     autouse=True, scope="session", params=["simulator", pytest.param("gpu", marks=pytest.mark.gpu)]
 )
-def machine(request: pytest.FixtureRequest) -> str:
+def machine(request: pytest.FixtureRequest, quick_simulator: None) -> str:
     """What kernels run on; only one of them is asked for in a run of the tests."""
     name: str = request.param
     return name

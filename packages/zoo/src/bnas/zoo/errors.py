@@ -100,6 +100,10 @@ class ImagesError(ZooError, ValueError):
     """An array of images that the network cannot take; may have `shape`."""
 
 
+class DeviceError(ZooError, ValueError):
+    """A device that there is not, or images that are on another one; has `device`."""
+
+
 class ExportError(ZooError, ValueError):
     """A name or a size that a network cannot be exported with."""
 

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from bnas.cells import NORMALIZATIONS, GraphError, Spec, cost
 from bnas.zoo.cards import Card
+from bnas.zoo.devices import gpu_number
 from bnas.zoo.errors import ImagesError
 from bnas.zoo.images import ImageSource, prepare_batch
 from bnas.zoo.parameters import Parameters
@@ -178,6 +179,27 @@ class PackedNetwork:
         """
         write_weights(path, self.parameters.tensors, WeightsHeader(spec=self.spec, card=self.card))
 
+    def to(self, device: str) -> PackedNetwork:
+        """Return the same network on another device; the parameters are shared.
+
+        On a GPU it also takes images that are there already, of torch, CuPy or Numba: float32
+        (N, 3, H, W) in C order. It then returns the logits in an array of the same library, and
+        queues all work on the stream that the library uses now, without waiting for it.
+
+        Args:
+            device: "cpu", "cuda", which is the first GPU, or "cuda:N".
+
+        Raises:
+            DeviceError: There is no such device.
+            BackendUnavailableError: GPUs cannot be used here.
+        """
+        number = gpu_number(device)
+        if number is None:
+            return self
+        from bnas.zoo.cuda.device_network import DeviceNetwork
+
+        return DeviceNetwork(self.spec, self.parameters, self.card, device=number)
+
     def to_torch(self, *, num_classes: int | None = None, seed: int = 0) -> Network:
         """Return the same network as a torch module in evaluation mode.
 
@@ -230,7 +252,7 @@ class PackedNetwork:
         size = (height, width)
         if size not in self._programs:
             try:
-                program = Program(self.parameters.graph, self.parameters, size)
+                program = self._compiled(size)
             except GraphError as error:
                 raise ImagesError(
                     f"images of {height}x{width} pixels do not fit the network: {error}",
@@ -241,6 +263,9 @@ class PackedNetwork:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(size)
         return self._programs[size]
+
+    def _compiled(self, size: tuple[int, int]) -> Program:
+        return Program(self.parameters.graph, self.parameters, size)
 
 
 def default_preprocessing(spec: Spec) -> Preprocessing:

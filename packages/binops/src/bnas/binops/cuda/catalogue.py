@@ -18,6 +18,11 @@ FAMILIES = (
     "bnas.binops.cuda.popcount_gemm",
     "bnas.binops.cuda.gemm_kernels",
     "bnas.binops.cuda.conv_specimens",
+    "bnas.binops.cuda.float_kernels",
+    "bnas.binops.cuda.float_pack_kernel",
+    "bnas.binops.cuda.pooling_kernels",
+    "bnas.binops.cuda.real_conv_kernel",
+    "bnas.binops.cuda.linear_kernel",
 )
 
 

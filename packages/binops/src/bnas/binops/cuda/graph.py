@@ -30,7 +30,7 @@ def capture(queue: Queued) -> Queued:
     """
     if config.ENABLE_CUDASIM:
         return queue
-    from cuda.bindings import driver
+    from numba.cuda.cudadrv.driver import binding as driver
 
     # The default stream cannot be captured. Relaxed: other threads, and Numba when it frees what
     # nobody needs any more, may call the driver meanwhile.
@@ -57,7 +57,7 @@ class _Graph:
     """
 
     def __init__(self, executable: Any) -> None:
-        from cuda.bindings import driver
+        from numba.cuda.cudadrv.driver import binding as driver
 
         self._executable = executable
         self._launch = driver.cuGraphLaunch

@@ -287,29 +287,31 @@ def pack_planes(planes: Planes, cuts: tuple[Any, Any] | None, out: GpuArray, fla
 
 
 def specimens() -> list[Specimen]:
-    """The kernels of this module for compile checks."""
-    three, expects = types.UniTuple(types.int64, 3), dict.fromkeys(((7, 5), (8, 0), (9, 0)), "STG")
-    votes = dict.fromkeys(expects, "VOTE")
-    wide = dict.fromkeys(expects, "LDG.E.128")
-    words, octets, flag = types.uint32[::1], types.uint8[::1], types.int32[::1]
+    """The kernels of this module for compile checks: each type in each form."""
     found = []
     for dtype in ITEM_BYTES:
-        key = Key(dtype)
-        cells = getattr(types, key.cell)[::1]
-        for has_cuts in (False, True):
-            name = f"{dtype} cuts" if has_cuts else dtype
-            cuts = (getattr(types, key.cut)[::1], octets) if has_cuts else (cells, octets)
-            end = (*cuts, octets, flag if key.is_real else octets)
-            signature = (cells, types.int64, three, three, *end)
-            for form, make, instruction in (
-                ("strided", strided_kernel, expects),
-                ("rows", rows_kernel, votes),
-            ):
-                kernel = make(dtype, has_cuts)
-                found.append(Specimen(f"pack {form} {name}", kernel, signature, instruction, 128))
-            if dtype in _WIDE:
-                cuts = cuts if has_cuts else (words, words)
-                kernel = wide_kernel(dtype, has_cuts)
-                signature = (words, three, *cuts, words, flag)
-                found.append(Specimen(f"pack wide {name}", kernel, signature, wide, 128))
-    return found
+        found.append(_specimen("strided", dtype, True))
+        found.append(_specimen("rows", dtype, False))
+        if dtype in _WIDE:
+            found += [_specimen("wide", dtype, has_cuts) for has_cuts in (False, True)]
+    return [*found, _specimen("strided", "float32", False), _specimen("rows", "float32", True)]
+
+
+def _specimen(form: str, dtype: str, has_cuts: bool) -> Specimen:
+    """A kernel of a form for compile checks."""
+    key, three = Key(dtype), types.UniTuple(types.int64, 3)
+    is_wide = form == "wide"
+    source = (types.uint32 if is_wide else getattr(types, key.cell))[::1]
+    target = (types.uint32 if is_wide else types.uint8)[::1]
+    cuts = (getattr(types, key.cut)[::1], types.uint8[::1]) if has_cuts else (source, target)
+    sizes = (three,) if is_wide else (types.int64, three, three)
+    flag = types.int32[::1] if key.is_real else target
+    make = {"strided": strided_kernel, "rows": rows_kernel, "wide": wide_kernel}[form]
+    instruction = {"strided": "STG", "rows": "VOTE", "wide": "LDG.E.128"}[form]
+    return Specimen(
+        f"pack {form} {dtype}{' cuts' if has_cuts else ''}",
+        make(dtype, has_cuts),
+        (source, *sizes, *cuts, target, flag),
+        dict.fromkeys(((7, 5), (8, 0), (9, 0)), instruction),
+        most_registers=80,
+    )

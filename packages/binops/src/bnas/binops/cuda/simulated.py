@@ -86,7 +86,7 @@ def _staged(value: Any) -> Any:
     shared = cuda.shared.array(MOST_THREADS, types.uint32)
     shared[cuda.threadIdx.x] = value
     cuda.syncthreads()
-    values = [int(each) for each in shared]
+    values = [int(shared[thread]) for thread in range(cuda.blockDim.x)]
     cuda.syncthreads()
     return values
 
