@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,10 +77,25 @@ def without_simulator(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def compiled_for() -> Iterator[dict[tuple[int, int], Future[subprocess.CompletedProcess[str]]]]:
+    """All kernels compiled for every capability, at the same time."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            capability: pool.submit(
+                without_simulator,
+                *("-m", "bnas.binops.cuda.compilation", "--json", "--capability"),
+                "{}.{}".format(*capability),
+            )
+            for capability in CAPABILITIES
+        }
+
+
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="sm_{0[0]}{0[1]}".format)
-def test_every_kernel_compiles_to_what_it_should(capability: tuple[int, int]) -> None:
-    name = "{}.{}".format(*capability)
-    done = without_simulator("-m", "bnas.binops.cuda.compilation", "--capability", name, "--json")
+def test_every_kernel_compiles_to_what_it_should(
+    capability: tuple[int, int], compiled_for: Mapping[tuple[int, int], Future[Any]]
+) -> None:
+    done = compiled_for[capability].result()
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     wanted = [each.name for each in catalogue.specimens() if capability in each.expects]
