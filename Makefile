@@ -12,11 +12,8 @@ PYTEST_STATUS ?=
 PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
-# onnxruntime runs the ONNX models that tests export.
-DEV_TOOLS := hypothesis onnxruntime pytest ruff
-# ptxas and nvdisasm: tests look into the machine code of kernels for GPUs. Without their dependencies: the headers and the runtime
-# of CUDA are for C++.
-CUDA_TOOLS := nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+# onnxruntime runs the ONNX models that tests export; ptxas (in nvcc's wheel) and nvdisasm make and show the machine code of kernels for GPUs.
+DEV_TOOLS := hypothesis onnxruntime pytest ruff nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
 DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
@@ -84,7 +81,7 @@ $(VENV_DEV)/.stamp: $(SET_UP) | check-python
 	@echo "setting up $(VENV_DEV): torch and all the rest, 2.2 GB on disk or more"
 	@$(PYTHON) -m venv --clear $(VENV_DEV)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) hatchling $(TORCH)
-	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION) $(CUDA_TOOLS)
+	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-deps $(TORCHVISION)
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation $(DEV_TOOLS) \
 	  -e 'packages/binops[testing,cuda]' -e 'packages/cells[nn,draw,testing]' -e 'packages/search[plot,tensorboard]' \
 	  -e 'packages/zoo[torch,parquet,onnx]' -e 'tools[search,ray]'
