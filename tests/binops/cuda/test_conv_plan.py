@@ -24,7 +24,7 @@ from bnas.binops.cuda.conv_outputs import (
 )
 from bnas.binops.cuda.conv_plan import PixelConv, block_columns, fitting_tiles, range_pixels
 from bnas.binops.cuda.conv_weights import as_words, words_of
-from bnas.binops.cuda.matrix_conv import MatrixTile
+from bnas.binops.cuda.matrix_shape import MatrixTile
 from bnas.binops.epilogues import Threshold
 from bnas.binops.errors import EpilogueError
 from bnas.binops.geometry import ConvGeometry, conv_geometry
@@ -72,6 +72,8 @@ CASES = {
     "2x2 of stride 2, no padding": ((3, 33, 4, 4), (8, 33, 2, 2), {"stride": 2}),
     "1x1": ((3, 64, 3, 3), (48, 64, 1, 1), {}),
     "1x1, padded": ((2, 20, 2, 3), (8, 20, 1, 1), {"padding": 1}),
+    "1x1, padded on the left and right": ((2, 8, 5, 3), (8, 8, 1, 1), {"padding": (0, 2)}),
+    "1x1, padded above and below": ((3, 8, 2, 3), (8, 8, 1, 1), {"padding": (3, 0)}),
     "5x5, dilated": ((1, 12, 5, 5), (10, 12, 5, 5), {"padding": 4, "dilation": 2}),
     "unequal sides": ((2, 9, 4, 7), (5, 9, 3, 1), {"stride": (2, 1), "padding": (1, 0)}),
     "more padding than image": ((2, 8, 1, 2), (4, 8, 3, 3), {"padding": 2}),

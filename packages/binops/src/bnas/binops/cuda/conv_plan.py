@@ -23,7 +23,8 @@ from bnas.binops.cuda.conv_weights import (
 )
 from bnas.binops.cuda.families import family
 from bnas.binops.cuda.launch import Launch, blocks
-from bnas.binops.cuda.matrix_conv import MOST_TAPS, MatrixConv, MatrixTile, matrix_conv_kernel
+from bnas.binops.cuda.matrix_conv import matrix_conv_kernel
+from bnas.binops.cuda.matrix_shape import MOST_TAPS, MatrixConv, MatrixTile
 from bnas.binops.cuda.popcount_conv import THREADS, PopcountConv, popcount_conv_kernel
 from bnas.binops.geometry import ConvGeometry
 
@@ -217,8 +218,9 @@ def range_pixels(geometry: ConvGeometry, rows: int) -> int:
     last = first + rows - 1
     y = first % size // out_width * geometry.stride[0] - geometry.padding[0]
     x = first % out_width * geometry.stride[1] - geometry.padding[1]
-    start = (first // size * height + np.maximum(y, 0)) * width
-    start += np.where(y >= 0, np.maximum(x, 0), 0)
+    # As `bnas.binops.cuda.conv_range` has it.
+    start = (first // size * height + y.clip(0, height)) * width
+    start += np.where((y >= 0) & (y < height), x.clip(0, width), 0)
     reach_y, reach_x = (
         (kernel - 1) * dilation - padding
         for kernel, dilation, padding in zip(
@@ -227,8 +229,7 @@ def range_pixels(geometry: ConvGeometry, rows: int) -> int:
     )
     y = last % size // out_width * geometry.stride[0] + reach_y
     x = last % out_width * geometry.stride[1] + reach_x
-    inside = (y >= 0) & (y < height)
-    end = (last // size * height + np.minimum(y, height - 1)) * width
-    end += np.where(inside, np.minimum(x, width - 1), width - 1) + 1
+    end = (last // size * height + y.clip(-1, height - 1)) * width
+    end += np.where((y >= 0) & (y < height), x.clip(-1, width - 1), width - 1) + 1
     most = max(1, int((end - start).max()))
     return -(-most // 16) * 16

@@ -7,7 +7,8 @@ from numba import types
 from bnas.binops.cuda.conv_outputs import OutputKind
 from bnas.binops.cuda.conv_plan import all_tiles
 from bnas.binops.cuda.launch import Specimen
-from bnas.binops.cuda.matrix_conv import MatrixConv, MatrixTile, matrix_conv_kernel
+from bnas.binops.cuda.matrix_conv import matrix_conv_kernel
+from bnas.binops.cuda.matrix_shape import MatrixConv, MatrixTile
 from bnas.binops.cuda.popcount_conv import PopcountConv, popcount_conv_kernel
 
 _WORDS, _INTEGERS, _FLOATS = (

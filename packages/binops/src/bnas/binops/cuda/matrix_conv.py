@@ -11,86 +11,17 @@ import functools
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 from numba import cuda, types
 
 from bnas.binops.cuda import conv_header as header
-from bnas.binops.cuda.conv_outputs import OutputKind
+from bnas.binops.cuda.conv_range import range_end, range_start, row_preparation
 from bnas.binops.cuda.matrix_epilogue import WarpTile, matrix_epilogue
-from bnas.binops.cuda.warp import WARP, divide, inlined, load4, mma_and, mma_xor
+from bnas.binops.cuda.matrix_shape import MOST_TAPS, MatrixConv
+from bnas.binops.cuda.warp import WARP, divide, load4, mma_and, mma_xor
 
-#: Taps that a row's mask has bits for; one more is never valid, and stands for filled up depth.
-MOST_TAPS = 31
 #: Entries of the depth: a tap above this many bits of offset.
 OFFSET_BITS = 24
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
-
-
-@frozen
-class MatrixTile:
-    """How a block divides its work.
-
-    Args:
-        warps_rows: Warps over output pixels.
-        warps_columns: Warps over output channels.
-        row_tiles: Tiles of 16 output pixels a warp.
-        column_tiles: Tiles of 8 output channels a warp; even, and a multiple of 4 where several
-            warps share the channels, so that each begins with a word.
-    """
-
-    warps_rows: int
-    warps_columns: int
-    row_tiles: int
-    column_tiles: int
-
-    @property
-    def threads(self) -> int:
-        """Threads of a block."""
-        return WARP * self.warps_rows * self.warps_columns
-
-    @property
-    def rows(self) -> int:
-        """Output pixels of a block."""
-        return 16 * self.row_tiles * self.warps_rows
-
-    @property
-    def columns(self) -> int:
-        """Output channels of a block."""
-        return 8 * self.column_tiles * self.warps_columns
-
-
-@frozen
-class MatrixConv:
-    """What a kernel is compiled for.
-
-    Args:
-        tile: The division of work.
-        words: Words of a pixel.
-        range_pixels: Pixels of the input that fit shared memory.
-        is_xor: Count with XOR (sm_75), else with AND.
-        outputs: What is made of the counts.
-    """
-
-    tile: MatrixTile
-    words: int
-    range_pixels: int
-    is_xor: bool
-    outputs: OutputKind
-
-    @property
-    def pixel_step(self) -> int:
-        """Words from pixel to pixel in shared memory.
-
-        Four more than the pixel has, where it has a multiple of eight: eight pixels would begin in
-        four banks or fewer.
-        """
-        return self.words + 4 if self.words % 8 == 0 else self.words
-
-    @property
-    def shared_bytes(self) -> int:
-        """Shared memory of a block."""
-        depth = 8 * -(-MOST_TAPS * self.words // 8)
-        return 4 * (self.range_pixels * (self.pixel_step + 1) + 4 + depth + 4 * self.tile.rows)
 
 
 @functools.cache
@@ -108,7 +39,7 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
     depth_words = 8 * -(-MOST_TAPS * words // 8)
     is_xor = conv.is_xor
     multiply = mma_xor if is_xor else mma_and
-    prepare = _row_kernel(words, step, is_xor)
+    prepare = row_preparation(words, step, is_xor)
     epilogue = matrix_epilogue(WarpTile(conv.outputs, row_tiles, column_tiles, is_xor))
     is_wide = words % 4 == 0
 
@@ -141,8 +72,8 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
         chunks = numbers[header.CHUNKS]
 
         # The range of input pixels, the depth, and what each row needs.
-        start = _range_start(numbers, first_row)
-        length = _range_end(numbers, min(first_row + rows, pixels) - 1) - start
+        start = range_start(numbers, first_row)
+        length = range_end(numbers, min(first_row + rows, pixels) - 1) - start
         at = numbers[header.SOURCE] + start * words
         if is_wide:
             for part in range(thread, length * (words // 4), threads):
@@ -226,76 +157,3 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
             )  # fmt: skip
 
     return matrix_conv
-
-
-@inlined
-def _first_tap(numbers: Any, row: Any) -> Any:
-    """Image of an output pixel, counted over all images, and row and column of its first tap."""
-    image, rest = divide(row, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
-    y, x = divide(rest, numbers[header.OUT_WIDTH])
-    y = y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
-    return image, y, x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
-
-
-@inlined
-def _range_start(numbers: Any, row: Any) -> Any:
-    """The first input pixel that output pixel `row` or a later one looks at, counted over all."""
-    image, y, x = _first_tap(numbers, row)
-    first = image * numbers[header.IN_HEIGHT] + max(y, 0)
-    # Of rows above the image the next output row may look further to the left.
-    return first * numbers[header.IN_WIDTH] + (max(x, 0) if y >= 0 else 0)
-
-
-@inlined
-def _range_end(numbers: Any, row: Any) -> Any:
-    """One after the last input pixel that output pixel `row` or an earlier one looks at."""
-    image, y, x = _first_tap(numbers, row)
-    height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
-    y += (numbers[header.KERNEL_HEIGHT] - 1) * numbers[header.DILATION_Y]
-    x += (numbers[header.KERNEL_WIDTH] - 1) * numbers[header.DILATION_X]
-    last = image * height + min(y, height - 1)
-    return last * width + (min(x, width - 1) if 0 <= y < height else width - 1) + 1
-
-
-@functools.cache
-def _row_kernel(words: int, step: int, is_xor: bool) -> Any:
-    """Return the device function that prepares what each row of a block needs."""
-
-    @cuda.jit(device=True)
-    def prepare(
-        numbers: Any, first_row: Any, pixels: Any, start: Any, length: Any, pixels_in: Any,
-        ones: Any, row_base: Any, row_mask: Any, row_border: Any, row_ones: Any,
-    ) -> None:  # fmt: skip
-        thread, threads = cuda.threadIdx.x, cuda.blockDim.x
-        if not is_xor:
-            for pixel in range(thread, length, threads):
-                total = 0
-                for word in range(words):
-                    total += cuda.popc(pixels_in[np.uint32(pixel * step + word)])
-                ones[np.uint32(pixel)] = total
-            cuda.syncthreads()
-        height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
-        for row in range(thread, row_base.size, threads):
-            pixel = min(first_row + row, pixels - 1)
-            image, y, x = _first_tap(numbers, pixel)
-            base = np.int32((image * height + y) * width + x - start)
-            mask, total, tap = 0, 0, 0
-            for ky in range(numbers[header.KERNEL_HEIGHT]):
-                tap_y = ky * numbers[header.DILATION_Y]
-                for kx in range(numbers[header.KERNEL_WIDTH]):
-                    tap_x = kx * numbers[header.DILATION_X]
-                    if 0 <= y + tap_y < height and 0 <= x + tap_x < width:
-                        mask |= 1 << tap
-                        if not is_xor:
-                            total += ones[np.uint32(base + tap_y * width + tap_x)]
-                    tap += 1
-            at = np.uint32(row)
-            row_base[at], row_mask[at], row_ones[at] = base * step, mask, total
-            _, place = divide(pixel, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
-            out_y, out_x = divide(place, numbers[header.OUT_WIDTH])
-            sets = numbers[np.uint64(numbers[header.ROW_SET] + out_y)]
-            sets *= numbers[header.COLUMN_SETS]
-            sets += numbers[np.uint64(numbers[header.COLUMN_SET] + out_x)]
-            row_border[at] = numbers[header.BORDER] + sets * numbers[header.TABLE_CHANNELS]
-
-    return prepare

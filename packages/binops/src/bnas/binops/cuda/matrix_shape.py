@@ -1,0 +1,78 @@
+"""How the matrix convolution divides its work, and what a kernel of it is compiled for."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from bnas.binops.cuda.conv_outputs import OutputKind
+from bnas.binops.cuda.warp import WARP
+
+#: Taps that a row's mask has bits for; one more is never valid, and stands for filled up depth.
+MOST_TAPS = 31
+
+
+@frozen
+class MatrixTile:
+    """How a block divides its work.
+
+    Args:
+        warps_rows: Warps over output pixels.
+        warps_columns: Warps over output channels.
+        row_tiles: Tiles of 16 output pixels a warp.
+        column_tiles: Tiles of 8 output channels a warp; even, and a multiple of 4 where several
+            warps share the channels, so that each begins with a word.
+    """
+
+    warps_rows: int
+    warps_columns: int
+    row_tiles: int
+    column_tiles: int
+
+    @property
+    def threads(self) -> int:
+        """Threads of a block."""
+        return WARP * self.warps_rows * self.warps_columns
+
+    @property
+    def rows(self) -> int:
+        """Output pixels of a block."""
+        return 16 * self.row_tiles * self.warps_rows
+
+    @property
+    def columns(self) -> int:
+        """Output channels of a block."""
+        return 8 * self.column_tiles * self.warps_columns
+
+
+@frozen
+class MatrixConv:
+    """What a kernel is compiled for.
+
+    Args:
+        tile: The division of work.
+        words: Words of a pixel.
+        range_pixels: Pixels of the input that fit shared memory.
+        is_xor: Count with XOR (sm_75), else with AND.
+        outputs: What is made of the counts.
+    """
+
+    tile: MatrixTile
+    words: int
+    range_pixels: int
+    is_xor: bool
+    outputs: OutputKind
+
+    @property
+    def pixel_step(self) -> int:
+        """Words from pixel to pixel in shared memory.
+
+        Four more than the pixel has, where it has a multiple of eight: eight pixels would begin in
+        four banks or fewer.
+        """
+        return self.words + 4 if self.words % 8 == 0 else self.words
+
+    @property
+    def shared_bytes(self) -> int:
+        """Shared memory of a block."""
+        depth = 8 * -(-MOST_TAPS * self.words // 8)
+        return 4 * (self.range_pixels * (self.pixel_step + 1) + 4 + depth + 4 * self.tile.rows)
