@@ -9,7 +9,7 @@ from bnas import binops
 from bnas.binops.cuda import operations
 from bnas.binops.cuda.arrays import ITEM_BYTES, as_gpu_array
 from bnas.binops.cuda.keys import LIVE, Key, cuts
-from bnas.binops.cuda.pack_kernels import as_planes
+from bnas.binops.cuda.pack_planes import as_planes
 from bnas.binops.errors import BitTensorError, DtypeError, NanError, ShapeError
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 3e38, -3e38, np.inf, -np.inf, 0.5, -1.5)

@@ -19,7 +19,8 @@ from bnas.binops.bits import BitTensor, byte_count, tail_mask
 from bnas.binops.cuda.arrays import GpuArray, as_gpu_array, using
 from bnas.binops.cuda.copy_kernels import clear
 from bnas.binops.cuda.keys import Key, cuts
-from bnas.binops.cuda.pack_kernels import as_planes, pack_planes
+from bnas.binops.cuda.pack_kernels import pack_planes
+from bnas.binops.cuda.pack_planes import as_planes
 from bnas.binops.cuda.pool_kernels import max_pool
 from bnas.binops.cuda.products import gemm
 from bnas.binops.cuda.transfers import as_contiguous, fetch, read, to_host, upload

@@ -15,72 +15,18 @@ import functools
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 from numba import cuda, types
 
 from bnas.binops.bits import byte_count
 from bnas.binops.cuda.arrays import ITEM_BYTES, GpuArray
-from bnas.binops.cuda.copy_kernels import merged_axes
 from bnas.binops.cuda.keys import FLIP, LIVE, Key, key_function
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.pack_planes import WIDE_BYTES, WIDE_TYPES, Planes
 from bnas.binops.cuda.warp import WARP, ballot, load4
 
 THREADS = 128
-#: Bytes that a thread of the wide kernel reads of each channel.
-WIDE_BYTES = 16
 #: Channels that a warp of the kernel of rows takes.
 ROW_CHANNELS = 128
-_WIDE = {"float32", "float16", "bfloat16"}
-
-
-@frozen(eq=False)
-class Planes:
-    """Numbers as (outer, length, inner).
-
-    Args:
-        array: The numbers.
-        sizes: Lengths of the three.
-        steps: Elements from one to the next along the three.
-    """
-
-    array: GpuArray
-    sizes: tuple[int, int, int]
-    steps: tuple[int, int, int]
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether the wide kernel can read it."""
-        outer, length, inner = self.sizes
-        itemsize = ITEM_BYTES[self.array.dtype]
-        return (
-            self.array.dtype in _WIDE
-            and self.array.is_contiguous
-            and inner * itemsize % WIDE_BYTES == 0
-            and self.array.pointer % WIDE_BYTES == 0
-            and outer * length * inner * itemsize < 1 << 34  # 32 bits index its words
-        )
-
-
-def as_planes(array: GpuArray, axis: int) -> Planes | None:
-    """See an array as planes.
-
-    Args:
-        array: At least one element.
-        axis: The axis that is packed.
-
-    Returns:
-        The planes; None if the axes before or behind it do not lie at one step, and a copy is
-        needed.
-    """
-    parts = [
-        merged_axes(array.shape[part], array.steps[part])
-        for part in (slice(0, axis), slice(axis + 1, None))
-    ]
-    if max(map(len, parts)) > 1:
-        return None
-    (outer, outer_step), (inner, inner_step) = (part[0] if part else (1, 0) for part in parts)
-    sizes = (outer, array.shape[axis], inner)
-    return Planes(array, sizes, (outer_step, array.steps[axis], inner_step))
 
 
 @functools.cache
@@ -293,7 +239,7 @@ def specimens() -> list[Specimen]:
     for dtype in (name for name in ITEM_BYTES if not name.startswith("uint")):
         found.append(_specimen("strided", dtype, True))
         found.append(_specimen("rows", dtype, False))
-        if dtype in _WIDE:
+        if dtype in WIDE_TYPES:
             found += [_specimen("wide", dtype, has_cuts) for has_cuts in (False, True)]
     return [*found, _specimen("strided", "float32", False), _specimen("rows", "float32", True)]
 
