@@ -36,6 +36,7 @@ class Tensor:
         self.array, self.dtype = array, dtype
         self.is_cuda, self.requires_grad, self.layout = True, False, "torch.strided"
         self.device = types.SimpleNamespace(index=1)
+        self.is_neg = lambda: False
         self.shape = array.shape
         self.__dict__.update(others)
 
@@ -135,7 +136,11 @@ def test_torch_s_words_are_used(torch):
 
 @pytest.mark.parametrize(
     ("others", "message"),
-    [({"requires_grad": True}, "requires grad"), ({"layout": "torch.sparse_coo"}, "sparse_coo")],
+    [
+        ({"requires_grad": True}, "requires grad"),
+        ({"layout": "torch.sparse_coo"}, "sparse_coo"),
+        ({"is_neg": lambda: True}, "resolve_neg"),
+    ],
 )
 def test_a_tensor_that_cannot_be_read_is_refused(torch, others, message):
     with pytest.raises(DtypeError, match=message):
@@ -173,7 +178,7 @@ def test_cupy_s_words_are_used(monkeypatch):
     module = types.SimpleNamespace(
         ndarray=Array,
         empty=empty,
-        cuda=types.SimpleNamespace(Device=Device, get_current_stream=lambda: stream),
+        cuda=types.SimpleNamespace(Device=Device, get_current_stream=lambda device: stream),
     )
     monkeypatch.setitem(sys.modules, "cupy", module)
     found = arrays.as_gpu_array(Array(), "x")

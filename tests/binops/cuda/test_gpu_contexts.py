@@ -9,6 +9,7 @@ import types
 import attrs
 import numpy as np
 import pytest
+from cuda.core._utils import cuda_utils  # By which numba-cuda launches.
 
 from bnas.binops.cuda import arrays
 from bnas.binops.errors import BackendUnavailableError, NanError
@@ -87,7 +88,9 @@ def test_another_stream_is_waited_for(array, calls, other):
     assert calls["waited"] == [other]
 
 
-@pytest.mark.parametrize("kind", [CudaAPIError, CudaDriverError, CudaSupportError])
+@pytest.mark.parametrize(
+    "kind", [CudaAPIError, CudaDriverError, CudaSupportError, cuda_utils.CUDAError]
+)
 def test_a_gpu_that_is_lost_is_told_in_the_driver_s_words(array, calls, kind):
     message = "the GPU could not be used: device is lost"
     with (

@@ -12,7 +12,7 @@ from bnas import binops
 from bnas.binops.bits import BitTensor
 from bnas.binops.cuda import public_conv
 from bnas.binops.cuda.public_conv import passes_of
-from bnas.binops.errors import DtypeError, EpilogueError, ShapeError
+from bnas.binops.errors import DeviceError, DtypeError, EpilogueError, ShapeError
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.standard_normal((2, 20, 3, 4)).astype(np.float32)
@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused(bits: BitTensor, on_gpu: Callable[[Any], A
         binops.Conv2d(W, (20, 3, 5), padding=1)(bits)
     with pytest.raises(ShapeError, match="`out` must be int32 of shape"):
         plan(bits, out=on_gpu(np.zeros((2, 21, 3, 4), np.float32)))
-    with pytest.raises(DtypeError, match="must be an array of numbers on a GPU"):
+    with pytest.raises(DeviceError, match="must live on the GPU of `x`"):
         plan(bits, out=np.zeros((2, 21, 3, 4), np.int32))
     with pytest.raises(DtypeError, match="BitTensor for Threshold alone"):
         plan(bits, out=bits)

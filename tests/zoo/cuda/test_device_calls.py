@@ -80,7 +80,11 @@ def test_parts_that_fit_the_memory(
     expected = network.trace(images)
     for name, value in on_gpu.trace(images).items():
         same(value, expected[name])
+    plans = dict(program._batches)
     same(on_gpu(cuda.to_device(images)).copy_to_host(), expected["logits"])
+    # Parts are of one size, the last repeats images: so a later call makes no plan anew.
+    assert list(program._batches) == list(plans) == [2]
+    assert program._batches[2] is plans[2]
 
 
 def test_an_empty_batch(on_gpu: DeviceNetwork, images: np.ndarray) -> None:

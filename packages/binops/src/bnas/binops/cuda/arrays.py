@@ -1,14 +1,15 @@
 """`GpuArray`: an array on a GPU, of whatever library, as kernels see it: without a copy.
 
-Nothing here waits for the GPU or for another library's stream: what is queued runs on the stream
-that the caller's library queues on now, so that it is in order there.
+What is queued runs on the stream that the caller's library queues on now, so that it is in order
+there. Only where the operands of a call are on several streams, the others are waited for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def as_gpu_array(value: Any, name: str) -> GpuArray:
                 strides=found.strides,
             )
         steps = tuple(stride // itemsize for stride in found.strides)
-    device = _current_device() if found.device is None else found.device
+    device = _device_of(found.pointer) if found.device is None else found.device
     return GpuArray(
         owner, found.pointer, found.shape, steps, found.dtype, device, found.stream,
         library or Numba(),
@@ -188,9 +189,16 @@ def _view(interface: dict[str, Any], owner: Any) -> Any:
     return view_memory(interface, owner)
 
 
-def _current_device() -> int:
-    """Number of the GPU that is current."""
-    return 0 if IS_SIMULATED else int(cuda.get_current_device().id)
+def _device_of(pointer: int) -> int:
+    """Number of the GPU that memory lies on; the current one's if the driver does not know it."""
+    if IS_SIMULATED:
+        return 0
+    from cuda.bindings import driver
+
+    current = int(cuda.get_current_device().id)
+    attribute = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    error, device = driver.cuPointerGetAttribute(attribute, pointer)
+    return current if int(error) else int(device)
 
 
 def capability_of(array: GpuArray) -> tuple[int, int]:
@@ -228,15 +236,31 @@ def using(arrays: dict[str, GpuArray]) -> Iterator[Any]:
     if IS_SIMULATED:
         yield 0
         return
+    with gpu_errors(), cuda.gpus[first.device]:
+        for handle in {array.stream for array in arrays.values()} - {first.stream}:
+            (cuda.external_stream(handle) if handle else cuda.default_stream()).synchronize()
+        yield cuda.external_stream(first.stream) if first.stream else 0
+
+
+@contextmanager
+def gpu_errors() -> Iterator[None]:
+    """Turn what Numba, or the library by which it launches, says of a GPU into one error.
+
+    Raises:
+        BackendUnavailableError: The GPU or its driver gave up; with the driver's words.
+    """
+    if IS_SIMULATED:
+        yield
+        return
     from numba.cuda.cudadrv.driver import CudaAPIError
     from numba.cuda.cudadrv.error import CudaDriverError, CudaSupportError
 
+    kinds: tuple[type[Exception], ...] = (CudaAPIError, CudaDriverError, CudaSupportError)
+    with suppress(ImportError, AttributeError):  # Not a public name, and not in every version.
+        kinds += (import_module("cuda.core._utils.cuda_utils").CUDAError,)
     try:
-        with cuda.gpus[first.device]:
-            for handle in {array.stream for array in arrays.values()} - {first.stream}:
-                (cuda.external_stream(handle) if handle else cuda.default_stream()).synchronize()
-            yield cuda.external_stream(first.stream) if first.stream else 0
-    except (CudaAPIError, CudaDriverError, CudaSupportError) as error:
+        yield
+    except kinds as error:
         raise BackendUnavailableError(
             f"the GPU could not be used: {error}", name="cuda", reason=str(error)
         ) from error

@@ -10,8 +10,8 @@ from attrs import field, frozen
 from bnas.binops.epilogues import Threshold
 from bnas.binops.errors import EpilogueError
 
-ACTIVATIONS = {"none": 0, "relu": 0, "rprelu": 3, "affine": 2}
 #: Activation -> float32 (O,) arrays that it needs, beside the scale.
+ACTIVATIONS = {"none": 0, "relu": 0, "rprelu": 3, "affine": 2}
 
 
 @frozen(eq=False)

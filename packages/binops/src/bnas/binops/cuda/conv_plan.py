@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import math
+import threading
 import tomllib
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 from numba import cuda
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import ConvArrays, ConvOutputs, ConvPlaces, OutputKind
 from bnas.binops.cuda.conv_tables import Tables
 from bnas.binops.cuda.conv_weights import (
@@ -32,7 +33,6 @@ from bnas.binops.geometry import ConvGeometry
 SHARED_BYTES = 48 * 1024
 #: Blocks that keep a GPU busy to the end: eight on each of 132 multiprocessors.
 MANY_BLOCKS = 1056
-_KEPT_NUMBERS = 8
 
 
 class PixelConv:
@@ -61,7 +61,8 @@ class PixelConv:
         self._family = family(capability)
         self._bits = weight_bits(geometry, weight)
         self._prepared: dict[MatrixTile | None, tuple[Any, Tables, Any]] = {}
-        self._numbers: OrderedDict[Any, Any] = OrderedDict()
+        self._numbers: dict[Any, Any] = {}
+        self._turn = threading.Lock()
 
     def bind(self, images: int, arrays: ConvArrays, places: ConvPlaces) -> Launch:
         """Return the launch for a number of images.
@@ -76,7 +77,6 @@ class PixelConv:
         """
         kind = self.outputs.kind(is_planar=places.is_planar)
         conv = self._matrix_conv(images, kind)
-        weights, tables, reals = self._constants(conv.tile if conv else None)
         channels = self.geometry.out_channels
         pixels = images * math.prod(self.geometry.out_size)
         if conv is not None:
@@ -87,7 +87,9 @@ class PixelConv:
         else:
             kernel, block, columns = popcount_conv_kernel(self._popcount_conv(kind)), THREADS, 32
             grid = blocks(pixels, THREADS) * words_of(channels)
-        numbers = self._on_device(tables, places, columns)
+        with self._turn:
+            weights, tables, reals = self._constants(conv.tile if conv else None)
+            numbers = self._on_device(tables, places, columns)
         nothing = _nothing()
         bits, floats, counts = (
             given if given is not None else empty
@@ -110,16 +112,14 @@ class PixelConv:
                 words = fragment_words(self._bits, channels)
             else:
                 words = grouped_words(self.geometry, self._bits, channels)
-            self._prepared[tile] = cuda.to_device(words), tables, cuda.to_device(tables.reals)
+            self._prepared[tile] = upload(words), tables, upload(tables.reals)
         return self._prepared[tile]
 
     def _on_device(self, tables: Tables, places: ConvPlaces, columns: int) -> Any:
-        """The numbers that a kernel reads first, kept for the last few places."""
+        """What a kernel reads first; kept, since a CUDA graph may hold its address."""
         key = (id(tables), places, columns)
         if key not in self._numbers:
-            self._numbers[key] = cuda.to_device(tables.numbers(places, columns))
-            if len(self._numbers) > _KEPT_NUMBERS:
-                self._numbers.popitem(last=False)
+            self._numbers[key] = upload(tables.numbers(places, columns))
         return self._numbers[key]
 
     def _popcount_conv(self, kind: OutputKind) -> PopcountConv:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.conv_outputs import ConvOutputs, ConvPlaces, FloatThreshold
-from bnas.binops.cuda.conv_weights import as_words, group_masks
+from bnas.binops.cuda.conv_weights import as_words, group_masks, words_of
 from bnas.binops.epilogues import Threshold
 from bnas.binops.geometry import ConvGeometry
 
@@ -99,7 +99,7 @@ class Tables:
             geometry.kernel,
         )
         start[: 2 * len(pairs)] = np.array(pairs).reshape(-1)
-        depth = geometry.kernel[0] * geometry.kernel[1] * -(-geometry.in_channels // 32)
+        depth = geometry.kernel[0] * geometry.kernel[1] * words_of(geometry.in_channels)
         start[header.CHANNELS] = geometry.out_channels
         start[header.TABLE_CHANNELS] = self._channels
         start[header.CHUNKS] = -(-depth // 8)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
 from numba.core.errors import NumbaPerformanceWarning
+
+_configuring = threading.Lock()
 
 
 @frozen(eq=False)
@@ -33,8 +36,9 @@ class Launch:
         """Queue it on a Numba stream; 0 is the default one."""
         if not self.grid:
             return
-        with warnings.catch_warnings():
-            # Numba warns of every grid of fewer than 128 blocks; small layers have no more.
+        # Numba warns of every grid of fewer than 128 blocks; small layers have no more. Filters of
+        # warnings are the process's, so that launches of several threads take turns.
+        with _configuring, warnings.catch_warnings():
             warnings.simplefilter("ignore", NumbaPerformanceWarning)
             configured = self.kernel[self.grid, self.block, stream]
         configured(*self.arguments)

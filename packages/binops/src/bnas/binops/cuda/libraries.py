@@ -48,9 +48,11 @@ class Torch:
     """torch: its caching allocator and its current stream."""
 
     def describe(self, value: Any) -> Description:
-        """Describe a tensor; one that needs gradients, or is sparse, is refused."""
+        """Describe a tensor; refused if it needs gradients, is sparse or is yet to be negated."""
         if value.requires_grad:
             raise TypeError("it requires grad")
+        if value.is_neg():
+            raise TypeError("it is negated lazily; call resolve_neg()")
         if str(value.layout) != "torch.strided":
             raise TypeError(f"its layout is {value.layout}")
         stream = sys.modules["torch"].cuda.current_stream(value.device)
@@ -79,7 +81,7 @@ class Cupy:
             strides=tuple(value.strides),
             dtype=str(value.dtype),
             device=int(value.device.id),
-            stream=int(sys.modules["cupy"].cuda.get_current_stream().ptr),
+            stream=int(sys.modules["cupy"].cuda.get_current_stream(value.device.id).ptr),
         )
 
     def empty(self, like: Any, shape: tuple[int, ...], dtype: str) -> Any:

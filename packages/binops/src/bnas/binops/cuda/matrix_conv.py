@@ -17,7 +17,7 @@ from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.conv_range import range_end, range_start, row_preparation
 from bnas.binops.cuda.matrix_epilogue import WarpTile, matrix_epilogue
 from bnas.binops.cuda.matrix_shape import MOST_TAPS, MatrixConv
-from bnas.binops.cuda.warp import WARP, divide, load4, mma_and, mma_xor
+from bnas.binops.cuda.warp import WARP, divide, load4, mma_and, mma_xor, together
 
 #: Entries of the depth: a tap above this many bits of offset.
 OFFSET_BITS = 24
@@ -120,6 +120,7 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
             mask[part] = row_mask[row]
         weight_step = np.uint64(table * 8)
         for column in range(first_column + warp_column, last_column, columns):
+            together()  # What is stored behind the loop parts the lanes of a warp.
             for part in range(sums):
                 acc[part] = 0
             weight = np.uint64(column // 16 * 128 + lane * 4)

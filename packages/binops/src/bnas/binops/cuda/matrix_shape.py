@@ -6,6 +6,7 @@ from attrs import frozen
 
 from bnas.binops.cuda.conv_outputs import OutputKind
 from bnas.binops.cuda.warp import WARP
+from bnas.binops.errors import ShapeError
 
 #: Taps that a row's mask has bits for; one more is never valid, and stands for filled up depth.
 MOST_TAPS = 31
@@ -27,6 +28,16 @@ class MatrixTile:
     warps_columns: int
     row_tiles: int
     column_tiles: int
+
+    def __attrs_post_init__(self) -> None:
+        """Validate."""
+        unit = 2 if self.warps_columns == 1 else 4
+        if self.column_tiles % unit:
+            raise ShapeError(
+                f"`column_tiles` must be a multiple of {unit} with {self.warps_columns} warps over "
+                f"channels (got {self.column_tiles})",
+                column_tiles=self.column_tiles,
+            )
 
     @property
     def threads(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
+from bnas.binops.arrays import is_on_gpu
 from bnas.binops.bits import BitTensor, byte_count
 from bnas.binops.cuda.arrays import GpuArray, as_gpu_array, capability_of, using
 from bnas.binops.cuda.conv_outputs import (
@@ -24,11 +25,13 @@ from bnas.binops.cuda.conv_weights import words_of
 from bnas.binops.cuda.regroup_kernels import to_pixel_words, to_public_bytes
 from bnas.binops.cuda.transfers import as_contiguous
 from bnas.binops.epilogues import Counts, Epilogue, Scale, Threshold
-from bnas.binops.errors import DtypeError, EpilogueError, ShapeError
+from bnas.binops.errors import DeviceError, DtypeError, EpilogueError, ShapeError
 from bnas.binops.geometry import ConvGeometry
 from bnas.binops.operands import as_bits
 from bnas.binops.outputs import OutputPlan
 
+#: Kernels count pixels, and words, in 32 bits.
+_MOST_ELEMENTS = 2**31 - 1
 #: The dtype of each kind of output.
 _TYPES = {Counts: "int32", Threshold: "uint8", Scale: "float32"}
 
@@ -126,6 +129,8 @@ class GpuConv2d:
                 f"`out` must be a BitTensor for Threshold alone (got {type(given).__name__})",
                 got=type(given).__name__,
             )
+        if not is_on_gpu(given.data if isinstance(given, BitTensor) else given):
+            raise DeviceError("`out` must live on the GPU of `x` (got an array in host memory)")
         out = as_gpu_array(given.data if isinstance(given, BitTensor) else given, "out")
         if out.dtype != name or out.shape != shape:
             raise ShapeError(
@@ -210,6 +215,12 @@ class PublicConv:
         pixels, width = math.prod(self._geometry.out_size), words_of(channels)
         size = images * pixels * width
         size += -size % 4
+        if max(images * pixels, len(part.bits) * size) > _MOST_ELEMENTS:
+            raise ShapeError(
+                f"`x` must make at most {_MOST_ELEMENTS:,} pixels, and words of bits, in one call "
+                f"(got {images * pixels:,} and {len(part.bits) * size:,}); give it fewer images",
+                images=images,
+            )
         bits = _scratch(x, len(part.bits) * size)
         values = {
             name: None if place is None else outputs[place]

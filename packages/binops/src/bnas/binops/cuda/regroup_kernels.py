@@ -12,6 +12,7 @@ import numpy as np
 from numba import cuda, types
 
 from bnas.binops.bits import byte_count
+from bnas.binops.cuda.conv_weights import words_of
 from bnas.binops.cuda.launch import Launch, Specimen, blocks
 from bnas.binops.cuda.warp import WARP
 
@@ -98,7 +99,7 @@ def to_public_bytes(words: Any, images: int, channels: int, pixels: int, data: A
 def _launch(kernel: Any, source: Any, sizes: tuple[int, int, int], target: Any) -> Launch:
     """Launch a thread for each word; `sizes` are images, channels, pixels."""
     images, channels, pixels = sizes
-    total, words = images * pixels, -(-channels // 32)
+    total, words = images * pixels, words_of(channels)
     grid = blocks(blocks(total, WARP) * words * WARP, THREADS)
     arguments = (source, total, pixels, byte_count(channels), words, target)
     return Launch(kernel, grid, THREADS, arguments)

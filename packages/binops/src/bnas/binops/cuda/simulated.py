@@ -120,3 +120,8 @@ class _Memory:
 def view_memory(interface: dict[str, Any], owner: Any) -> Any:
     """Twin of `numba.cuda.from_cuda_array_interface`: a device array over the owner's memory."""
     return cuda.devicearray.FakeCUDAArray(np.asarray(_Memory(interface, owner)))
+
+
+@cuda.jit(device=True)
+def together() -> None:
+    """Twin of `warp.together`: what needs all lanes waits for them here anyway."""

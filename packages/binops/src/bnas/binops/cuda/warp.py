@@ -49,6 +49,7 @@ if config.ENABLE_CUDASIM:
         mma_xor,
         multiply_rn,
         quad_or,
+        together,
     )
 else:
     from numba.cuda import libdevice
@@ -140,6 +141,11 @@ else:
         return libdevice.fadd_rn(x, y)
 
     @cuda.jit(device=True)
+    def together() -> None:
+        """Let all lanes of the warp arrive, as instructions of whole warps want it."""
+        cuda.syncwarp()
+
+    @cuda.jit(device=True)
     def ballot(bit: Any) -> Any:
         """One bit of each lane, lane l in bit l, as an int32."""
         return cuda.ballot_sync(FULL, bit)
@@ -166,4 +172,5 @@ __all__ = [
     "mma_xor",
     "multiply_rn",
     "quad_or",
+    "together",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import evolve
 from numba import cuda
 
-from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray
+from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray, gpu_errors
 from bnas.cells import Graph
 from bnas.zoo.cuda.arenas import ArenaPlan
 from bnas.zoo.cuda.batch_plan import BatchPlan, last_writes
@@ -58,6 +58,8 @@ class DeviceProgram:
         self._signs = last_writes(self._steps)
         self._plan = ArenaPlan.of(self._steps, emitted.shapes, emitted.output)
         self._batches: OrderedDict[int, BatchPlan] = OrderedDict()
+        #: Images of a batch, once there have been more than fit the memory.
+        self._limit: int | None = None
         self._turn = threading.Lock()
         self._gpu = cuda.gpus[device]
         with self._gpu:
@@ -82,7 +84,7 @@ class DeviceProgram:
             threads: Does not matter here.
         """
         logits = np.empty((len(images), self.classes), np.float32)
-        with self._turn, self._gpu:
+        with self._turn, gpu_errors(), self._gpu:
             for chosen, batch in self._parts(len(images)):
                 batch.wait(self._stream)
                 self._load(batch, images[chosen])
@@ -100,7 +102,7 @@ class DeviceProgram:
             stream: Numba's, or 0.
         """
         source, target = images.memory("float32"), logits.memory("float32")
-        with self._turn, self._gpu:
+        with self._turn, gpu_errors(), self._gpu:
             for chosen, batch in self._parts(images.shape[0]):
                 first, last = (end * self._image_values for end in (chosen.start, chosen.stop))
                 batch.wait(stream)
@@ -113,27 +115,32 @@ class DeviceProgram:
     def trace(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Return the value of every tap, float32 (N, C, H, W), and the ``logits``."""
         ends = {label: end for label, (_, end) in self._taps.items()}
-        results: dict[str, list[np.ndarray]] = {label: [] for label in self._taps}
-        logits = [np.empty((0, self.classes), np.float32)]
-        for batch, label in self._observed(images, ends):
-            if label is None:
-                logits.append(self._logits(batch))
-            else:
-                results[label].append(batch.floats(self._taps[label][0], self._stream))
-        shapes = self._plan.shapes
-        found = {
-            label: _joined(parts, (place.stop - place.start, *shapes[place.buffer][1:]))
-            for parts, (label, (place, _)) in zip(results.values(), self._taps.items(), strict=True)
+        logits = np.empty((len(images), self.classes), np.float32)
+        results = {
+            label: np.empty((len(images), *self._shape(place)), np.float32)
+            for label, (place, _) in self._taps.items()
         }
-        return {**found, "logits": np.concatenate(logits)}
+        for chosen, batch, label in self._observed(images, ends):
+            if label is None:
+                logits[chosen] = self._logits(batch)
+            else:
+                results[label][chosen] = batch.floats(self._taps[label][0], self._stream)
+        return {**results, "logits": logits}
 
     def bits(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Return the signs that the binary convolutions read, int8 (N, C, H, W), by name."""
-        results: dict[str, list[np.ndarray]] = {name: [] for name in self._signs}
-        for batch, name in self._observed(images, self._signs):
+        results = {
+            name: np.empty((len(images), *self._plan.shapes[name]), np.int8) for name in self._signs
+        }
+        for chosen, batch, name in self._observed(images, self._signs):
             if name is not None:
-                results[name].append(batch.signs(name, self._stream))
-        return {name: _joined(parts, self._plan.shapes[name]) for name, parts in results.items()}
+                results[name][chosen] = batch.signs(name, self._stream)
+        return results
+
+    def _shape(self, place: Place) -> tuple[int, int, int]:
+        """Channels, height and width of a place."""
+        _, height, width = self._plan.shapes[place.buffer]
+        return place.stop - place.start, height, width
 
     # Batches
 
@@ -143,16 +150,23 @@ class DeviceProgram:
         return _INPUT_CHANNELS * height * width
 
     def _parts(self, images: int) -> Iterator[tuple[slice, BatchPlan]]:
-        """Cut images into batches that fit the memory."""
-        start = 0
-        while start < images:
-            count = images - start
-            if count not in self._batches and count > self._most_images():
+        """Cut images into batches that fit the memory.
+
+        All are of one size, for which there is one plan: the last may repeat images of the one
+        before it.
+        """
+        if not images:
+            return
+        most = images
+        if images not in self._batches:
+            if self._limit is None and images > self._most_images():
                 # Perhaps other plans are what takes the memory.
                 self._batches.clear()
-                count = min(count, self._most_images())
-            yield slice(start, start + count), self._batch(count)
-            start += count
+                self._limit = self._most_images()
+            most = min(images, self._limit or images)
+        for start in range(0, images, most):
+            first = min(start, images - most)
+            yield slice(first, first + most), self._batch(most)
 
     def _most_images(self) -> int:
         """Images that fit into the free memory; at least 1."""
@@ -187,15 +201,15 @@ class DeviceProgram:
 
     def _observed(
         self, images: np.ndarray, ends: Mapping[str, int]
-    ) -> Iterator[tuple[BatchPlan, str | None]]:
+    ) -> Iterator[tuple[slice, BatchPlan, str | None]]:
         """Run batch by batch; yield each name once its steps are done, and None in the end."""
-        with self._turn, self._gpu:
+        with self._turn, gpu_errors(), self._gpu:
             for chosen, batch in self._parts(len(images)):
                 batch.wait(self._stream)
                 self._load(batch, images[chosen])
                 for name in batch.observed(ends, self._stream):
-                    yield batch, name
-                yield batch, None
+                    yield chosen, batch, name
+                yield chosen, batch, None
                 batch.finish(self._stream)
 
 
@@ -217,8 +231,3 @@ def _with_own_output(emitted: Emitted) -> Emitted:
     copy = Copy(reads=(output,), writes=(place,))
     shapes = {**emitted.shapes, place.buffer: (classes, 1, 1)}
     return evolve(emitted, steps=(*emitted.steps, copy), output=place, shapes=shapes)
-
-
-def _joined(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Join the batches of a result of this shape an image."""
-    return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)

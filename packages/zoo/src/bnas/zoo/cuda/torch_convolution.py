@@ -42,6 +42,25 @@ def _queueing(device: Any, stream: Any) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _whole_float32() -> Iterator[None]:
+    """Keep cuDNN from rounding the operands of convolutions to TF32.
+
+    torch has an older and a newer switch for it, and refuses to be asked by both.
+    """
+    cudnn = sys.modules["torch"].backends.cudnn
+    newer = getattr(cudnn, "conv", None)
+    if newer is None:
+        with cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+            yield
+        return
+    before, newer.fp32_precision = newer.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        newer.fp32_precision = before
+
+
 def _memory(floats: Any) -> Any:
     """View a device array as torch's."""
     return sys.modules["torch"].as_tensor(floats, device=_current())
@@ -90,7 +109,7 @@ class TorchConvolution:
             with (
                 _queueing(memory.device, stream),
                 torch.no_grad(),
-                torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False),
+                _whole_float32(),
             ):
                 result = torch.nn.functional.conv2d(read, self._weight, self._bias, **self._options)
                 if self._is_relu:
