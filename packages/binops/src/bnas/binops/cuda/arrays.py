@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -193,7 +192,7 @@ def _device_of(pointer: int) -> int:
     """Number of the GPU that memory lies on; the current one's if the driver does not know it."""
     if IS_SIMULATED:
         return 0
-    from cuda.bindings import driver
+    from numba.cuda.cudadrv.driver import binding as driver
 
     current = int(cuda.get_current_device().id)
     attribute = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
@@ -255,12 +254,13 @@ def gpu_errors() -> Iterator[None]:
     from numba.cuda.cudadrv.driver import CudaAPIError
     from numba.cuda.cudadrv.error import CudaDriverError, CudaSupportError
 
-    kinds: tuple[type[Exception], ...] = (CudaAPIError, CudaDriverError, CudaSupportError)
-    with suppress(ImportError, AttributeError):  # Not a public name, and not in every version.
-        kinds += (import_module("cuda.core._utils.cuda_utils").CUDAError,)
     try:
         yield
-    except kinds as error:
+    except Exception as error:
+        # Launches go through the library cuda.core, whose errors have no public name.
+        is_numba_s = isinstance(error, (CudaAPIError, CudaDriverError, CudaSupportError))
+        if not is_numba_s and not type(error).__module__.startswith("cuda."):
+            raise
         raise BackendUnavailableError(
             f"the GPU could not be used: {error}", name="cuda", reason=str(error)
         ) from error
