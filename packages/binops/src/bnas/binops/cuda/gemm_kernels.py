@@ -25,6 +25,7 @@ from bnas.binops.cuda.launch import Specimen
 from bnas.binops.cuda.row_kernels import STAGE
 from bnas.binops.cuda.shared_loads import ALIGNMENT, shared4
 from bnas.binops.cuda.warp import WARP, load4, mma_and, mma_xor
+from bnas.binops.cuda.warp_grid import WarpGrid
 from bnas.binops.errors import ShapeError
 
 #: Words of a fragment of a warp: four a lane.
@@ -32,20 +33,12 @@ FRAGMENT = 4 * WARP
 
 
 @frozen
-class GemmTile:
+class GemmTile(WarpGrid):
     """How a block divides its work; its threads must share out the rows of A, and of B, evenly.
 
-    Args:
-        warps_rows: Warps over rows.
-        warps_columns: Warps over columns.
-        row_tiles: Tiles of 16 rows a warp.
-        column_tiles: Tiles of 8 columns a warp; even.
+    Raises:
+        ShapeError: They cannot, or the number of column tiles is odd.
     """
-
-    warps_rows: int
-    warps_columns: int
-    row_tiles: int
-    column_tiles: int
 
     def __attrs_post_init__(self) -> None:
         """Validate."""
@@ -59,21 +52,6 @@ class GemmTile:
     def sides(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.rows, self.columns
-
-    @property
-    def threads(self) -> int:
-        """Threads of a block."""
-        return WARP * self.warps_rows * self.warps_columns
-
-    @property
-    def rows(self) -> int:
-        """Rows of the result that a block makes."""
-        return 16 * self.row_tiles * self.warps_rows
-
-    @property
-    def columns(self) -> int:
-        """Columns of the result that a block makes."""
-        return 8 * self.column_tiles * self.warps_columns
 
 
 #: From the largest to the smallest.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from bnas.binops.cuda.conv_outputs import OutputKind
-from bnas.binops.cuda.warp import WARP
+from bnas.binops.cuda.warp_grid import WarpGrid
 from bnas.binops.errors import ShapeError
 
 #: Taps that a row's mask has bits for; one more is never valid, and stands for filled up depth.
@@ -13,21 +13,15 @@ MOST_TAPS = 31
 
 
 @frozen
-class MatrixTile:
-    """How a block divides its work.
+class MatrixTile(WarpGrid):
+    """How a block of the convolution divides its work, pixels being rows and channels columns.
 
-    Args:
-        warps_rows: Warps over output pixels.
-        warps_columns: Warps over output channels.
-        row_tiles: Tiles of 16 output pixels a warp.
-        column_tiles: Tiles of 8 output channels a warp; even, and a multiple of 4 where several
-            warps share the channels, so that each begins with a word.
+    The number of column tiles is even, and a multiple of 4 where several warps share the channels,
+    so that each begins with a word.
+
+    Raises:
+        ShapeError: It is not.
     """
-
-    warps_rows: int
-    warps_columns: int
-    row_tiles: int
-    column_tiles: int
 
     def __attrs_post_init__(self) -> None:
         """Validate."""
@@ -38,21 +32,6 @@ class MatrixTile:
                 f"channels (got {self.column_tiles})",
                 column_tiles=self.column_tiles,
             )
-
-    @property
-    def threads(self) -> int:
-        """Threads of a block."""
-        return WARP * self.warps_rows * self.warps_columns
-
-    @property
-    def rows(self) -> int:
-        """Output pixels of a block."""
-        return 16 * self.row_tiles * self.warps_rows
-
-    @property
-    def columns(self) -> int:
-        """Output channels of a block."""
-        return 8 * self.column_tiles * self.warps_columns
 
 
 @frozen
