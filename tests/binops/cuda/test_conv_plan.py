@@ -22,9 +22,10 @@ from bnas.binops.cuda.conv_outputs import (
     PlanePlace,
     WordPlace,
 )
-from bnas.binops.cuda.conv_plan import PixelConv, block_columns, fitting_tiles, range_pixels
+from bnas.binops.cuda.conv_plan import PixelConv, block_columns, range_pixels
 from bnas.binops.cuda.conv_weights import as_words, words_of
 from bnas.binops.cuda.matrix_shape import MatrixTile
+from bnas.binops.cuda.tiles import fitting_tiles
 from bnas.binops.epilogues import Threshold
 from bnas.binops.errors import EpilogueError
 from bnas.binops.geometry import ConvGeometry, conv_geometry

@@ -11,11 +11,13 @@ from bnas.binops import oracles
 from bnas.binops.cuda import products
 from bnas.binops.cuda.arrays import as_gpu_array, using
 from bnas.binops.cuda.families import family
-from bnas.binops.cuda.gemm_kernels import TILES, GemmTile
+from bnas.binops.cuda.gemm_shape import GemmTile
 from bnas.binops.cuda.popcount_gemm import SIDES
+from bnas.binops.cuda.tiles import product_tiles
 from bnas.binops.errors import DeviceError, ShapeError
 from bnas.binops.testing import gemm_cases
 
+TILES = product_tiles()
 # A GPU's own capability is "None"; the simulator runs what it is told to.
 FAMILIES = {"and": (9, 0), "xor": (7, 5), "popcount": (6, 1)}
 SHAPES = [(1, 1, 1), (17, 9, 40), (5, 33, 513), (16, 16, 512), (20, 18, 1100)]

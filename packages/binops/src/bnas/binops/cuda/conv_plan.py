@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import importlib.resources
 import math
 import threading
-import tomllib
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from bnas.binops.cuda.launch import Launch, blocks
 from bnas.binops.cuda.matrix_conv import matrix_conv_kernel
 from bnas.binops.cuda.matrix_shape import MOST_TAPS, MatrixConv, MatrixTile
 from bnas.binops.cuda.popcount_conv import THREADS, PopcountConv, popcount_conv_kernel
+from bnas.binops.cuda.tiles import fitting_tiles
 from bnas.binops.geometry import ConvGeometry
 
 #: Shared memory that every GPU gives a block without asking for more.
@@ -155,36 +154,6 @@ class PixelConv:
 def _nothing() -> tuple[Any, Any, Any]:
     """Arrays for what a convolution does not write."""
     return tuple(cuda.device_array(1, kind) for kind in (np.uint32, np.float32, np.int32))
-
-
-@functools.cache
-def _tiles() -> tuple[tuple[int, int, MatrixTile], ...]:
-    """Most output channels, least blocks, and the tile, in the order of preference."""
-    text = importlib.resources.files(__package__).joinpath("conv_tiles.toml").read_text("utf-8")
-    return tuple(
-        (each["channels"], each["blocks"], MatrixTile(*each["warps"], *each["tiles"]))
-        for each in tomllib.loads(text)["tile"]
-    )
-
-
-def all_tiles() -> tuple[MatrixTile, ...]:
-    """Return every tile that a convolution may be given."""
-    return tuple(dict.fromkeys(tile for _, _, tile in _tiles()))
-
-
-def fitting_tiles(channels: int, pixels: int) -> tuple[MatrixTile, ...]:
-    """Return the tiles for a convolution, the best first.
-
-    Args:
-        channels: Output channels.
-        pixels: Output pixels of all images.
-    """
-    return tuple(
-        tile
-        for most_channels, least_blocks, tile in _tiles()
-        if channels <= most_channels
-        and blocks(pixels, tile.rows) * blocks(channels, tile.columns) >= least_blocks
-    )
 
 
 def block_columns(channels: int, columns: int, row_blocks: int) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numba import types
 
 from bnas.binops.cuda.conv_outputs import OutputKind
-from bnas.binops.cuda.conv_plan import all_tiles
 from bnas.binops.cuda.launch import Specimen
 from bnas.binops.cuda.matrix_conv import matrix_conv_kernel
 from bnas.binops.cuda.matrix_shape import MatrixConv, MatrixTile
 from bnas.binops.cuda.popcount_conv import PopcountConv, popcount_conv_kernel
+from bnas.binops.cuda.tiles import convolution_tiles
 
 _WORDS, _INTEGERS, _FLOATS = (
     types.Array(kind, 1, "C") for kind in (types.uint32, types.int32, types.float32)
@@ -29,7 +29,7 @@ KINDS = {
 def specimens() -> list[Specimen]:
     """Return the kernels."""
     # Tiles that differ in the number of warps alone are the same code but for the strides of loops.
-    shapes = {(t.row_tiles, t.column_tiles): t for t in all_tiles()}
+    shapes = {(t.row_tiles, t.column_tiles): t for t in convolution_tiles()}
     tiles = {f"{t.rows}x{t.columns}": t for t in shapes.values()}
     most = max(tiles, key=lambda name: tiles[name].rows * tiles[name].columns)
     chosen = [(name, "bits") for name in tiles] + [(most, kind) for kind in KINDS if kind != "bits"]

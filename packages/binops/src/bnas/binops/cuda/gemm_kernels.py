@@ -18,44 +18,17 @@ import functools
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 from numba import cuda, types
 
+from bnas.binops.cuda.gemm_shape import GemmTile
 from bnas.binops.cuda.launch import Specimen
 from bnas.binops.cuda.row_kernels import STAGE
 from bnas.binops.cuda.shared_loads import ALIGNMENT, shared4
+from bnas.binops.cuda.tiles import product_tiles
 from bnas.binops.cuda.warp import WARP, load4, mma_and, mma_xor
-from bnas.binops.cuda.warp_grid import WarpGrid
-from bnas.binops.errors import ShapeError
 
 #: Words of a fragment of a warp: four a lane.
 FRAGMENT = 4 * WARP
-
-
-@frozen
-class GemmTile(WarpGrid):
-    """How a block divides its work; its threads must share out the rows of A, and of B, evenly.
-
-    Raises:
-        ShapeError: They cannot, or the number of column tiles is odd.
-    """
-
-    def __attrs_post_init__(self) -> None:
-        """Validate."""
-        if self.column_tiles % 2 or any(4 * n % (2 * self.threads) for n in self.sides):
-            raise ShapeError(
-                "a tile's threads must share out pairs of rows and columns evenly (got "
-                f"{self.threads} threads for {self.sides[0]} rows and {self.sides[1]} columns)"
-            )
-
-    @property
-    def sides(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.rows, self.columns
-
-
-#: From the largest to the smallest.
-TILES = (GemmTile(2, 4, 4, 4), GemmTile(2, 2, 2, 4), GemmTile(1, 2, 2, 2), GemmTile(1, 1, 1, 2))
 
 
 @functools.cache
@@ -242,7 +215,7 @@ def specimens() -> list[Specimen]:
     sizes = types.UniTuple(types.int32, 3)
     signature = (words, words, counts, counts, sizes, types.int32, counts)
     found = []
-    for tile in TILES:
+    for tile in product_tiles():
         for is_xor, expects in (
             (False, dict.fromkeys(((8, 0), (9, 0)), "BMMA.168256.AND")),
             (True, {(7, 5): "BMMA.88128.XOR"}),

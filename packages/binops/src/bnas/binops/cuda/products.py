@@ -10,10 +10,12 @@ import numpy as np
 from bnas.binops.bits import BitTensor, byte_count
 from bnas.binops.cuda.arrays import GpuArray, as_gpu_array, capability_of, processors_of, using
 from bnas.binops.cuda.families import family
-from bnas.binops.cuda.gemm_kernels import TILES, GemmTile, matrix_gemm_kernel
+from bnas.binops.cuda.gemm_kernels import matrix_gemm_kernel
+from bnas.binops.cuda.gemm_shape import GemmTile
 from bnas.binops.cuda.launch import Launch, blocks
 from bnas.binops.cuda.popcount_gemm import RESULTS, SIDES, popcount_gemm_kernel
 from bnas.binops.cuda.row_kernels import count_ones, pad_rows, stage_words
+from bnas.binops.cuda.tiles import product_tiles
 from bnas.binops.cuda.transfers import as_contiguous
 from bnas.binops.errors import ShapeError
 
@@ -111,10 +113,10 @@ def choose_tile(rows: int, columns: int, processors: int) -> GemmTile:
     Returns:
         The tile; the smallest where none does.
     """
-    for tile in TILES:
+    for tile in product_tiles():
         if blocks(rows, tile.rows) * blocks(columns, tile.columns) >= processors:
             return tile
-    return TILES[-1]
+    return product_tiles()[-1]
 
 
 def choose_side(rows: int, columns: int, processors: int) -> int:
