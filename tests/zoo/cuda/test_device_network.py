@@ -66,7 +66,7 @@ def test_every_kind_of_gpu(
 ) -> None:
     """Also places that matrix instructions find odd: five channels a node."""
     if config.ENABLE_CUDASIM:
-        monkeypatch.setattr(device_program, "capability", lambda: capability)
+        monkeypatch.setattr(device_program, "gpu_capability", lambda device: capability)
     check(lively_network(SPECS["published wiring"]), normal(1, 3, 4, 4))
 
 

@@ -202,9 +202,14 @@ def _device_of(pointer: int) -> int:
 
 def capability_of(array: GpuArray) -> tuple[int, int]:
     """Compute capability of the GPU on which an array lives, as (9, 0)."""
+    return gpu_capability(array.device)
+
+
+def gpu_capability(device: int) -> tuple[int, int]:
+    """Compute capability of a GPU by its number, as (9, 0); (0, 0) in the simulator."""
     if IS_SIMULATED:
         return (0, 0)
-    major, minor = cuda.gpus[array.device].compute_capability
+    major, minor = cuda.gpus[device].compute_capability
     return int(major), int(minor)
 
 

@@ -13,18 +13,33 @@ from bnas.binops.cuda.warp import divide, inlined
 
 
 @inlined
-def _first_tap(numbers: Any, row: Any) -> Any:
-    """Image of an output pixel, counted over all images, and row and column of its first tap."""
-    image, rest = divide(row, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
+def output_place(numbers: Any, pixel: Any) -> Any:
+    """Image, row and column of an output pixel, counted over all images."""
+    image, rest = divide(pixel, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
     y, x = divide(rest, numbers[header.OUT_WIDTH])
+    return image, y, x
+
+
+@inlined
+def first_tap(numbers: Any, y: Any, x: Any) -> Any:
+    """Row and column of the first tap of an output's row and column."""
     y = y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
-    return image, y, x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
+    return y, x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
+
+
+@inlined
+def border_of(numbers: Any, y: Any, x: Any) -> Any:
+    """Where the row of the border's table is, for an output's row and column."""
+    sets = numbers[np.uint64(numbers[header.ROW_SET] + y)] * numbers[header.COLUMN_SETS]
+    sets += numbers[np.uint64(numbers[header.COLUMN_SET] + x)]
+    return numbers[header.BORDER] + sets * numbers[header.TABLE_CHANNELS]
 
 
 @inlined
 def range_start(numbers: Any, row: Any) -> Any:
     """The first input pixel that output pixel `row` or a later one looks at, counted over all."""
-    image, y, x = _first_tap(numbers, row)
+    image, y, x = output_place(numbers, row)
+    y, x = first_tap(numbers, y, x)
     height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
     # Where a tap lies on padding the next row, or image, may begin before it would.
     first = image * height + min(max(y, 0), height)
@@ -34,7 +49,8 @@ def range_start(numbers: Any, row: Any) -> Any:
 @inlined
 def range_end(numbers: Any, row: Any) -> Any:
     """One after the last input pixel that output pixel `row` or an earlier one looks at."""
-    image, y, x = _first_tap(numbers, row)
+    image, y, x = output_place(numbers, row)
+    y, x = first_tap(numbers, y, x)
     height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
     y += (numbers[header.KERNEL_HEIGHT] - 1) * numbers[header.DILATION_Y]
     x += (numbers[header.KERNEL_WIDTH] - 1) * numbers[header.DILATION_X]
@@ -63,7 +79,8 @@ def row_preparation(words: int, step: int, is_xor: bool) -> Any:
         height, width = numbers[header.IN_HEIGHT], numbers[header.IN_WIDTH]
         for row in range(thread, row_base.size, threads):
             pixel = min(first_row + row, pixels - 1)
-            image, y, x = _first_tap(numbers, pixel)
+            image, out_y, out_x = output_place(numbers, pixel)
+            y, x = first_tap(numbers, out_y, out_x)
             base = np.int32((image * height + y) * width + x - start)
             mask, total, tap = 0, 0, 0
             for ky in range(numbers[header.KERNEL_HEIGHT]):
@@ -77,11 +94,6 @@ def row_preparation(words: int, step: int, is_xor: bool) -> Any:
                     tap += 1
             at = np.uint32(row)
             row_base[at], row_mask[at], row_ones[at] = base * step, mask, total
-            _, place = divide(pixel, numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH])
-            out_y, out_x = divide(place, numbers[header.OUT_WIDTH])
-            sets = numbers[np.uint64(numbers[header.ROW_SET] + out_y)]
-            sets *= numbers[header.COLUMN_SETS]
-            sets += numbers[np.uint64(numbers[header.COLUMN_SET] + out_x)]
-            row_border[at] = numbers[header.BORDER] + sets * numbers[header.TABLE_CHANNELS]
+            row_border[at] = border_of(numbers, out_y, out_x)
 
     return prepare

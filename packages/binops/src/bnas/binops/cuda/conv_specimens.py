@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import types
 
 from bnas.binops.cuda.conv_outputs import OutputKind
-from bnas.binops.cuda.launch import Specimen
+from bnas.binops.cuda.launch import CAPABILITIES, Specimen
 from bnas.binops.cuda.matrix_conv import matrix_conv_kernel
 from bnas.binops.cuda.matrix_shape import MatrixConv, MatrixTile
 from bnas.binops.cuda.popcount_conv import PopcountConv, popcount_conv_kernel
@@ -62,6 +62,6 @@ def _popcount(is_grouped: bool) -> Specimen:
         f"popcount_conv {'groups' if is_grouped else 'one group'}",
         popcount_conv_kernel(conv),
         SIGNATURE,
-        dict.fromkeys([(7, 5), (8, 0), (9, 0)], "POPC"),
+        dict.fromkeys(CAPABILITIES, "POPC"),
         most_registers=128,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from numba import cuda, types
 
 from bnas.binops.cuda.arrays import ITEM_BYTES, GpuArray
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.errors import ShapeError
 
 #: Axes that a strided array may have, neighbours that lie together counted as one.
@@ -101,7 +101,7 @@ def merged_axes(shape: tuple[int, ...], steps: tuple[int, ...]) -> list[tuple[in
 def specimens() -> list[Specimen]:
     """The kernels of this module for compile checks."""
     eight = types.UniTuple(types.int64, MOST_AXES)
-    expects = dict.fromkeys(((7, 5), (8, 0), (9, 0)), "STG")
+    expects = dict.fromkeys(CAPABILITIES, "STG")
     found = [Specimen("clear", _clear_kernel, (types.int32[::1],), expects, 32)]
     for name in CELLS.values():
         cells = getattr(types, name)[::1]

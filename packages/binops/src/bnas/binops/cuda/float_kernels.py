@@ -12,16 +12,15 @@ import numpy as np
 from attrs import frozen
 from numba import cuda, types
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace, WordPlace
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.warp import add_rn, multiply_rn
 
 #: Threads of a block.
 THREADS = 128
 FLOATS, WORDS, INTS = types.float32[::1], types.uint32[::1], types.int32[::1]
 PAIR, FOUR = (types.UniTuple(types.int64, count) for count in (2, 4))
-#: Capabilities that kernels are compiled for without a GPU.
-CAPABILITIES = (7, 5), (8, 0), (9, 0)
 _ZERO = np.float32(0)
 
 
@@ -164,7 +163,7 @@ def elementwise(
         float_pair(source),
         float_pair(target),
         (channels, values),
-        cuda.to_device(parameters),
+        upload(parameters),
     )
     kernel = elementwise_kernel(function.operation)
     return Launch(kernel, blocks(values, THREADS), THREADS, arguments)

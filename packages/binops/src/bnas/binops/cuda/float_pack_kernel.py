@@ -13,10 +13,11 @@ import numpy as np
 from attrs import frozen
 from numba import cuda
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace, FloatThreshold, WordPlace
 from bnas.binops.cuda.conv_weights import as_words
-from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, INTS, PAIR, WORDS, float_pair
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.float_kernels import FLOATS, FOUR, INTS, PAIR, WORDS, float_pair
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.warp import FULL, WARP, add_rn, ballot
 
 #: Words that a warp makes, one after the other.
@@ -132,7 +133,7 @@ def pack_all(
     block = _THREADS if items > _FEW_WORDS else WARP
     arguments = (
         *arrays,
-        *(cuda.to_device(part.reshape(-1)) for part in (thresholds, masks, numbers)),
+        *(upload(part.reshape(-1)) for part in (thresholds, masks, numbers)),
         float_pair(source),
         float_pair(addend or source),
         (count, items, skipped, channels),

@@ -11,6 +11,8 @@ from attrs import field, frozen
 from numba.core.errors import NumbaPerformanceWarning
 
 _configuring = threading.Lock()
+#: Compute capabilities that kernels are compiled for where there is no GPU.
+CAPABILITIES = (7, 5), (8, 0), (9, 0)
 
 
 @frozen(eq=False)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numba import cuda, types
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace
-from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, PAIR, float_pair
-from bnas.binops.cuda.launch import Launch, Specimen
+from bnas.binops.cuda.float_kernels import FLOATS, PAIR, float_pair
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen
 from bnas.binops.cuda.pooling_kernels import PoolSizes
 from bnas.binops.cuda.real_conv_kernel import RealWeights, real_conv, tile_for
 from bnas.binops.cuda.warp import WARP
@@ -62,9 +63,7 @@ def linear(
         sizes = PoolSizes(images, (1, 1), (1, 1), (1, 1, 0, 1))
         weights = RealWeights.of(weight[None], bias, 1, tile_for(images, outputs))
         return real_conv(floats, weights, source, target, sizes)
-    arrays = (
-        cuda.to_device(np.ascontiguousarray(part.reshape(-1), np.float32)) for part in parameters
-    )
+    arrays = (upload(np.ascontiguousarray(part.reshape(-1), np.float32)) for part in parameters)
     places = (float_pair(source), float_pair(target))
     arguments = (floats, *arrays, *places, (inputs, outputs))
     return Launch(linear_sums, images * outputs, WARP, arguments)

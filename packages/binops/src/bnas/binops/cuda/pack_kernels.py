@@ -20,7 +20,7 @@ from numba import cuda, types
 from bnas.binops.bits import byte_count
 from bnas.binops.cuda.arrays import ITEM_BYTES, GpuArray
 from bnas.binops.cuda.keys import FLIP, LIVE, Key, key_function
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.pack_planes import WIDE_BYTES, WIDE_TYPES, Planes
 from bnas.binops.cuda.warp import WARP, ballot, load4
 
@@ -259,6 +259,6 @@ def _specimen(form: str, dtype: str, has_cuts: bool) -> Specimen:
         f"pack {form} {dtype}{' cuts' if has_cuts else ''}",
         make(dtype, has_cuts),
         (source, *sizes, *cuts, target, flag),
-        dict.fromkeys(((7, 5), (8, 0), (9, 0)), instruction),
+        dict.fromkeys(CAPABILITIES, instruction),
         most_registers=80,
     )

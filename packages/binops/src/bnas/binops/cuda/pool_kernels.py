@@ -8,7 +8,7 @@ import numpy as np
 from numba import cuda, types
 
 from bnas.binops.cuda.arrays import GpuArray
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 
 THREADS = 128
 #: Numbers of a kernel: bytes of a pixel, sizes of input and output, kernel, stride, padding.
@@ -57,5 +57,5 @@ def specimens() -> list[Specimen]:
     """The kernel of this module for compile checks."""
     octets, numbers = types.uint8[::1], types.UniTuple(types.int64, _NUMBERS)
     signature = (octets, octets, numbers, types.int64, octets)
-    expects = dict.fromkeys(((7, 5), (8, 0), (9, 0)), "STG")
+    expects = dict.fromkeys(CAPABILITIES, "STG")
     return [Specimen("max pool", _pool_kernel, signature, expects, 64)]

@@ -9,10 +9,10 @@ import numpy as np
 from attrs import frozen
 from numba import cuda, types
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace, WordPlace
 from bnas.binops.cuda.conv_weights import as_words
 from bnas.binops.cuda.float_kernels import (
-    CAPABILITIES,
     FLOATS,
     FOUR,
     PAIR,
@@ -21,7 +21,7 @@ from bnas.binops.cuda.float_kernels import (
     float_pair,
     word_pair,
 )
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.warp import add_rn
 
 
@@ -195,7 +195,7 @@ def pool_bits(
     extent = (len(inverts), sizes.out_pixels * len(inverts))
     arguments = (
         words,
-        cuda.to_device(inverts),
+        upload(inverts),
         word_pair(source),
         word_pair(target),
         extent,

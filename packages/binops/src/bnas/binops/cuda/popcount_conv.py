@@ -15,6 +15,7 @@ from numba import cuda, types
 
 from bnas.binops.cuda import conv_header as header
 from bnas.binops.cuda.conv_outputs import OutputKind
+from bnas.binops.cuda.conv_range import border_of, first_tap, output_place
 from bnas.binops.cuda.popcount_epilogue import OUTPUTS, output_maker, word_store
 from bnas.binops.cuda.warp import divide, inlined, load4
 
@@ -58,22 +59,17 @@ def popcount_conv_kernel(conv: PopcountConv) -> Any:
         counts: Any,
     ) -> None:
         table = numbers[header.TABLE_CHANNELS]
-        out_width = numbers[header.OUT_WIDTH]
-        size = numbers[header.OUT_HEIGHT] * out_width
+        size = numbers[header.OUT_HEIGHT] * numbers[header.OUT_WIDTH]
         pixel_block, word_block = divide(cuda.blockIdx.x, table >> 5)
         pixel = pixel_block * THREADS + cuda.threadIdx.x
         first_output = word_block * OUTPUTS
         if pixel >= images * size:
             return
-        image, rest = divide(pixel, size)
-        out_y, out_x = divide(rest, out_width)
-        y = out_y * numbers[header.STRIDE_Y] - numbers[header.PADDING_Y]
-        x = out_x * numbers[header.STRIDE_X] - numbers[header.PADDING_X]
+        image, out_y, out_x = output_place(numbers, pixel)
+        y, x = first_tap(numbers, out_y, out_x)
         image *= numbers[header.IN_HEIGHT] * numbers[header.IN_WIDTH]
         place = (numbers[header.SOURCE] + image * words, y, x, first_output)
-        sets = numbers[numbers[header.ROW_SET] + out_y] * numbers[header.COLUMN_SETS]
-        sets += numbers[numbers[header.COLUMN_SET] + out_x]
-        border = numbers[header.BORDER] + sets * table
+        border = border_of(numbers, out_y, out_x)
         collected = cuda.local.array(sinks, types.uint32)
         for sink in range(sinks):
             collected[sink] = np.uint32(0)

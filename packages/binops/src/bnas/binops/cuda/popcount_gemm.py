@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import cuda, types
 
-from bnas.binops.cuda.launch import Specimen
+from bnas.binops.cuda.launch import CAPABILITIES, Specimen
 from bnas.binops.cuda.row_kernels import STAGE
 from bnas.binops.cuda.warp import load4
 
@@ -90,7 +90,7 @@ def specimens() -> list[Specimen]:
     """The kernels of this module for compile checks."""
     words, sizes = types.uint32[::1], types.UniTuple(types.int32, 3)
     signature = (words, words, sizes, types.int32, types.int32[::1])
-    expects = dict.fromkeys(((7, 5), (8, 0), (9, 0)), "POPC")
+    expects = dict.fromkeys(CAPABILITIES, "POPC")
     return [
         Specimen(f"popcount gemm {side}", popcount_gemm_kernel(side), signature, expects, 96)
         for side in SIDES

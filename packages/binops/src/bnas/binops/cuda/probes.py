@@ -16,7 +16,7 @@ from numba import cuda, types
 
 from bnas.binops.cuda import warp
 from bnas.binops.cuda.cycles import clock
-from bnas.binops.cuda.launch import Specimen
+from bnas.binops.cuda.launch import CAPABILITIES, Specimen
 from bnas.binops.cuda.shared_loads import ALIGNMENT, shared4
 
 #: Independent results in flight a thread: enough to hide the latency of each instruction.
@@ -188,7 +188,6 @@ def empty_probe(words: Any) -> None:
     """Nothing: what a launch costs."""
 
 
-_ALL = ((7, 5), (8, 0), (9, 0))
 _MATRIX_BITS = 16 * 8 * 256
 _WIDE = {(7, 5): "LDS.U.128", (8, 0): "LDS.128", (9, 0): "LDS.128"}
 #: In the order of tables; reading global memory is apart, for it is as long as its array.
@@ -209,9 +208,9 @@ PROBES = (
         work=_MATRIX_BITS,
         unit="bit MAC",
     ),
-    Probe("popc", popc_probe, dict.fromkeys(_ALL, "POPC"), CHAINS, 32 * 32, "bit MAC"),
-    Probe("ballot", ballot_probe, dict.fromkeys(_ALL, "VOTE"), CHAINS, 32, "bit"),
-    Probe("LDS.32", shared_probe, dict.fromkeys(_ALL, "LDS"), CHAINS, 32 * 4, "byte"),
+    Probe("popc", popc_probe, dict.fromkeys(CAPABILITIES, "POPC"), CHAINS, 32 * 32, "bit MAC"),
+    Probe("ballot", ballot_probe, dict.fromkeys(CAPABILITIES, "VOTE"), CHAINS, 32, "bit"),
+    Probe("LDS.32", shared_probe, dict.fromkeys(CAPABILITIES, "LDS"), CHAINS, 32 * 4, "byte"),
     Probe("LDS.128", wide_shared_probe, _WIDE, CHAINS, 32 * 16, "byte"),
 )
 
@@ -224,5 +223,5 @@ def specimens() -> list[Specimen]:
         Specimen(f"probe {each.name}", each.kernel, signature, each.expects, most_registers=64)
         for each in PROBES
     ]
-    wide = dict.fromkeys(_ALL, "LDG.E.128")
+    wide = dict.fromkeys(CAPABILITIES, "LDG.E.128")
     return [*found, Specimen("probe global load", global_probe, signature, wide, 64)]

@@ -14,9 +14,10 @@ import numpy as np
 from attrs import frozen
 from numba import cuda, types
 
+from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace
-from bnas.binops.cuda.float_kernels import CAPABILITIES, FLOATS, FOUR, PAIR, float_pair
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.float_kernels import FLOATS, FOUR, PAIR, float_pair
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.pooling_kernels import PoolSizes
 from bnas.binops.cuda.warp import WARP
 
@@ -204,7 +205,7 @@ class RealWeights:
         biases = np.zeros((groups, columns), np.float32)
         if bias is not None:
             biases[:, :outputs] = bias.reshape(groups, outputs)
-        arrays = (cuda.to_device(part.reshape(-1)) for part in (laid, biases))
+        arrays = (upload(part.reshape(-1)) for part in (laid, biases))
         return cls(*arrays, groups, outputs, length // taps, tile)
 
 

@@ -13,7 +13,7 @@ from numba import cuda, types
 
 from bnas.binops.bits import byte_count
 from bnas.binops.cuda.conv_weights import words_of
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 from bnas.binops.cuda.warp import WARP
 
 #: Threads of a block. Its warps are neighbouring words of the same pixels, so that what they
@@ -109,7 +109,7 @@ def specimens() -> list[Specimen]:
     """The kernels of this module for compile checks."""
     numbers = (types.int64,) * 4
     octets, words = types.uint8[::1], types.uint32[::1]
-    expects = dict.fromkeys(((7, 5), (8, 0), (9, 0)), "STG")
+    expects = dict.fromkeys(CAPABILITIES, "STG")
     return [
         Specimen("to words", _to_words_kernel, (octets, *numbers, words), expects, 64),
         Specimen("to bytes", _to_bytes_kernel, (words, *numbers, octets), expects, 64),

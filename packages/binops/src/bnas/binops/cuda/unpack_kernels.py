@@ -9,7 +9,7 @@ from numba import cuda, types
 
 from bnas.binops.bits import byte_count
 from bnas.binops.cuda.arrays import GpuArray
-from bnas.binops.cuda.launch import Launch, Specimen, blocks
+from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
 
 THREADS = 128
 
@@ -49,7 +49,7 @@ def unpack_planes(source: GpuArray, sizes: tuple[int, int, int], out: GpuArray) 
 
 def specimens() -> list[Specimen]:
     """The kernel of this module for compile checks."""
-    expects = dict.fromkeys(((7, 5), (8, 0), (9, 0)), "STG")
+    expects = dict.fromkeys(CAPABILITIES, "STG")
     numbers = (types.int64,) * 3
     signature = (types.uint8[::1], *numbers, types.int8[::1])
     return [Specimen("unpack", _unpack_kernel, signature, expects, 64)]

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import evolve
 from numba import cuda
 
-from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray, gpu_errors
+from bnas.binops.cuda.arrays import IS_SIMULATED, GpuArray, gpu_capability, gpu_errors
 from bnas.cells import Graph
 from bnas.zoo.cuda.arenas import ArenaPlan
 from bnas.zoo.cuda.batch_plan import BatchPlan, last_writes
@@ -63,7 +63,7 @@ class DeviceProgram:
         self._turn = threading.Lock()
         self._gpu = cuda.gpus[device]
         with self._gpu:
-            self._weights = DeviceWeights(capability())
+            self._weights = DeviceWeights(gpu_capability(device))
             self._stream = 0 if IS_SIMULATED else cuda.stream()
 
     @property
@@ -211,14 +211,6 @@ class DeviceProgram:
                     yield chosen, batch, name
                 yield chosen, batch, None
                 batch.finish(self._stream)
-
-
-def capability() -> tuple[int, int]:
-    """Compute capability of the current GPU, as (9, 0); (0, 0) in the simulator."""
-    if IS_SIMULATED:
-        return (0, 0)
-    major, minor = cuda.get_current_device().compute_capability
-    return int(major), int(minor)
 
 
 def _with_own_output(emitted: Emitted) -> Emitted:
