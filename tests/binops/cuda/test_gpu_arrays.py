@@ -115,7 +115,7 @@ def test_dlpack_is_read_where_nothing_else_is_spoken():
     assert (found.shape, found.steps, found.dtype) == ((2, 5), (12, 1), "int16")
     assert found.pointer == values.ctypes.data
     assert found.device == 0
-    assert isinstance(found.library, libraries.Numba)
+    assert isinstance(found.maker, libraries.Numba)
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u2", "f2", "f4", "i8", "u8", "f8"])

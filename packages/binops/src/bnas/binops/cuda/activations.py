@@ -1,4 +1,8 @@
-"""From a count to a float: scale and activation, each operation rounded by itself."""
+"""What becomes of a float by itself, each operation rounded by itself; and of a scaled count.
+
+The functions take (value, parameters, channel, channels): `parameters` holds arrays of `channels`
+channels, one behind the other, and `channel` is the place of the value's in the first of them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,33 @@ from bnas.binops.cuda.warp import add_rn, multiply_rn
 _ZERO = np.float32(0)
 
 
+@cuda.jit(device=True)
+def _none(value: Any, parameters: Any, channel: Any, channels: Any) -> Any:
+    return value
+
+
+@cuda.jit(device=True)
+def _affine(value: Any, parameters: Any, channel: Any, channels: Any) -> Any:
+    return add_rn(multiply_rn(value, parameters[channel]), parameters[channels + channel])
+
+
+@cuda.jit(device=True)
+def _relu(value: Any, parameters: Any, channel: Any, channels: Any) -> Any:
+    return value if value > _ZERO else _ZERO
+
+
+@cuda.jit(device=True)
+def _rprelu(value: Any, parameters: Any, channel: Any, channels: Any) -> Any:
+    shifted = add_rn(value, -parameters[channel])
+    if shifted < _ZERO:
+        shifted = multiply_rn(shifted, parameters[channels + channel])
+    return add_rn(shifted, parameters[channels + channels + channel])
+
+
+#: Activation -> device function.
+FUNCTIONS = {"none": _none, "relu": _relu, "rprelu": _rprelu, "affine": _affine}
+
+
 @functools.cache
 def scaled_activation(activation: str) -> Any:
     """Return a device function (count, channel, reals, channels) -> float32.
@@ -23,28 +54,11 @@ def scaled_activation(activation: str) -> Any:
     Args:
         activation: "none", "relu", "rprelu" or "affine".
     """
+    function = FUNCTIONS[activation]
 
     @cuda.jit(device=True)
-    def none(count: Any, channel: Any, reals: Any, channels: Any) -> Any:
-        return multiply_rn(np.float32(count), reals[channel])
-
-    @cuda.jit(device=True)
-    def relu(count: Any, channel: Any, reals: Any, channels: Any) -> Any:
+    def activated(count: Any, channel: Any, reals: Any, channels: Any) -> Any:
         value = multiply_rn(np.float32(count), reals[channel])
-        return value if value > _ZERO else _ZERO
+        return function(value, reals, channels + channel, channels)
 
-    @cuda.jit(device=True)
-    def rprelu(count: Any, channel: Any, reals: Any, channels: Any) -> Any:
-        value = multiply_rn(np.float32(count), reals[channel])
-        shifted = add_rn(value, -reals[channels + channel])
-        if shifted < _ZERO:
-            shifted = multiply_rn(shifted, reals[channels + channels + channel])
-        return add_rn(shifted, reals[channels + channels + channels + channel])
-
-    @cuda.jit(device=True)
-    def affine(count: Any, channel: Any, reals: Any, channels: Any) -> Any:
-        value = multiply_rn(np.float32(count), reals[channel])
-        value = multiply_rn(value, reals[channels + channel])
-        return add_rn(value, reals[channels + channels + channel])
-
-    return {"none": none, "relu": relu, "rprelu": rprelu, "affine": affine}[activation]
+    return activated

@@ -44,7 +44,7 @@ class GpuArray:
         dtype: Name of its type, one of `ITEM_BYTES`.
         device: Number of the GPU.
         stream: Handle of the stream that its library queues on; 0 is the default one.
-        library: Makes arrays like it.
+        maker: Makes arrays like it.
     """
 
     owner: Any
@@ -54,7 +54,7 @@ class GpuArray:
     dtype: str
     device: int
     stream: int
-    library: Library
+    maker: Library
 
     @property
     def size(self) -> int:
@@ -118,7 +118,7 @@ class GpuArray:
         Returns:
             It, in C order.
         """
-        made = self.library.empty(self.owner, tuple(shape), dtype)
+        made = self.maker.empty(self.owner, tuple(shape), dtype)
         return as_gpu_array(made, "out")
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from attrs import frozen
 from numba import cuda, types
 
+from bnas.binops.cuda.activations import FUNCTIONS
 from bnas.binops.cuda.constants import upload
 from bnas.binops.cuda.conv_outputs import FloatPlace, WordPlace
 from bnas.binops.cuda.launch import CAPABILITIES, Launch, Specimen, blocks
-from bnas.binops.cuda.warp import add_rn, multiply_rn
+from bnas.binops.cuda.warp import add_rn
 
 #: Threads of a block.
 THREADS = 128
@@ -25,45 +26,15 @@ _ZERO = np.float32(0)
 
 
 @cuda.jit(device=True)
-def _fill(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
+def _fill(value: Any, parameters: Any, channel: Any, channels: Any) -> Any:
     return _ZERO
-
-
-@cuda.jit(device=True)
-def _copy(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
-    return value
-
-
-@cuda.jit(device=True)
-def _add(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
-    return add_rn(old, value)
-
-
-@cuda.jit(device=True)
-def _affine(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
-    return add_rn(multiply_rn(value, parameters[channel]), parameters[channels + channel])
-
-
-@cuda.jit(device=True)
-def _relu(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
-    return value if value > _ZERO else _ZERO
-
-
-@cuda.jit(device=True)
-def _rprelu(value: Any, old: Any, parameters: Any, channel: Any, channels: Any) -> Any:
-    shifted = add_rn(value, -parameters[channel])
-    if shifted < _ZERO:
-        shifted = multiply_rn(shifted, parameters[channels + channel])
-    return add_rn(shifted, parameters[channels + channels + channel])
 
 
 _FUNCTIONS = {
     "fill": _fill,
-    "copy": _copy,
-    "add": _add,
-    "affine": _affine,
-    "relu": _relu,
-    "rprelu": _rprelu,
+    "copy": FUNCTIONS["none"],
+    "add": FUNCTIONS["none"],
+    **{name: FUNCTIONS[name] for name in ("affine", "relu", "rprelu")},
 }
 
 
@@ -88,7 +59,7 @@ def elementwise_kernel(operation: str) -> Any:
     Source and target are the first value and the steps between pixels; the extent is the number of
     channels and of values.
     """
-    function = _FUNCTIONS[operation]
+    function, is_added = _FUNCTIONS[operation], operation == "add"
 
     @cuda.jit
     def elementwise(floats: Any, source: Any, target: Any, extent: Any, parameters: Any) -> None:
@@ -99,7 +70,8 @@ def elementwise_kernel(operation: str) -> Any:
             channel = index - pixel * channels
             place = target[0] + pixel * target[1] + channel
             value = floats[source[0] + pixel * source[1] + channel]
-            floats[place] = function(value, floats[place], parameters, channel, channels)
+            value = function(value, parameters, channel, channels)
+            floats[place] = add_rn(floats[place], value) if is_added else value
 
     return elementwise
 
