@@ -40,6 +40,7 @@ from bnas.search.rounding import round_real_parameters_
 from bnas.search.sample import unpack_sample
 from bnas.search.supernet import SearchSpace, Supernet, search_objective
 from bnas.search.trainer import TrainResult, train
+from bnas.search.trials import Trial, TrialResult, run_trials
 
 __all__ = [
     "CIFAR",
@@ -69,6 +70,8 @@ __all__ = [
     "Supernet",
     "TrainResult",
     "TrainingData",
+    "Trial",
+    "TrialResult",
     "changed",
     "changed_search",
     "discretize",
@@ -83,6 +86,7 @@ __all__ = [
     "mean_entropy",
     "read_images",
     "round_real_parameters_",
+    "run_trials",
     "search_cells",
     "search_objective",
     "train",
