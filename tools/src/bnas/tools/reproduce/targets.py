@@ -1,0 +1,37 @@
+"""What can be reproduced: the supplement's tables and figures, and what they are compared with."""
+
+from __future__ import annotations
+
+import importlib
+
+from bnas.tools.reproduce.context import Context
+from bnas.tools.reproduce.section import Section
+
+#: Target -> module of this package whose function of the target's name makes its section.
+TARGETS = {
+    "table1": "table1",
+    "table2": "gradients",
+    "table3": "zeroise",
+    "table4": "savings",
+    "fig1": "cell_figures",
+    "fig2": "cell_figures",
+    "fig3": "cell_figures",
+    "fig4": "learning_curves",
+    "fig5": "gradients",
+    "bats": "bats",
+    "baselines": "baselines",
+}
+#: In place of a target: all of them, in the order of the page.
+ALL = "all"
+
+
+def make_section(target: str, context: Context) -> Section:
+    """Make what a target asks for; its pictures are then in the output directory.
+
+    Args:
+        target: A key of `TARGETS`.
+        context: Of the reproduction.
+    """
+    module = importlib.import_module(f"bnas.tools.reproduce.{TARGETS[target]}")
+    section: Section = getattr(module, target)(context)
+    return section
