@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from attrs import frozen
 
 from bnas.cells.draw import style
+from bnas.cells.draw.layers import REAL_STRIDE
 from bnas.cells.draw.records import Box, Drawing, Label, Line, Point
 from bnas.cells.draw.routes import straight
+from bnas.cells.draw.structure import OUTPUT
 from bnas.cells.draw.text import text_width
 
 #: Name of the boxes and lines that are samples.
@@ -73,7 +75,7 @@ def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
         if key in tones and tone.name
     ]
     said = " ".join(box.label for cell in cells for box in cell.boxes)
-    signs = {"/2": "stride 2", "d=2": "dilation 2"}
+    signs = {"/2": "stride 2", "d=2": "dilation 2", REAL_STRIDE: "the layer of stride 2 is real"}
     return found + [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 
 
@@ -82,10 +84,13 @@ def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
     found = []
     if any(line.dotted for line in lines):
         found.append(_Entry("from c(k−2)", _sample(dotted=True)))
+    nodes = any(box.name.startswith("node") for cell in cells for box in cell.boxes)
     if any(not line.dotted and not line.skip for line in lines):
-        found.append(_Entry("from c(k−1) or a node", _sample()))
-    if any(line.skip for line in lines):
-        found.append(_Entry("inter-cell skip connection", _sample(skip=True)))
+        found.append(_Entry("from c(k−1)" + " or a node" * nodes, _sample()))
+    joined = {line.target for line in lines if line.skip}
+    if joined:
+        inter_cell = "inter-cell " if joined & {"output", OUTPUT} else ""
+        found.append(_Entry(f"{inter_cell}skip connection", _sample(skip=True)))
     if any(box.shape == "sum" for cell in cells for box in cell.boxes):
         found.append(_Entry("sum", _plus, _SUM_WIDTH))
     return found
