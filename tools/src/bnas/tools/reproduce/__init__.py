@@ -9,12 +9,22 @@ from bnas.tools.reproduce.errors import ReproduceError, ScaleError
 from bnas.tools.reproduce.page import write_page
 from bnas.tools.reproduce.scale import SCALES, Scale, load_scale
 from bnas.tools.reproduce.section import Picture, Section, Table
-from bnas.tools.reproduce.targets import ALL, TARGETS, make_section
+from bnas.tools.reproduce.targets import (
+    ALL,
+    TARGETS,
+    TIMING,
+    TRAINING,
+    full_command,
+    make_section,
+    targets_of,
+)
 
 __all__ = [
     "ALL",
     "SCALES",
     "TARGETS",
+    "TIMING",
+    "TRAINING",
     "Context",
     "Picture",
     "ReproduceError",
@@ -22,7 +32,9 @@ __all__ = [
     "ScaleError",
     "Section",
     "Table",
+    "full_command",
     "load_scale",
     "make_section",
+    "targets_of",
     "write_page",
 ]

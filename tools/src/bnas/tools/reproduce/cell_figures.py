@@ -2,108 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from bnas import cells
-from bnas.cells import nodes
+from bnas.tools.reproduce.cell_facts import COLUMNS, CellFacts, facts_of
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
 
-_SUFFIXES = ("svg", "png")
-_COLUMNS = (
-    "cell",
-    "binary convolutions on its edges",
-    "kernels",
-    "Zeroise edges",
-    "separable convolutions",
-    "intra-cell skips",
-    "inter-cell skips",
-    "max pools",
-    "of them from c(k-2)",
+if TYPE_CHECKING:
+    from bnas.cells.draw import CellPicture
+
+_SUFFIXES = (".svg", ".png")
+#: The supplement's figures draw skips from both inputs of a cell of BNAS.
+_DRAWN_SKIP = "both"
+_ON_SKIPS = (
+    "A cell of BNAS is drawn with the skips of the supplement's figures, from both of its inputs "
+    "where their shapes agree with the output's; the published weights, and the networks of this "
+    "toolkit, have the skip from c(k-1) alone."
 )
 
 
 @frozen(kw_only=True)
-class CellFacts:
-    """What one cell or block of a network holds, read off its graph and its genotype.
+class Figure:
+    """A figure, and what was found on the cells of it.
 
     Attributes:
-        title: What the cell is called.
-        kernels: Of the binary convolutions on its edges, or of a block; depthwise ones and the
-            1x1 after them too.
-        zeroise: Edges of Zeroise.
-        separable: Edges of separable convolutions.
-        intra_skips: Edges of skip_connect.
-        inter_skips: What is added to the output from outside the cell.
-        max_pools: Input states of the max pools; state 0 is c(k-2).
+        target: Such as ``"fig1"``.
+        title: Heading.
+        claim: What the supplement says that it shows.
+        names: Networks of the cells, from left to right.
+        reduction: Whether their reduction cells are shown.
+        facts: What the cells hold.
+        checks: What is claimed of them, and whether it is so.
     """
 
+    target: str
     title: str
-    kernels: tuple[str, ...]
-    zeroise: int = 0
-    separable: int = 0
-    intra_skips: int = 0
-    inter_skips: int = 0
-    max_pools: tuple[int, ...] = ()
+    claim: str
+    names: tuple[str, ...]
+    reduction: bool = False
+    facts: tuple[CellFacts, ...]
+    checks: dict[str, bool]
 
-    def row(self) -> tuple[Any, ...]:
-        """Return the values of a table's row."""
-        kinds = {kind: self.kernels.count(kind) for kind in self.kernels}
-        from_before = sum(state == 0 for state in self.max_pools)
-        return (
-            self.title,
-            len(self.kernels),
-            ", ".join(f"{count} of {kind}" for kind, count in kinds.items()) or None,
-            self.zeroise,
-            self.separable,
-            self.intra_skips,
-            self.inter_skips,
-            len(self.max_pools),
-            from_before,
-        )
-
-
-def facts_of(spec: Any, title: str, *, reduction: bool = False) -> CellFacts:
-    """Return what the first cell with a skip holds, or the first block of a residual network.
-
-    Args:
-        spec: The network: a `NetworkSpec`, a `DartsSpec`, a `ResNetSpec`.
-        title: What the cell is called.
-        reduction: The reduction cell instead of the normal one.
-    """
-    genotype = getattr(spec, "genotype", None)
-    label = "layer1.0" if genotype is None else _cell(spec, reduction)
-    edges = () if genotype is None else genotype.cell(reduction)
-    graph = spec.lower()
-    convs = [node for node in graph if isinstance(node, nodes.BinaryConv) and node.cell == label]
-    output = next(node for node in graph if node.name == graph.taps[label])
-    kinds = [(cells.primitive(op).kind, source) for op, source in edges]
-    return CellFacts(
-        title=title,
-        kernels=tuple(_kernel(conv) for conv in convs if conv.role in ("op", "block")),
-        zeroise=sum(isinstance(node, nodes.Zero) and node.cell == label for node in graph),
-        separable=sum(kind == "separable_conv" for kind, _ in kinds),
-        intra_skips=sum(kind == "identity" for kind, _ in kinds),
-        inter_skips=len(output.inputs) - 1 if isinstance(output, nodes.Add) else 0,
-        max_pools=tuple(source for kind, source in kinds if kind == "max_pool"),
-    )
-
-
-def _cell(spec: Any, reduction: bool) -> str:
-    """Return the first such cell but cell 0, which never has a skip."""
-    chosen = (i for i in range(1, spec.num_cells) if (i in spec.reductions) == reduction)
-    return f"cell_{next(chosen):02d}"
-
-
-def _kernel(conv: nodes.BinaryConv) -> str:
-    kind = f"{conv.kernel}x{conv.kernel}"
-    if conv.dilation > 1:
-        kind += f" dilation {conv.dilation}"
-    if conv.groups > 1:
-        kind += " depthwise" if conv.groups == conv.in_channels else f" in {conv.groups} groups"
-    return kind
+    @property
+    def verdict(self) -> Verdict:
+        """Whether all claims hold, some or none."""
+        if all(self.checks.values()):
+            return "reproduced"
+        return "in part" if any(self.checks.values()) else "not reproduced"
 
 
 def fig1(context: Context) -> Section:
@@ -112,24 +60,23 @@ def fig1(context: Context) -> Section:
     Args:
         context: Of the reproduction.
     """
-    block = facts_of(cells.spec("XNOR-ResNet-18"), "XNOR-Net, ResNet-18")
-    cell = facts_of(cells.spec("BNAS-A"), "BNAS, normal cell")
-    both = len(block.kernels) == len(cell.kernels) == 2
-    both = both and all(kind.startswith("3x3") for kind in block.kernels + cell.kernels)
-    checks = {
-        "both cells hold two 3x3 binary convolutions and no other": both,
-        "the cell found has Zeroise, XNOR-Net's has none": cell.zeroise > 0 == block.zeroise,
-    }
-    return _section(
-        context,
-        "fig1",
-        "Figure 1: XNOR-Net's cell and the cell found",
-        "Both XNOR-Net's ResNet-18 cell and the cell found hold two 3x3 binary convolutions; the "
-        "cell found has Zeroise layers besides (Section 1, Figure 1).",
-        (block, cell),
-        checks,
-        _pictures("XNOR-ResNet-18", "normal"),
+    block = facts_of(cells.spec("XNOR-ResNet-18"), "XNOR-Net's ResNet-18, block")
+    ours, drawn = _ours(reduction=False)
+    kernels = block.kernels + ours.kernels
+    figure = Figure(
+        target="fig1",
+        title="Figure 1: XNOR-Net's cell and the cell found",
+        claim="XNOR-Net's cell, from ResNet-18, and the cell found hold two 3x3 binary "
+        "convolutions each; the cell found holds Zeroise layers besides (Section 1, Figure 1).",
+        names=("XNOR-ResNet-18", "BNAS-A"),
+        facts=(block, ours, drawn),
+        checks={
+            "both cells hold two binary convolutions": len(block.kernels) == len(ours.kernels) == 2,
+            "all of them are 3x3": all(kernel.startswith("3x3") for kernel in kernels),
+            "the cell found holds Zeroise, XNOR-Net's none": ours.zeroise > 0 == block.zeroise,
+        },
     )
+    return _section(context, figure)
 
 
 def fig2(context: Context) -> Section:
@@ -138,27 +85,25 @@ def fig2(context: Context) -> Section:
     Args:
         context: Of the reproduction.
     """
-    ours = facts_of(cells.spec("BNAS-A"), "BNAS, normal cell")
+    ours, drawn = _ours(reduction=False)
     other = facts_of(cells.spec("DARTS-V2"), "binarised DARTS, normal cell")
-    checks = {
-        "BNAS's cell has an inter-cell skip, DARTS's has none": ours.inter_skips > 0
-        and not other.inter_skips,
-        "the skips of DARTS's cell are intra-cell ones, BNAS's has none": other.intra_skips > 0
-        and not ours.intra_skips,
-        "most edges of DARTS's cell are separable convolutions": 2 * other.separable
-        > len(cells.genotypes["darts-v2"].normal),
-    }
-    return _section(
-        context,
-        "fig2",
-        "Figure 2: normal cells of BNAS and of binarised DARTS",
-        "The cell of BNAS has inter-cell skip connections; that of binarised DARTS has intra-cell "
-        "ones only, and many separable convolutions (Section 1, Figure 2). That it does not train "
-        "is another matter: see the baselines.",
-        (ours, other),
-        checks,
-        _pictures("DARTS-V2", "normal", ours_first=True),
+    figure = Figure(
+        target="fig2",
+        title="Figure 2: normal cells of BNAS and of binarised DARTS",
+        claim="BNAS's cell has inter-cell skips; that of binarised DARTS has intra-cell ones only, "
+        "and very many separable convolutions (Section 1, Figure 2).",
+        names=("BNAS-A", "DARTS-V2"),
+        facts=(ours, drawn, other),
+        checks={
+            "BNAS's cell has an inter-cell skip": ours.inter_skips > 0,
+            "DARTS's cell has none": other.inter_skips == 0,
+            "DARTS's cell has intra-cell skips, BNAS's none": other.intra_skips > 0
+            and ours.intra_skips == 0,
+            "most edges of DARTS's cell are separable convolutions": 2 * other.separable
+            > other.edges,
+        },
     )
+    return _section(context, figure)
 
 
 def fig3(context: Context) -> Section:
@@ -167,24 +112,77 @@ def fig3(context: Context) -> Section:
     Args:
         context: Of the reproduction.
     """
-    ours = facts_of(cells.spec("BNAS-A"), "BNAS, reduction cell", reduction=True)
+    ours, drawn = _ours(reduction=True)
     other = facts_of(cells.spec("DARTS-V2"), "binarised DARTS, reduction cell", reduction=True)
-    edges = len(cells.genotypes["bnas-cifar10"].reduce)
-    checks = {
-        "at least half of the edges of BNAS's reduction cell are Zeroise, none of DARTS's": 2
-        * ours.zeroise
-        >= edges
-        and not other.zeroise,
-        "BNAS's max pools read c(k-2) only": set(ours.max_pools) == {0},
-        "DARTS's reduction cell has intra-cell skips": other.intra_skips > 0,
-    }
-    return _section(
-        context,
-        "fig3",
-        "Figure 3: reduction cells of BNAS and of binarised DARTS",
-        "BNAS's reduction cell has many Zeroise layers, and its max pools read c(k-2) only "
+    figure = Figure(
+        target="fig3",
+        title="Figure 3: reduction cells of BNAS and of binarised DARTS",
+        claim="BNAS's reduction cell has many Zeroise layers, and its max pools read c(k-2) only "
         "(Section 1, Figure 3).",
-        (ours, other),
-        checks,
-        _pictures("DARTS-V2", "reduction", ours_first=True),
+        names=("BNAS-A", "DARTS-V2"),
+        reduction=True,
+        facts=(ours, drawn, other),
+        checks={
+            "most edges of BNAS's cell are Zeroise": 2 * ours.zeroise > ours.edges,
+            "DARTS's cell has no Zeroise": other.zeroise == 0,
+            "BNAS's max pools read c(k-2) only": set(ours.max_pools) == {0},
+            "DARTS's cell has intra-cell skips": other.intra_skips > 0,
+        },
     )
+    return _section(context, figure)
+
+
+def _ours(*, reduction: bool) -> tuple[CellFacts, CellFacts]:
+    """Return what BNAS-A's cell holds, as in the published weights and as the figures draw it."""
+    kind = "reduction" if reduction else "normal"
+    spec = cells.spec("BNAS-A")
+    drawn = cells.changed(spec, skip=_DRAWN_SKIP)
+    return (
+        facts_of(spec, f"BNAS, {kind} cell, published weights", reduction=reduction),
+        facts_of(drawn, f"BNAS, {kind} cell, as drawn", reduction=reduction),
+    )
+
+
+def _section(context: Context, figure: Figure) -> Section:
+    from bnas.cells.draw import draw_cells
+
+    context.tell(f"drawing {figure.target}")
+    pictures = [_picture(name, figure.reduction) for name in figure.names]
+    for suffix in _SUFFIXES:
+        draw_cells(pictures, context.path(f"{figure.target}{suffix}"))
+    kind = "Reduction cells" if figure.reduction else "Normal cells"
+    caption = f"{kind}, from left to right: {', '.join(figure.names)}. {_ON_SKIPS}"
+    return Section(
+        target=figure.target,
+        title=figure.title,
+        claim=figure.claim,
+        verdict=figure.verdict,
+        finding=_finding(figure),
+        parts=(
+            Picture(f"{figure.target}.svg", caption),
+            Table(
+                figure.target,
+                COLUMNS,
+                tuple(each.row() for each in figure.facts),
+                "What the cells hold, counted on the networks' graphs: on the edges of a cell, "
+                "without the 1x1 convolutions before it. Skips are what is added to its output.",
+            ),
+        ),
+    )
+
+
+def _picture(name: str, reduction: bool) -> CellPicture:
+    from bnas.cells.draw import CellPicture
+
+    spec = cells.spec(name)
+    skip = _DRAWN_SKIP if isinstance(spec, cells.NetworkSpec) else None
+    return CellPicture(spec, reduction=reduction, skip=skip)
+
+
+def _finding(figure: Figure) -> str:
+    parts = []
+    for holds, begins in ((True, "It is so that"), (False, "It is not so that")):
+        claims = [claim for claim, found in figure.checks.items() if found is holds]
+        if claims:
+            parts.append(f"{begins} {'; '.join(claims)}.")
+    return f"Checked on the graphs that the pictures are drawn from. {' '.join(parts)}"

@@ -8,12 +8,13 @@ from bnas import cells
 from bnas.cells import nodes
 from bnas.tools.reproduce import published
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.section import Section, Table
+from bnas.tools.reproduce.section import Section, Table, Verdict
 
 #: Which zeroise_gamma found the cells of this name (ECCV 2020 BNAS, Eq. 5; see `cells.genotypes`).
 _GAMMA_OF_CELLS = {"bnas-cifar10": 1, "bnas-imagenet": 3}
 _DATASETS = {"cifar": "CIFAR-10", "imagenet": "ImageNet"}
 
+_FIRST = "channels of the first convolution"
 _COLUMNS = (
     "network",
     "data set",
@@ -24,7 +25,7 @@ _COLUMNS = (
     "channels, published",
     "γ",
     "γ, published",
-    "channels of the first convolution",
+    _FIRST,
     "parameters",
     "of them 1-bit weights",
     "binary MACs",
@@ -108,7 +109,7 @@ def _agrees(row: tuple[Any, ...]) -> bool:
     return all(values[column] == values[f"{column}, published"] for column in pairs)
 
 
-def _verdict(total: int, differing: int) -> Any:
+def _verdict(total: int, differing: int) -> Verdict:
     if not differing:
         return "reproduced"
     return "in part" if differing < total else "not reproduced"
@@ -121,13 +122,13 @@ def _finding(rows: tuple[tuple[Any, ...], ...], differing: list[str]) -> str:
         text = (
             f"All {len(rows)} specifications have the published cells, channels, γ and data set. "
         )
-    channels, first = _COLUMNS.index("channels"), _COLUMNS.index("channels of the first convolution")
+    name, channels, first = (_COLUMNS.index(column) for column in ("network", "channels", _FIRST))
     other = [row for row in rows if row[channels] != row[first]]
     if other:
-        name, count, seen = other[0][0], other[0][channels], other[0][first]
         text += (
             "The table explains its channels as those that a network's first convolution outputs; "
             f"in {len(other)} of {len(rows)} networks, as in the authors' code, they are those of "
-            f"a node in the first cell: {count} in {name}, whose first convolution outputs {seen}."
+            f"a node in the first cell: {other[0][channels]} in {other[0][name]}, whose first "
+            f"convolution outputs {other[0][first]}."
         )
     return text.strip()

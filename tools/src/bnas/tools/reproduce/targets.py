@@ -25,6 +25,32 @@ TARGETS = {
 ALL = "all"
 
 
+#: Targets that train networks, for which bnas-search is needed.
+TRAINING = ("table2", "table3", "fig4", "fig5", "bats", "baselines")
+#: Targets that time networks, for which torch is needed.
+TIMING = ("table3", "table4")
+
+
+def targets_of(name: str) -> tuple[str, ...]:
+    """Return the targets that a name means: itself, or all of them.
+
+    Args:
+        name: A key of `TARGETS`, or `ALL`.
+    """
+    return tuple(TARGETS) if name == ALL else (name,)
+
+
+def full_command(name: str) -> str:
+    """Return the command that reproduces a target, or all of them, at the paper's scale.
+
+    Args:
+        name: A key of `TARGETS`, or `ALL`.
+    """
+    trains = any(target in TRAINING for target in targets_of(name))
+    words = ["bnas-tools reproduce", name, "--scale paper", *["--data cifar10"] * trains]
+    return " ".join([*words, "--out DIR"])
+
+
 def make_section(target: str, context: Context) -> Section:
     """Make what a target asks for; its pictures are then in the output directory.
 
