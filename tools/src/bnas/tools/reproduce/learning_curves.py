@@ -11,7 +11,7 @@ from attrs import frozen
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
 from bnas.tools.reproduce.trainings import Trained, trained
-from bnas.tools.reproduce.words import diverged_words, percent, reduced_words, seeds_words
+from bnas.tools.reproduce.words import ends_at, reduced_words
 
 if TYPE_CHECKING:
     from bnas.search import TrialResult
@@ -107,7 +107,7 @@ def judge(base: Trained, ablated: Sequence[Trained], guessing: float) -> tuple[V
         f"of their best training accuracy, or within {NEAR_GUESSING:g} points of guessing), "
         f"{base_lost} of {len(kept)} of BNAS-A with skips."
     ]
-    lines += [f"{each.subject.title} ends at {_ends(each)}." for each in (base, *ablated)]
+    lines += [f"{each.subject.title} ends at {ends_at(each)}." for each in (base, *ablated)]
     means = [each.mean_top1 for each in ablated]
     lower = base.mean_top1 is not None and all(
         mean is None or mean < base.mean_top1 for mean in means
@@ -157,13 +157,6 @@ def curves_table(networks: Sequence[Trained]) -> Table:
 def _jump(values: Sequence[float]) -> float:
     steps = [abs(after - before) for before, after in zip(values, values[1:], strict=False)]
     return fmean(steps) if steps else 0.0
-
-
-def _ends(network: Trained) -> str:
-    if network.mean_top1 is None:
-        return diverged_words(network)
-    told = f"{percent(network.mean_top1)} of the test images ({seeds_words(network)})"
-    return f"{told}; {diverged_words(network)}" if network.diverged else told
 
 
 def _draw(context: Context, networks: Sequence[Trained]) -> Picture:

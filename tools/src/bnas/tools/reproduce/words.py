@@ -24,6 +24,14 @@ def diverged_words(network: Trained) -> str:
     return f"{network.diverged} of {len(network.results)} trainings diverged"
 
 
+def ends_at(network: Trained) -> str:
+    """Return with which accuracy a network's trainings end."""
+    if network.mean_top1 is None:
+        return diverged_words(network)
+    told = f"{percent(network.mean_top1)} of the test images ({seeds_words(network)})"
+    return f"{told}; {diverged_words(network)}" if network.diverged else told
+
+
 def reduced_words(context: Context) -> str:
     """Return what a verdict does not say; nothing at the paper's own size."""
     if not context.scale.is_reduced:
