@@ -34,6 +34,7 @@ from bnas.search.image_set import (
     TrainingData,
 )
 from bnas.search.options import RunOptions
+from bnas.search.origin import load_network
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
@@ -80,6 +81,7 @@ __all__ = [
     "list_recipes",
     "list_search_recipes",
     "load_checkpoint",
+    "load_network",
     "load_recipe",
     "load_search_recipe",
     "load_training_data",

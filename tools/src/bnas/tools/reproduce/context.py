@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ class Context:
     workers: int = 1
     time_limit_s: float | None = None
     tell: Callable[[str], None] = field(default=lambda line: None, eq=False)
+    _begun: float = field(factory=time.monotonic, init=False, eq=False, repr=False)
     _found: dict[object, Any] = field(factory=dict, init=False, eq=False, repr=False)
 
     def once(self, key: object, find: Callable[[], _Value]) -> _Value:
@@ -50,6 +52,16 @@ class Context:
             self._found[key] = find()
         value: _Value = self._found[key]
         return value
+
+    def knows(self, key: object) -> bool:
+        """Return whether something was found for a key."""
+        return key in self._found
+
+    def time_left(self) -> float | None:
+        """Return the seconds until the time limit, at least 0; None for no limit."""
+        if self.time_limit_s is None:
+            return None
+        return max(self._begun + self.time_limit_s - time.monotonic(), 0.0)
 
     def path(self, file: str) -> Path:
         """Return where a file of the output lies."""

@@ -118,6 +118,8 @@ def _section_lines(section: Section) -> list[str]:
 
 def _part_lines(part: str | Table | Picture) -> list[str]:
     match part:
+        case Table(on_page=False):
+            return [f"{part.caption} All numbers: [{part.name}.csv]({part.name}.csv).".lstrip()]
         case Table():
             columns = part.shown or part.columns
             places = [part.columns.index(column) for column in columns]

@@ -19,6 +19,7 @@ class Table:
         rows: One value a column; None where there is none.
         caption: What the table shows, one sentence.
         shown: Columns of the page, where that is not all of them; the CSV file has all.
+        on_page: Whether the page shows it, and does not only name its file.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     caption: str = ""
     shown: tuple[str, ...] = ()
+    on_page: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and rows by column, ready for JSON."""

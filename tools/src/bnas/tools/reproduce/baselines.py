@@ -1,0 +1,174 @@
+"""The networks that BNAS is compared with, all trained here, and accuracy against FLOPs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bnas.tools.reproduce.context import Context
+from bnas.tools.reproduce.frontier import Origin, Point, draw_frontier
+from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
+from bnas.tools.reproduce.subjects import SUBJECTS, Subject
+from bnas.tools.reproduce.trainings import Trained, trained
+from bnas.tools.reproduce.words import ends_at, reduced_words
+
+if TYPE_CHECKING:
+    from bnas.cells import CostReport
+    from bnas.zoo import Card
+
+#: Key of the binarised DARTS that the paper's comparison is taken to be, and of its variants.
+DARTS, CENTRED, SKIPS = "DARTS", "DARTS-centred", "DARTS-skips"
+#: So many points above guessing are near chance.
+NEAR_CHANCE = 5.0
+_PICTURE = "accuracy_flops.png"
+_CIFAR10_CLASSES = 10
+_CLAIM = (
+    "Section 1 and Figures 2 and 3: binarised DARTS_V2 does not train at all (10.01 % on CIFAR-10, "
+    "chance); the lack of inter-cell skips and many separable convolutions are taken to be why."
+)
+_CENTRING = (
+    "A depthwise filter has one input channel. XNOR-Net subtracts from latent weights their mean "
+    "over the input channels, as the authors' code does: of one channel that leaves 0, whatever "
+    "was learnt, and with it a scale of 0. So in *{centred}* no depthwise filter passes anything "
+    "on. In all other networks here, filters of one input channel are not centred."
+)
+_ZOO_NOTE = (
+    "Networks of this run are compared with each other alone: the zoo's weights, which the picture "
+    "shows too, were trained on other images and for another time."
+)
+
+
+def baselines(context: Context) -> Section:
+    """Train every network under one recipe and budget, and draw accuracy against FLOPs."""
+    networks = trained(context, tuple(SUBJECTS))
+    by_key = {network.subject.key: network for network in networks}
+    verdict, finding = judge_darts(by_key)
+    draw_frontier(points_of(context, networks), context.path(_PICTURE))
+    centred = SUBJECTS[CENTRED].title
+    return Section(
+        target="baselines",
+        title="Baselines: does binarised DARTS fail, and accuracy against FLOPs",
+        claim=_CLAIM,
+        verdict=verdict,
+        finding=f"{finding} {reduced_words(context)}".strip(),
+        parts=(
+            _CENTRING.format(centred=centred),
+            accuracy_table(context, networks),
+            Picture(_PICTURE, "Top-1 against FLOPs of every trained network."),
+            _ZOO_NOTE,
+        ),
+    )
+
+
+def judge_darts(networks: dict[str, Trained]) -> tuple[Verdict, str]:
+    """Return the verdict on binarised DARTS, and what it rests on.
+
+    Args:
+        networks: By key, those of DARTS and BNAS-A among them.
+    """
+    told = [
+        f"{networks[key].subject.title} ends at {ends_at(networks[key])}."
+        for key in (CENTRED, DARTS, SKIPS, "A")
+    ]
+    fails = {key: is_near_chance(networks[key]) for key in (CENTRED, DARTS, SKIPS)}
+    finding = " ".join(told)
+    if fails[CENTRED] and fails[DARTS]:
+        return "reproduced", finding
+    if fails[CENTRED]:
+        why = "It fails where depthwise filters are centred, and only there: what fails is that."
+        return "in part", f"{finding} {why}"
+    return "not reproduced", finding
+
+
+def is_near_chance(network: Trained) -> bool:
+    """Return whether no training of a network ends clearly above guessing."""
+    most = network.guessing + NEAR_CHANCE
+    return all(value is None or value <= most for value in network.test_top1)
+
+
+def accuracy_table(context: Context, networks: Sequence[Trained]) -> Table:
+    """Return accuracy and cost of every network, as it was trained and at its own width."""
+    rows = []
+    for network in networks:
+        found = [value for value in network.test_top1 if value is not None]
+        report, own = _costs(context, network.subject)
+        rows.append(
+            (
+                network.subject.title,
+                network.mean_top1,
+                min(found, default=None),
+                max(found, default=None),
+                len(network.results),
+                network.diverged,
+                report.params,
+                report.flops,
+                own.params,
+                own.flops,
+            )
+        )
+    return Table(
+        "baselines",
+        (
+            "network", "test %", "lowest", "highest", "seeds", "diverged", "params", "FLOPs",
+            "params at full width", "FLOPs at full width",
+        ),
+        tuple(rows),
+        "Top-1 (mean of the seeds) and cost at 32x32 pixels, FLOPs by the rule `deployed`.",
+    )  # fmt: skip
+
+
+def points_of(context: Context, networks: Sequence[Trained]) -> list[Point]:
+    """Return the points of the picture: this run's, the zoo's, and the published ones."""
+    points = []
+    for network in networks:
+        if network.mean_top1 is None:
+            continue
+        found = [value for value in network.test_top1 if value is not None]
+        points.append(
+            Point(
+                label=network.subject.title,
+                family=network.subject.family,
+                origin="this run",
+                flops=_costs(context, network.subject)[0].flops,
+                top1=network.mean_top1,
+                low=min(found),
+                high=max(found),
+            )
+        )
+    return points + _zoo_points()
+
+
+def _zoo_points() -> list[Point]:
+    """Return the points of what was trained elsewhere than in this run, and of what was not."""
+    from bnas.zoo.index import bundled_index
+
+    cards = [
+        entry.card
+        for entry in bundled_index().entries
+        if entry.card.num_classes == _CIFAR10_CLASSES and entry.card.counts is not None
+    ]
+    points = [_zoo_point(card, card.full_name, "zoo", card.top1) for card in cards if card.top1]
+    published = {card.name: card for card in cards if card.published_top1 is not None}
+    points += [
+        _zoo_point(card, name, "published", card.published_top1) for name, card in published.items()
+    ]
+    return points
+
+
+def _zoo_point(card: Card, label: str, origin: Origin, top1: float | None) -> Point:
+    assert card.counts is not None and top1 is not None
+    flops = card.counts.deployed_flops
+    return Point(label=label, family="BNAS", origin=origin, flops=flops, top1=top1)
+
+
+def _costs(context: Context, subject: Subject) -> tuple[CostReport, CostReport]:
+    """Return the cost of a network as it was trained, and at its own width."""
+    from bnas import cells
+
+    def count() -> tuple[CostReport, CostReport]:
+        return (
+            cells.cost(subject.spec(context.scale), rule="deployed"),
+            cells.cost(subject.spec(), rule="deployed"),
+        )
+
+    return context.once(("cost", subject.key), count)

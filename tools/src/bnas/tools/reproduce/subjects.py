@@ -1,0 +1,109 @@
+"""The networks that a reproduction trains, each under one recipe with one budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from bnas.tools.reproduce.scale import Scale
+
+if TYPE_CHECKING:
+    from bnas.cells import Spec
+
+_NUM_CLASSES = 10
+
+
+@frozen(kw_only=True)
+class Subject:
+    """A network to train.
+
+    Attributes:
+        key: Unique; begins the names of its directories.
+        title: For readers.
+        model: Name of the specification that it is, or is made from.
+        family: Networks of one family have one colour.
+        cells: Name of the genotype that takes the place of the model's own; empty for none.
+        changes: Fields of the specification that are changed.
+        recipe_changes: Fields of the recipe that are changed, for this network alone.
+    """
+
+    key: str
+    title: str
+    model: str
+    family: str
+    cells: str = ""
+    changes: dict[str, Any] = field(factory=dict)
+    recipe_changes: dict[str, Any] = field(factory=dict)
+
+    def spec(self, scale: Scale | None = None) -> Spec:
+        """Return the network for CIFAR-10.
+
+        Args:
+            scale: As wide as this scale trains it; None for its own width.
+        """
+        from bnas import cells
+
+        plain = cells.spec(self.model)
+        fields = dict(self.changes)
+        if plain.template != "cifar":
+            fields["template"] = "cifar"
+        if self.cells:
+            fields["genotype"] = cells.genotypes[self.cells]
+        if scale is not None and self.model in scale.channels:
+            is_resnet = isinstance(plain, cells.ResNetSpec)
+            fields["width" if is_resnet else "channels"] = scale.channels[self.model]
+        changed: Spec = cells.changed(plain, num_classes=_NUM_CLASSES, **fields)
+        return changed
+
+
+def _without(model: str, what: str, **fields: Any) -> Subject:
+    letter = model.removeprefix("BNAS-")
+    key = f"{letter}-no-{what.lower().replace(' ', '-')}"
+    return Subject(key=key, title=f"{model}, no {what}", model=model, family="ablation", **fields)
+
+
+_NO_SKIP = {"skip": "none"}
+_ALL = (
+    Subject(key="A", title="BNAS-A", model="BNAS-A", family="BNAS"),
+    *(_without(f"BNAS-{letter}", "skip", changes=_NO_SKIP) for letter in "ABC"),
+    _without("BNAS-A", "Zeroise", cells="bnas-imagenet"),
+    Subject(key="XNOR-18", title="XNOR-ResNet-18", model="XNOR-ResNet-18", family="ResNet"),
+    Subject(key="Bi-Real-18", title="Bi-Real-18", model="Bi-Real-18", family="ResNet"),
+    Subject(key="BATS", title="BATS-style", model="BATS-style", family="BATS"),
+    Subject(
+        key="BATS-real",
+        title="BATS-style, downsampling real",
+        model="BATS-style-real",
+        family="BATS",
+    ),
+    Subject(key="DARTS", title="binarised DARTS_V2", model="DARTS-V2", family="DARTS"),
+    Subject(
+        key="DARTS-centred",
+        title="binarised DARTS_V2, all filters centred",
+        model="DARTS-V2",
+        family="DARTS",
+        recipe_changes={"official_centring": True},
+    ),
+    Subject(
+        key="DARTS-skips",
+        title="DARTS_V2's cells with BNAS's skips",
+        model="BNAS-A",
+        family="DARTS",
+        cells="darts-v2",
+    ),
+)
+#: Key -> network.
+SUBJECTS: dict[str, Subject] = {subject.key: subject for subject in _ALL}
+
+
+def recipe_fields(scale: Scale, subject: Subject, seed: int) -> dict[str, Any]:
+    """Return the fields of the scale's recipe that a training changes.
+
+    Args:
+        scale: Of the reproduction.
+        subject: The network.
+        seed: Of this training.
+    """
+    changes = {**scale.changes, **subject.recipe_changes}
+    return {**changes, "epochs": scale.epochs, "seed": seed}
