@@ -5,7 +5,12 @@ Nothing here holds a result: published figures apart, every number on a page com
 """
 
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.errors import ReproduceError, ScaleError
+from bnas.tools.reproduce.errors import (
+    DestinationError,
+    ReproduceError,
+    ScaleError,
+    UnfinishedError,
+)
 from bnas.tools.reproduce.page import write_page
 from bnas.tools.reproduce.scale import SCALES, Scale, load_scale
 from bnas.tools.reproduce.section import Picture, Section, Table
@@ -26,12 +31,14 @@ __all__ = [
     "TIMING",
     "TRAINING",
     "Context",
+    "DestinationError",
     "Picture",
     "ReproduceError",
     "Scale",
     "ScaleError",
     "Section",
     "Table",
+    "UnfinishedError",
     "full_command",
     "load_scale",
     "make_section",

@@ -53,8 +53,8 @@ def page_of(sections: Sequence[Section], facts: Iterable[tuple[str, str]]) -> st
     lines = [
         "# The supplement's tables and figures, reproduced",
         "",
-        "Made by `bnas-tools reproduce`. Every number that is not marked *published* comes from "
-        "the run that is described here.",
+        "Made by `bnas-tools reproduce`. Every number comes from the run that is described here, "
+        "but for those that are called *published* and those in what the supplement says.",
         "",
         *(f"* **{name}**: {value}" for name, value in facts),
         "",
