@@ -22,10 +22,12 @@ from bnas.search.errors import (
     MissingExtraError,
     OutOfMemoryError,
     RecipeError,
+    RecordError,
     SearchError,
     SearchSpaceError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
+from bnas.search.gradient_history import GradientHistory, read_gradients
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.image_set import (
     CIFAR,
@@ -51,12 +53,14 @@ __all__ = [
     "DivergenceError",
     "EpochMetrics",
     "ExplosionError",
+    "GradientHistory",
     "ImageSet",
     "MissingExtraError",
     "Normalization",
     "OutOfMemoryError",
     "Recipe",
     "RecipeError",
+    "RecordError",
     "RunOptions",
     "SearchEpoch",
     "SearchError",
@@ -81,6 +85,7 @@ __all__ = [
     "load_search_recipe",
     "load_training_data",
     "mean_entropy",
+    "read_gradients",
     "read_images",
     "round_real_parameters_",
     "search_cells",
