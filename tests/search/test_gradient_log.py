@@ -1,4 +1,4 @@
-"""The sums of |gradient| of a run: what they are, and that no interruption changes a bit of them."""
+"""The sums of |gradient| of a run, and that no interruption changes a bit of them."""
 
 from __future__ import annotations
 
@@ -116,6 +116,8 @@ def test_clipping_comes_after_it_and_the_result_is_as_without(
     assert "gradients" not in search.load_checkpoint(tmp_path / "without" / "checkpoint.pt")
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # The compiler's own.
 def test_torch_compile_gives_nearly_the_same(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:

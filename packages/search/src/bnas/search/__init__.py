@@ -10,6 +10,7 @@ from bnas.search.architecture.recipe import (
     load_search_recipe,
 )
 from bnas.search.architecture.search import SearchResult, search_cells
+from bnas.search.balance import take_balanced
 from bnas.search.budget import fit_to_budget
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.discretize import discretize, mean_entropy
@@ -36,6 +37,12 @@ from bnas.search.image_set import (
     TrainingData,
 )
 from bnas.search.options import RunOptions
+from bnas.search.quantization import (
+    CellError,
+    LayerError,
+    QuantizationError,
+    quantization_error,
+)
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
@@ -48,6 +55,7 @@ __all__ = [
     "IMAGENET",
     "Accuracy",
     "ArchParamsError",
+    "CellError",
     "CheckpointError",
     "DataError",
     "DivergenceError",
@@ -55,9 +63,11 @@ __all__ = [
     "ExplosionError",
     "GradientHistory",
     "ImageSet",
+    "LayerError",
     "MissingExtraError",
     "Normalization",
     "OutOfMemoryError",
+    "QuantizationError",
     "Recipe",
     "RecipeError",
     "RecordError",
@@ -85,11 +95,13 @@ __all__ = [
     "load_search_recipe",
     "load_training_data",
     "mean_entropy",
+    "quantization_error",
     "read_gradients",
     "read_images",
     "round_real_parameters_",
     "search_cells",
     "search_objective",
+    "take_balanced",
     "train",
     "unpack_sample",
 ]

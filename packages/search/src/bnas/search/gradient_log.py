@@ -62,16 +62,11 @@ class GradientLog:
         if not self.active:
             return
         self._steps += 1
-        live = [place for place, weight in enumerate(self._weights) if weight.grad is not None]
-        if not live:
-            return
+        gradients = [weight.grad for weight in self._weights]
         # Float32 within a layer, as the gradients are: one pass over all of them.
-        norms = torch._foreach_norm([self._weights[place].grad for place in live], 1)
-        sums = torch.stack(norms).double()
-        if len(live) == len(self._weights):
-            self._sums += sums
-        else:
-            self._sums[live] += sums
+        norms = iter(torch._foreach_norm([each for each in gradients if each is not None], 1))
+        zero = self._sums.new_zeros((), dtype=torch.float32)
+        self._sums += torch.stack([zero if each is None else next(norms) for each in gradients])
 
     def end_epoch(self, epoch: int, steps: int) -> None:
         """Keep the means of an epoch, unless some of its steps were not recorded.
@@ -98,7 +93,7 @@ class GradientLog:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned, and `check_gradients` has looked at."""
+        """Take over what `state_dict` returned and `check` has looked at."""
         self._epochs = list(state["epochs"])
         self._values = list(state["values"])
         self._sums.copy_(state["sums"])
