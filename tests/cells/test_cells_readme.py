@@ -9,7 +9,17 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bnas.cells import PRIMITIVES, NetworkSpec, cost, list_baselines, list_specs, nodes, spec
+from bnas.cells import (
+    BATS_PRIMITIVES,
+    DARTS_PRIMITIVES,
+    PRIMITIVES,
+    NetworkSpec,
+    cost,
+    list_baselines,
+    list_specs,
+    nodes,
+    spec,
+)
 from bnas.cells.spec import ReductionSkip, Skip, TemplateName
 
 README = Path(__file__).parents[2] / "packages" / "cells" / "README.md"
@@ -34,7 +44,7 @@ def first_cells(text: str, heading: str) -> set[str]:
 
 
 def test_the_layer_types_are_all_listed(text):
-    assert first_cells(text, "Genotypes") == set(PRIMITIVES)
+    assert first_cells(text, "Genotypes") == {*PRIMITIVES, *DARTS_PRIMITIVES, *BATS_PRIMITIVES}
 
 
 def test_the_node_types_are_all_listed(text):

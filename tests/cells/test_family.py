@@ -8,11 +8,16 @@ from bnas.cells import SpecError, UnknownNameError
 
 def test_the_baselines() -> None:
     assert cells.list_baselines() == (
-        "Bi-Real-18", "Bi-Real-34", "XNOR-ResNet-18", "ResNet-18", "ResNet-34",
+        "Bi-Real-18", "Bi-Real-34", "XNOR-ResNet-18", "XNOR-ResNet-34", "ResNet-18", "ResNet-34",
+        "DARTS-V2", "BATS-style", "BATS-style-real",
     )  # fmt: skip
     for name in cells.list_baselines():
         spec = cells.spec(name)
-        assert (spec.input_size, spec.num_classes, spec.width) == (224, 1000, 64)
+        if isinstance(spec, cells.DartsSpec):
+            assert (spec.input_size, spec.num_classes) == (32, 10)
+            assert (spec.num_cells, spec.channels) == (20, 36)
+        else:
+            assert (spec.input_size, spec.num_classes, spec.width) == (224, 1000, 64)
         assert isinstance(spec, cells.Spec)
         assert cells.cost(spec).model == cells.name_of(spec) == name
 
@@ -50,5 +55,7 @@ def test_one_reader_reads_all_kinds(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["null", "3", "[]", '"vgg"'])
 def test_other_kinds_are_refused(kind: str) -> None:
-    with pytest.raises(SpecError, match=r"must be one of \('bnas', 'resnet', 'graph', 'float'"):
+    with pytest.raises(
+        SpecError, match=r"must be one of \('bnas', 'darts', 'resnet', 'graph', 'float'"
+    ):
         cells.spec_from_json(f'{{"kind": {kind}}}')

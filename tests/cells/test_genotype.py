@@ -5,7 +5,13 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from bnas.cells import Genotype, GenotypeError, genotypes
+from bnas.cells import (
+    BATS_PRIMITIVES,
+    DARTS_PRIMITIVES,
+    Genotype,
+    GenotypeError,
+    genotypes,
+)
 from bnas.cells.testing import genotypes as any_genotypes
 
 EDGE = ("bin_conv_3x3", 0)
@@ -44,8 +50,12 @@ def test_published_cells(name, normal, reduce):
     assert genotypes[name] == published
 
 
-def test_there_are_two_published_genotypes():
-    assert sorted(genotypes) == ["bnas-cifar10", "bnas-imagenet"]
+def test_genotypes_by_name():
+    assert list(genotypes) == ["bnas-cifar10", "bnas-imagenet", "darts-v2", "bats-style"]
+    for name, space in (("darts-v2", DARTS_PRIMITIVES), ("bats-style", BATS_PRIMITIVES)):
+        genotype = genotypes[name]
+        assert genotype.num_nodes == 4 and genotype.concat == (2, 3, 4, 5)
+        assert {op for op, _ in genotype.normal + genotype.reduce} <= set(space)
 
 
 def test_concat_defaults_to_four_nodes():

@@ -4,6 +4,7 @@
 """
 
 from bnas.cells.cost import CostReport, cost
+from bnas.cells.darts import DartsSpec
 from bnas.cells.errors import CellsError, GenotypeError, GraphError, SpecError, UnknownNameError
 from bnas.cells.family import changed, list_baselines, list_specs, name_of, spec
 from bnas.cells.genotype import Genotype, genotypes
@@ -12,7 +13,13 @@ from bnas.cells.graph_spec import GraphSpec
 from bnas.cells.layer_cost import LayerCost
 from bnas.cells.lower import lower
 from bnas.cells.normalization import NORMALIZATIONS, Normalization
-from bnas.cells.primitives import PRIMITIVES, Primitive, primitive
+from bnas.cells.primitives import (
+    BATS_PRIMITIVES,
+    DARTS_PRIMITIVES,
+    PRIMITIVES,
+    Primitive,
+    primitive,
+)
 from bnas.cells.prune import prune, zero_channels
 from bnas.cells.resnet import ResNetSpec
 from bnas.cells.spec import NetworkSpec
@@ -20,10 +27,13 @@ from bnas.cells.specification import Spec, spec_from_json
 from bnas.cells.twin import FloatTwin, float_twin
 
 __all__ = [
+    "BATS_PRIMITIVES",
+    "DARTS_PRIMITIVES",
     "NORMALIZATIONS",
     "PRIMITIVES",
     "CellsError",
     "CostReport",
+    "DartsSpec",
     "FloatTwin",
     "Genotype",
     "GenotypeError",

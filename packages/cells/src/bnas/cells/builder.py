@@ -26,12 +26,21 @@ class Value:
 
 @frozen
 class Window:
-    """Geometry of a square convolution or pooling window, in pixels."""
+    """Geometry of a square convolution or pooling window.
+
+    Attributes:
+        kernel: Side in pixels.
+        stride: In pixels.
+        padding: Pixels on every side.
+        dilation: Distance of two taps in pixels.
+        groups: Groups of channels of a convolution; a pooling has none.
+    """
 
     kernel: int
     stride: int = 1
     padding: int = 0
     dilation: int = 1
+    groups: int = 1
 
 
 @define
@@ -106,7 +115,8 @@ class Builder:
         self, kind: type[nodes.MaxPool | nodes.AvgPool], name: str, value: Value, window: Window
     ) -> Value:
         """Append a pooling."""
-        self.add(kind, name, value.name, **attrs.asdict(window))
+        geometry = attrs.asdict(window, filter=lambda field, _: field.name != "groups")
+        self.add(kind, name, value.name, **geometry)
         return Value(name, value.channels, value.halvings + window.stride - 1)
 
     def add_up(self, name: str, value: Value, *others: Value) -> Value:

@@ -1,7 +1,7 @@
 """Networks by name: the nine of BNAS, those they are compared with, and the float twin of each.
 
 References:
-    Supplement of ECCV 2020 BNAS, Table 1; of the others, see `ResNetSpec`.
+    Supplement of ECCV 2020 BNAS, Table 1; of the others, see `ResNetSpec` and `DartsSpec`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from bnas.cells.darts import DartsSpec
 from bnas.cells.errors import UnknownNameError
 from bnas.cells.genotype import genotypes
 from bnas.cells.resnet import ResNetSpec
@@ -41,17 +42,21 @@ SPECS: dict[str, NetworkSpec] = {
 }
 
 
-#: The networks that others published, to compare with.
-BASELINES: dict[str, ResNetSpec] = {
+#: The networks that others published, to compare with; "BATS-style" is of their kind (`genotypes`).
+BASELINES: dict[str, ResNetSpec | DartsSpec] = {
     "Bi-Real-18": ResNetSpec(block="sign_conv_bn", blocks=(2, 2, 2, 2)),
     "Bi-Real-34": ResNetSpec(block="sign_conv_bn", blocks=(3, 4, 6, 3)),
     "XNOR-ResNet-18": ResNetSpec(block="bn_sign_conv", blocks=(2, 2, 2, 2)),
+    "XNOR-ResNet-34": ResNetSpec(block="bn_sign_conv", blocks=(3, 4, 6, 3)),
     "ResNet-18": ResNetSpec(block="conv_bn_relu", blocks=(2, 2, 2, 2)),
     "ResNet-34": ResNetSpec(block="conv_bn_relu", blocks=(3, 4, 6, 3)),
+    "DARTS-V2": DartsSpec(genotype=genotypes["darts-v2"]),
+    "BATS-style": DartsSpec(genotype=genotypes["bats-style"]),
+    "BATS-style-real": DartsSpec(genotype=genotypes["bats-style"], downsampling="real"),
 }
 #: What the name of a float twin ends in.
 _TWIN = ".float"
-_NAMED: dict[str, NetworkSpec | ResNetSpec] = {**SPECS, **BASELINES}
+_NAMED: dict[str, NetworkSpec | ResNetSpec | DartsSpec] = {**SPECS, **BASELINES}
 
 
 def list_specs() -> tuple[str, ...]:
@@ -73,7 +78,7 @@ def spec(name: str, **changes: object) -> Any:
         changes: Fields to replace, such as ``num_classes=200``.
 
     Returns:
-        A `NetworkSpec` or a `ResNetSpec`; a `FloatTwin` of one.
+        A `NetworkSpec`, a `ResNetSpec` or a `DartsSpec`; a `FloatTwin` of one.
 
     Raises:
         UnknownNameError: No network has this name, or no field; the nearest names are listed.

@@ -177,7 +177,10 @@ def _pairs(text: str) -> tuple[Edge, ...]:
     return tuple((op, int(source)) for op, source in zip(words[::2], words[1::2], strict=True))
 
 
-#: The cells published with BNAS: searched on CIFAR-10 with zeroise_gamma 1 and 3.
+#: Cells by name. "bnas-cifar10" and "bnas-imagenet" are those published with BNAS, searched on
+#: CIFAR-10 with zeroise_gamma 1 and 3. "darts-v2" is DARTS's second-order cell (Liu et al., ICLR
+#: 2019, Figures 4 and 5). "bats-style" is no published cell: it is one of ours, from the search
+#: space of BATS (Bulat et al., ECCV 2020), to stand for such; what BATS found is not known here.
 genotypes: dict[str, Genotype] = {
     "bnas-cifar10": Genotype(
         normal=_pairs(
@@ -193,6 +196,26 @@ genotypes: dict[str, Genotype] = {
         reduce=_pairs(
             "max_pool_3x3 0 max_pool_3x3 1  max_pool_3x3 0 bin_conv_3x3 2 "
             "max_pool_3x3 0 bin_dil_conv_3x3 3  max_pool_3x3 0 bin_dil_conv_3x3 4"
+        ),
+    ),
+    "darts-v2": Genotype(
+        normal=_pairs(
+            "sep_conv_3x3 0 sep_conv_3x3 1  sep_conv_3x3 0 sep_conv_3x3 1 "
+            "sep_conv_3x3 1 skip_connect 0  skip_connect 0 dil_conv_3x3 2"
+        ),
+        reduce=_pairs(
+            "max_pool_3x3 0 max_pool_3x3 1  skip_connect 2 max_pool_3x3 1 "
+            "max_pool_3x3 0 skip_connect 2  skip_connect 2 max_pool_3x3 1"
+        ),
+    ),
+    "bats-style": Genotype(
+        normal=_pairs(
+            "group_conv_3x3 0 group_conv_3x3 1  group_conv_3x3 1 dil_group_conv_3x3 2 "
+            "group_conv_5x5 0 skip_connect 2  group_conv_3x3 3 skip_connect 0"
+        ),
+        reduce=_pairs(
+            "max_pool_3x3 0 group_conv_3x3 1  group_conv_5x5 0 skip_connect 2 "
+            "max_pool_3x3 1 dil_group_conv_3x3 2  group_conv_3x3 3 skip_connect 4"
         ),
     ),
 }

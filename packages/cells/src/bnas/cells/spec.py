@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from bnas.cells.errors import SpecError
+from bnas.cells.cell_fields import check_channels, is_genotype
 from bnas.cells.fields import MAX_BLOCKS, MAX_CHANNELS, MAX_CLASSES, between, choice
 from bnas.cells.genotype import Genotype
 from bnas.cells.graph import Graph
@@ -21,24 +21,16 @@ Activation = Literal["relu", "rprelu"]
 KIND = "bnas"
 
 
-def _genotype(_: object, __: object, value: object) -> None:
-    if not isinstance(value, Genotype):
-        raise SpecError(
-            f"`genotype` must be a Genotype (got {type(value).__name__})",
-            field="genotype",
-            value=value,
-        )
-
-
 @frozen(kw_only=True)
 class NetworkSpec:
     """A network of stacked cells.
 
     Attributes:
-        genotype: Wiring of the two cell types.
+        genotype: Wiring of the two cell types, of primitives of any search space.
         template: Stem and pre-processing of the ``"cifar"`` or the ``"imagenet"`` network.
         num_cells: Number of stacked cells; cells ``n // 3`` and ``2n // 3`` reduce.
-        channels: Channels of a node in the first cell; doubled by each reduction.
+        channels: Channels of a node in the first cell; doubled by each reduction; a multiple of the
+            groups of grouped convolutions.
         num_classes: Number of logits.
         skip: Inter-cell skip connections: none, from c(k-1), or from c(k-2) too where its shape
             agrees. The published weights use ``"previous"``; cell 0 never has one.
@@ -57,7 +49,7 @@ class NetworkSpec:
         ECCV 2020 BNAS, Section 4.2 and Figure 3; supplement, Table 1.
     """
 
-    genotype: Genotype = field(validator=_genotype)
+    genotype: Genotype = field(validator=is_genotype)
     template: TemplateName = field(default="cifar", validator=choice(TemplateName))
     num_cells: int = field(default=10, validator=between(1, MAX_BLOCKS))
     channels: int = field(default=24, validator=between(1, MAX_CHANNELS))
@@ -69,13 +61,7 @@ class NetworkSpec:
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""
-        if self.template == "imagenet" and self.channels % 2:
-            raise SpecError(
-                "`channels` must be even in the imagenet template, whose stem halves it "
-                f"(got channels={self.channels})",
-                field="channels",
-                value=self.channels,
-            )
+        check_channels(self.channels, self.genotype, self.template)
 
     @property
     def input_size(self) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from bnas.cells import graph_spec, resnet, spec, twin
+from bnas.cells import darts, graph_spec, resnet, spec, twin
+from bnas.cells.darts import DartsSpec
 from bnas.cells.errors import SpecError
 from bnas.cells.graph import Graph
 from bnas.cells.graph_spec import GraphSpec
@@ -19,8 +20,8 @@ from bnas.cells.twin import FloatTwin
 class Spec(Protocol):
     """A network as data: immutable, compared by value, one graph.
 
-    `NetworkSpec`, `ResNetSpec`, `GraphSpec` and `FloatTwin` are such. Whoever reads a network reads
-    its graph; the rest here is what the graph does not say.
+    `NetworkSpec`, `DartsSpec`, `ResNetSpec`, `GraphSpec` and `FloatTwin` are such. Whoever reads a
+    network reads its graph; the rest here is what the graph does not say.
     """
 
     @property
@@ -46,8 +47,9 @@ class Spec(Protocol):
         """Return the specification as one JSON object, which `spec_from_json` reads."""
 
 
-_KINDS: dict[str, type[NetworkSpec | ResNetSpec | GraphSpec | FloatTwin]] = {
+_KINDS: dict[str, type[NetworkSpec | DartsSpec | ResNetSpec | GraphSpec | FloatTwin]] = {
     spec.KIND: NetworkSpec,
+    darts.KIND: DartsSpec,
     resnet.KIND: ResNetSpec,
     graph_spec.KIND: GraphSpec,
     twin.KIND: FloatTwin,

@@ -51,10 +51,10 @@ def _primitives(_: object, __: attrs.Attribute[Any], value: object) -> None:
             f"`primitives` must be a tuple of names (got {type(value).__name__})"
         )
     for name in value:
-        try:
-            primitive(name)
-        except UnknownNameError as error:
-            raise SearchSpaceError(f"`primitives`: {error}") from error
+        # Others have names too (`cells.primitive`), but no form in the supernet.
+        if not isinstance(name, str) or name not in PRIMITIVES:
+            unknown = UnknownNameError("primitive", name, PRIMITIVES)
+            raise SearchSpaceError(f"`primitives`: {unknown}") from unknown
     if len(set(value)) < len(value):
         raise SearchSpaceError(f"`primitives` must differ from each other (got {value})")
     if set(value) <= {"none"}:
