@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import attrs
+import numpy as np
 import pytest
 import torch
 from torch import distributed
@@ -128,6 +129,22 @@ def test_two_processes_equal_one_with_the_doubled_batch(
     assert together["history"][0]["train_top1"] == alone.history[0].train_top1
     for name, value in together["model"].items():
         torch.testing.assert_close(value, reference[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_two_processes_record_the_averaged_gradient(
+    plan: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    (plan / "recipe.toml").write_text("epochs = 1\nbatch_size = 16\nlearning_rate = 1e-4\n")
+    for status, errors in _run_two(
+        plan, before="options = search.RunOptions(device='cpu', gradient_log=True)"
+    ):
+        assert status == 0, errors
+    recipe = search.load_recipe(plan / "recipe.toml")
+    logged = search.RunOptions(gradient_log=True)
+    search.train(tiny_spec, recipe, data, plan / "alone", options=logged)
+    together, alone = (search.read_gradients(plan / name) for name in ("run", "alone"))
+    assert (together.layers, together.epochs) == (alone.layers, (0,))
+    np.testing.assert_allclose(together.values, alone.values, rtol=1e-3)
 
 
 def test_two_processes_stop_and_go_on_together(plan: Path, tiny_spec: cells.NetworkSpec) -> None:

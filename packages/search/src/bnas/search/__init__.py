@@ -10,6 +10,7 @@ from bnas.search.architecture.recipe import (
     load_search_recipe,
 )
 from bnas.search.architecture.search import SearchResult, search_cells
+from bnas.search.balance import take_balanced
 from bnas.search.budget import fit_to_budget
 from bnas.search.checkpoint import load_checkpoint
 from bnas.search.discretize import discretize, mean_entropy
@@ -22,10 +23,12 @@ from bnas.search.errors import (
     MissingExtraError,
     OutOfMemoryError,
     RecipeError,
+    RecordError,
     SearchError,
     SearchSpaceError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
+from bnas.search.gradient_history import GradientHistory, read_gradients
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.image_set import (
     CIFAR,
@@ -35,6 +38,12 @@ from bnas.search.image_set import (
 )
 from bnas.search.options import RunOptions
 from bnas.search.origin import load_network
+from bnas.search.quantization import (
+    CellError,
+    LayerError,
+    QuantizationError,
+    quantization_error,
+)
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
@@ -48,17 +57,22 @@ __all__ = [
     "IMAGENET",
     "Accuracy",
     "ArchParamsError",
+    "CellError",
     "CheckpointError",
     "DataError",
     "DivergenceError",
     "EpochMetrics",
     "ExplosionError",
+    "GradientHistory",
     "ImageSet",
+    "LayerError",
     "MissingExtraError",
     "Normalization",
     "OutOfMemoryError",
+    "QuantizationError",
     "Recipe",
     "RecipeError",
+    "RecordError",
     "RunOptions",
     "SearchEpoch",
     "SearchError",
@@ -86,11 +100,14 @@ __all__ = [
     "load_search_recipe",
     "load_training_data",
     "mean_entropy",
+    "quantization_error",
+    "read_gradients",
     "read_images",
     "round_real_parameters_",
     "run_trials",
     "search_cells",
     "search_objective",
+    "take_balanced",
     "train",
     "unpack_sample",
 ]

@@ -77,6 +77,8 @@ def train_step(run: Run, order: Tensor) -> Tensor:
     )
     run.optimizer.zero_grad()
     loss.backward()
+    if run.gradients is not None:
+        run.gradients.add()
     if recipe.gradient_clip:
         clip_gradients_(network, recipe.gradient_clip)
     run.optimizer.step()
@@ -114,12 +116,15 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
     """Measure on the held-out images, report, then write the checkpoint and the table."""
     run.check_finite()
     record = _record(run, images_per_s, seconds)
+    if run.gradients is not None:
+        run.gradients.end_epoch(run.epoch, run.steps_per_epoch)
     try:
         with ended_epoch(run, record):
             progress(record)
     finally:
         if run.processes.leads:
             write_text(run.directory / METRICS_NAME, to_csv(run.history))
+            run.write_gradients()
 
 
 def _record(run: Run, images_per_s: float, seconds: float) -> EpochMetrics:

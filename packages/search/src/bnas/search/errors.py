@@ -60,6 +60,19 @@ class CheckpointError(SearchError, ValueError):
         super().__init__(message)
 
 
+class RecordError(SearchError, ValueError):
+    """A file of measurements of a run that cannot be read, or holds something else.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, message: str, path: Path) -> None:
+        """Keep the path beside the message."""
+        self.path = path
+        super().__init__(message)
+
+
 class DivergenceError(SearchError, ArithmeticError):
     """Training that produced a number that is not finite, or exploded.
 

@@ -26,6 +26,9 @@ class RunOptions:
         part_bytes: Cut checkpoints into files of at most so many bytes; None for one file.
         event_log: Write TensorBoard events beside the checkpoints.
         curves: Draw ``curves.png`` whenever the run stops.
+        gradient_log: Record the sum of |gradient| of every convolution, epoch by epoch, in
+            ``gradients.csv`` (`bnas.search.GradientHistory`). It may be switched on and off between
+            two starts; an epoch of which not every step was recorded is left out.
         cuda_graphs: Replay each pass as a CUDA graph, which spares small networks the time that the
             launch of every single kernel takes; for `engine` = "compiled", on one GPU. Not measured
             yet, and not tried on a GPU but by the tests marked so.
@@ -42,4 +45,5 @@ class RunOptions:
     part_bytes: int | None = field(default=None, validator=size)
     event_log: bool = field(default=False, validator=flag)
     curves: bool = field(default=False, validator=flag)
+    gradient_log: bool = field(default=False, validator=flag)
     cuda_graphs: bool = field(default=False, validator=flag)

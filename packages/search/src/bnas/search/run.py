@@ -14,9 +14,11 @@ from bnas.cells import Spec
 from bnas.cells.nn import Network
 from bnas.search.averaging import Average
 from bnas.search.batches import Batches
-from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint
+from bnas.search.checkpoint import check_same, load_checkpoint, save_checkpoint, write_text
 from bnas.search.conditions import sides_of
 from bnas.search.engine import make_runner, memory_format
+from bnas.search.gradient_history import GRADIENTS_NAME
+from bnas.search.gradient_log import GradientLog
 from bnas.search.history import EpochMetrics
 from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import ImageSet, TrainingData
@@ -52,6 +54,7 @@ class Run(LongRun):
         runner: What runs: `network`, or a faster form of it with the same parameters.
         average: Moving average of the weights; None for none.
         teacher: In evaluation mode; None for none.
+        gradients: Sums of |gradient|; None where they neither are nor were wanted.
 
     The others are those of `bnas.search.long_run.LongRun`: `identity` is that of network,
     recipe, digests of data and origins; `tally` is loss, hits and images; `recent_loss` is a
@@ -66,6 +69,7 @@ class Run(LongRun):
     runner: nn.Module
     average: Average | None
     teacher: Network | None
+    gradients: GradientLog | None = None
     history: list[EpochMetrics] = field(factory=list)
 
     @classmethod
@@ -99,6 +103,7 @@ class Run(LongRun):
             optimizer=make_optimizer(network, recipe),
             average=Average(network, recipe.average_decay) if recipe.average_decay else None,
             teacher=teacher,
+            gradients=GradientLog(network) if options.gradient_log else None,
             tally=torch.zeros(3, dtype=torch.float64, device=device),
             recent_loss=torch.zeros((), dtype=torch.float64, device=device),
             watch=watch_of(recipe, len(data.train.classes)),
@@ -149,11 +154,13 @@ class Run(LongRun):
         check_tensors(path, "model", state["model"], self.network.state_dict())
         if self.average is not None:
             check_tensors(path, "average", state["average"], self.average.state_dict())
+        gradients = self._read_gradients(path, state)
         moments = read_moments(path, state["optimizer"], self.optimizer)
         self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(moments)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        self.gradients = gradients
         self.take_over(state, history)
 
     def store(self, state: dict[str, Any], *, ends_epoch: bool) -> None:
@@ -166,10 +173,34 @@ class Run(LongRun):
         )
 
     def more_state(self) -> dict[str, Any]:
-        """Return the average."""
-        return {"average": None if self.average is None else self.average.state_dict()}
+        """Return the average, and the sums of |gradient| if there are any."""
+        gradients = {} if self.gradients is None else {"gradients": self.gradients.state_dict()}
+        average = None if self.average is None else self.average.state_dict()
+        return {"average": average, **gradients}
+
+    def write_gradients(self) -> None:
+        """Write ``gradients.csv`` if it is wanted; to be called in the leading process.
+
+        Raises:
+            CheckpointError: It cannot be written; the older one is kept.
+        """
+        if self.gradients is not None and self.gradients.active:
+            write_text(self.directory / GRADIENTS_NAME, self.gradients.history.to_csv())
 
     def named_tensors(self) -> Mapping[str, Tensor]:
         """Return parameters and statistics, those of the average too."""
         averaged = {} if self.average is None else self.average.named_tensors()
         return {**self.network.state_dict(), **averaged}
+
+    def _read_gradients(self, path: Path, state: dict[str, Any]) -> GradientLog | None:
+        """Return the sums of |gradient| of a checkpoint: an older one, or a run without, has none.
+
+        Raises:
+            CheckpointError: They are damaged.
+        """
+        if "gradients" not in state:
+            return self.gradients
+        log = GradientLog(self.network, active=self.options.gradient_log)
+        log.check(path, state["gradients"], state["epoch"], state["step"])
+        log.load_state_dict(state["gradients"])
+        return log

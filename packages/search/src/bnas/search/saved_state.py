@@ -51,9 +51,9 @@ def check_position(path: Path, state: dict[str, Any], epochs: int, steps_per_epo
     for name, last in (("epoch", epochs), ("step", steps_per_epoch)):
         number = state[name]
         if type(number) is not int or not 0 <= number <= last:
-            _refuse(path, name, f"an integer from 0 to {last}", number)
+            refuse(path, name, f"an integer from 0 to {last}", number)
     if state["epoch"] == epochs and state["step"]:
-        _refuse(path, "step", "0 after the last epoch", state["step"])
+        refuse(path, "step", "0 after the last epoch", state["step"])
 
 
 def check_sums(path: Path, state: dict[str, Any], count: int = 3) -> None:
@@ -69,9 +69,9 @@ def check_sums(path: Path, state: dict[str, Any], count: int = 3) -> None:
     """
     tally = state["tally"]
     if not isinstance(tally, list) or len(tally) != count or not all(map(is_number, tally)):
-        _refuse(path, "tally", f"{count} numbers", tally)
+        refuse(path, "tally", f"{count} numbers", tally)
     if not is_number(state.get("seconds", 0.0)):
-        _refuse(path, "seconds", "a number", state["seconds"])
+        refuse(path, "seconds", "a number", state["seconds"])
 
 
 class _Record(Protocol):
@@ -105,15 +105,15 @@ def read_history(path: Path, records: Any, epochs: int, kind: type[_R]) -> list[
         CheckpointError: There are more or fewer, or one is no record of its epoch.
     """
     if not isinstance(records, list) or len(records) != epochs:
-        _refuse(path, "history", f"a list of {epochs} records", records)
+        refuse(path, "history", f"a list of {epochs} records", records)
     history = []
     for epoch, record in enumerate(records):
         try:
             metrics = kind.from_dict(record)
         except TypeError:
-            _refuse(path, f"history[{epoch}]", "the record of an epoch", record)
+            refuse(path, f"history[{epoch}]", "the record of an epoch", record)
         if metrics.epoch != epoch or not _are_numbers(metrics):
-            _refuse(path, f"history[{epoch}]", f"the numbers of epoch {epoch}", record)
+            refuse(path, f"history[{epoch}]", f"the numbers of epoch {epoch}", record)
         history.append(metrics)
     return history
 
@@ -196,15 +196,15 @@ def read_moments(path: Path, found: Any, optimizer: torch.optim.Optimizer) -> di
     if not isinstance(groups, list) or [_members(each) for each in groups] != [
         _members(each) for each in own
     ]:
-        _refuse(path, "optimizer", "the state of an optimizer of this network", groups)
+        refuse(path, "optimizer", "the state of an optimizer of this network", groups)
     for group in groups:
         if not is_number(group.get("lr")):
-            _refuse(path, "optimizer", "a state with a learning rate", group.get("lr"))
+            refuse(path, "optimizer", "a state with a learning rate", group.get("lr"))
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     slots = _SLOTS[isinstance(optimizer, torch.optim.SGD)]
     for index, moments in found["state"].items():
         if type(index) is not int or not 0 <= index < len(parameters):
-            _refuse(path, "optimizer", f"moments of {len(parameters)} parameters", index)
+            refuse(path, "optimizer", f"moments of {len(parameters)} parameters", index)
         _check_moments(path, index, moments, slots, parameters[index])
     settings = [{**mine, "lr": group["lr"]} for mine, group in zip(own, groups, strict=True)]
     return {"state": found["state"], "param_groups": settings}
@@ -214,17 +214,28 @@ def _check_moments(
     path: Path, index: int, moments: dict[str, Any], slots: frozenset[str], parameter: Tensor
 ) -> None:
     if moments and moments.keys() != slots:
-        _refuse(path, f"optimizer.state[{index}]", f"{sorted(slots)}", sorted(map(str, moments)))
+        refuse(path, f"optimizer.state[{index}]", f"{sorted(slots)}", sorted(map(str, moments)))
     for name, value in moments.items():
         if value is None and name == "momentum_buffer":
             continue  # SGD before its first step.
         shape = torch.Size() if name == "step" else parameter.shape
         if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
             wanted = f"float of shape {tuple(shape)}"
-            _refuse(path, f"optimizer.state[{index}].{name}", wanted, value)
+            refuse(path, f"optimizer.state[{index}].{name}", wanted, value)
 
 
-def _refuse(path: Path, key: str, wanted: str, found: Any) -> NoReturn:
+def refuse(path: Path, key: str, wanted: str, found: Any) -> NoReturn:
+    """Raise the error about a value of a checkpoint.
+
+    Args:
+        path: The checkpoint.
+        key: Where the value lies in it.
+        wanted: What it must be.
+        found: What it is.
+
+    Raises:
+        CheckpointError: Always.
+    """
     raise _damaged(path, f"{key} must be {wanted} (got {_shown(found)})")
 
 

@@ -128,8 +128,9 @@ def finish(run: Run) -> Accuracy:
     }
     if run.processes.leads:
         save_checkpoint(run.final_path, state)
-        # Once more: a kill may have come between the last checkpoint and this file.
+        # Once more: a kill may have come between the last checkpoint and these files.
         write_text(run.directory / METRICS_NAME, to_csv(run.history))
+        run.write_gradients()
     return holdout
 
 

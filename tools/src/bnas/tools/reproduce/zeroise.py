@@ -22,11 +22,12 @@ _CLAIM = (
     "quantisation error."
 )
 _ERROR = (
-    "The quantisation error of a trained network: of every binary convolution the relative distance "
-    "|Y - B| / |Y| of its output B from what the latent weights make of the real activations, Y, "
-    "and the share of positions at which zeros would be nearer to Y than B is; of every cell the "
-    "relative distance of its output from that of the same cell with real operands, for the same "
-    "input, and at the last cell for the same images (`bnas.search.quantization_error`)."
+    "The quantisation error of a trained network: of every binary convolution the relative "
+    "distance |Y - B| / |Y| of its output B from what the latent weights make of the real "
+    "activations, Y, and the share of positions at which zeros would be nearer to Y than B is; of "
+    "every cell the relative distance of its output from that of the same cell with real operands, "
+    "for the same input, and at the last cell for the same images "
+    "(`bnas.search.quantization_error`)."
 )
 _CELL = (
     "Without Zeroise means the cell that was searched with zeroise_gamma = 3, which has none: the "
