@@ -7,6 +7,7 @@ import re
 import attrs
 
 from bnas.cells import nodes
+from bnas.cells.darts import DartsSpec
 from bnas.cells.draw.layers import layer_name
 from bnas.cells.draw.structure import BEFORE, LAST, OUTPUT, CellStructure, Connection, Slot, Vertex
 from bnas.cells.genotype import NUM_CELL_INPUTS
@@ -22,7 +23,7 @@ _ZERO = "zero."
 
 
 def cell_structure(
-    spec: NetworkSpec, *, reduction: bool = False, pruned: bool = False
+    spec: NetworkSpec | DartsSpec, *, reduction: bool = False, pruned: bool = False
 ) -> CellStructure:
     """Return what a drawing of one of the two cells of `spec` shows.
 
@@ -33,10 +34,12 @@ def cell_structure(
         reduction: The reduction cell instead of the normal one.
         pruned: Only what `prune` leaves; identities stay, which are skip connections to the reader.
     """
-    network = attrs.evolve(spec, num_cells=_NUM_CELLS, real_weight_tail=0).lower()
+    network = attrs.evolve(spec, num_cells=_NUM_CELLS)
+    if isinstance(network, NetworkSpec):
+        network = attrs.evolve(network, real_weight_tail=0)
     index = _REDUCTION if reduction else _NORMAL
     inputs = {f"cell_{index - 2:02d}": BEFORE, f"cell_{index - 1:02d}": LAST}
-    graph = cut(network, f"cell_{index:02d}", inputs)
+    graph = cut(network.lower(), f"cell_{index:02d}", inputs)
     if pruned:
         graph = _renewed(prune(_renewed(graph, kept=True)), kept=False)
     groups: dict[str, list[nodes.Node]] = {}

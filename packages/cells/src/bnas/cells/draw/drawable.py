@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bnas.cells.darts import DartsSpec
 from bnas.cells.draw.block import block_structure
 from bnas.cells.draw.cell import cell_structure
 from bnas.cells.draw.errors import DrawError
@@ -10,8 +11,14 @@ from bnas.cells.resnet import ResNetSpec
 from bnas.cells.spec import NetworkSpec
 
 #: What stacks cells or blocks of two kinds: one keeps the size, one halves it.
-Drawable = NetworkSpec | ResNetSpec
+Drawable = NetworkSpec | DartsSpec | ResNetSpec
 
+_SKIPS = {
+    "none": "no skips",
+    "previous": "skips from c(k−1)",
+    "both": "skips from c(k−1) and c(k−2)",
+}
+_DOWNSAMPLING = {"binary": "cells all binary", "real": "convolutions that downsample are real"}
 _TEMPLATES = {"cifar": "CIFAR", "imagenet": "ImageNet"}
 # Block -> its layers in order.
 _LAYERS = {
@@ -34,7 +41,7 @@ def drawable(value: object) -> Drawable:
     if isinstance(value, Drawable):
         return value
     raise DrawError(
-        "a drawing shows the cells of a Genotype or of a NetworkSpec, or the blocks of a "
+        "a drawing shows the cells of a Genotype, a NetworkSpec or a DartsSpec, or the blocks of a "
         f"ResNetSpec; a network of another kind has no such picture (got {type(value).__name__})",
         value,
     )
@@ -76,18 +83,19 @@ def facts(spec: Drawable) -> str:
     return " · ".join([template, *said, f"{spec.num_classes} classes"])
 
 
-def _cell_facts(spec: NetworkSpec) -> list[str]:
+def _cell_facts(spec: NetworkSpec | DartsSpec) -> list[str]:
     reductions = sorted(index for index in spec.reductions if index < spec.num_cells)
     plural = len(reductions) > 1
     which = " and ".join(map(str, reductions))
-    skips = {"none": "no skips", "previous": "skips from c(k−1)"}.get(
-        spec.skip, "skips from c(k−1) and c(k−2)"
-    )
     return [
         f"{spec.num_cells} cell{'s' * (spec.num_cells > 1)}",
         f"{spec.channels} channels",
         f"cell{'s' * plural} {which} reduce{'s' * (not plural)}",
-        skips,
+        *(
+            [_SKIPS[spec.skip]]
+            if isinstance(spec, NetworkSpec)
+            else ["no inter-cell skips", _DOWNSAMPLING[spec.downsampling]]
+        ),
     ]
 
 

@@ -8,8 +8,6 @@ from bnas.cells import nodes
 
 #: Tone and label of a layer.
 Name = tuple[str, str]
-# In the label of the one layer of several that is real because it halves the size.
-REAL_STRIDE = "real /2"
 
 
 def layer_name(members: Sequence[nodes.Node]) -> Name:
@@ -53,10 +51,12 @@ def _convolutions(convs: Sequence[nodes.Conv]) -> Name:
     words = [_size(first)]
     words += ["dilated"] * (first.dilation > 1) + ["grouped"] * grouped
     words += [kind, "separable"] if separable else [kind]
-    label = f"{' '.join(words)} conv{_stride(first)}"
+    # Of a separable convolution, only what halves the size may be real: a depthwise one.
+    mixed = any(real) and not all(real)
+    label = f"{' '.join(words)} conv{'' if mixed else _stride(first)}"
     label += f", d={first.dilation}" if first.dilation > 1 else ""
     label += f", {first.groups} groups" if grouped else ""
-    label += f", {REAL_STRIDE}" if any(real) and not all(real) else ""
+    label += f", real depthwise{_stride(first)}" if mixed else ""
     return _tone(words, any(real)), label
 
 

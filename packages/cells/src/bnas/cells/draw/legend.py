@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from attrs import frozen
 
 from bnas.cells.draw import style
-from bnas.cells.draw.layers import REAL_STRIDE
 from bnas.cells.draw.records import Box, Drawing, Label, Line, Point
 from bnas.cells.draw.routes import straight
 from bnas.cells.draw.structure import OUTPUT
@@ -50,7 +49,7 @@ def legend(cells: Iterable[Drawing], width: float) -> Drawing:
     lines: list[Line] = []
     labels: list[Label] = []
     y = 0.0
-    for entries in (_layers(cells), _connections(cells)):
+    for entries in (_layers(cells), _connections(cells) + _signs(cells)):
         x = 0.0
         for entry in entries:
             if x and x + entry.width > width:
@@ -69,14 +68,11 @@ def legend(cells: Iterable[Drawing], width: float) -> Drawing:
 
 def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
     tones = {box.tone for cell in cells for box in cell.boxes}
-    found = [
+    return [
         _Entry(tone.name, _swatch(key))
         for key, tone in style.TONES.items()
         if key in tones and tone.name
     ]
-    said = " ".join(box.label for cell in cells for box in cell.boxes)
-    signs = {"/2": "stride 2", "d=2": "dilation 2", REAL_STRIDE: "the layer of stride 2 is real"}
-    return found + [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 
 
 def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
@@ -94,6 +90,12 @@ def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
     if any(box.shape == "sum" for cell in cells for box in cell.boxes):
         found.append(_Entry("sum", _plus, _SUM_WIDTH))
     return found
+
+
+def _signs(cells: tuple[Drawing, ...]) -> list[_Entry]:
+    said = " ".join(box.label for cell in cells for box in cell.boxes)
+    signs = {"/2": "stride 2", "d=2": "dilation 2"}
+    return [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 
 
 def _swatch(tone: str) -> Callable[[Point], Box]:

@@ -24,6 +24,8 @@ class CellPicture:
         pruned: Without what Zeroise makes needless: only what `bnas.cells.prune` leaves of a cell
             whose inputs may hold anything.
         title: Title; None makes one.
+        owner: Whose cell it is, in a title that is made; None takes the name of a published network
+            or genotype.
         skip: Inter-cell skip connections; None leaves a specification as it is, and means
             ``"previous"`` for a genotype.
         reduction_skip: What carries the skip over a reduction cell; None likewise, ``"real"``.
@@ -38,6 +40,7 @@ class CellPicture:
     reduction: bool = field(default=False, kw_only=True)
     pruned: bool = field(default=False, kw_only=True)
     title: str | None = field(default=None, kw_only=True)
+    owner: str | None = field(default=None, kw_only=True)
     skip: Skip | None = field(default=None, kw_only=True)
     reduction_skip: ReductionSkip | None = field(default=None, kw_only=True)
     spec: Drawable = field(init=False, repr=False, eq=False)
@@ -64,10 +67,9 @@ class CellPicture:
         """Its title: the given one, or whose cell it is and of which kind."""
         if self.title is not None:
             return one_line(self.title)
-        given = self.spec_or_genotype
-        owner = _genotype_name(given) if isinstance(given, Genotype) else name_of(given)
+        owner = _published_name(self.spec_or_genotype) if self.owner is None else self.owner
         kind = kind_of(self.spec, reduction=self.reduction)
-        return f"{owner}: {kind}" if owner else kind.capitalize()
+        return one_line(f"{owner}: {kind}") if owner else kind.capitalize()
 
     def structure(self) -> CellStructure:
         """Return what the drawing shows."""
@@ -83,6 +85,8 @@ def one_line(title: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in title).split())
 
 
-def _genotype_name(genotype: Genotype) -> str:
-    """Return the name under which a genotype was published, or an empty string."""
-    return next((name for name, known in genotypes.items() if known == genotype), "")
+def _published_name(drawn: Drawable | Genotype) -> str:
+    """Return the name under which a network or a genotype was published, or an empty string."""
+    if isinstance(drawn, Genotype):
+        return next((name for name, known in genotypes.items() if known == drawn), "")
+    return name_of(drawn)

@@ -82,7 +82,7 @@ CHAIN_GAP = 36.0
 #: Least height of the lines before, between and after the layers on a skip connection.
 LANE_STEP = 20.0
 #: Most that is added to it to make a cell as high as the one beside it.
-MAX_STRETCH = 72.0
+MAX_STRETCH = 90.0
 LANE_GAP = 24.0
 #: Least distance of the two inputs beyond that of other boxes.
 STATE_GAP = 20.0
