@@ -188,4 +188,3 @@ def test_frames_of_the_animation(tmp_path: Path) -> None:
 def test_gradients_of_the_papers_scale_are_of_the_papers_epochs() -> None:
     scale = load_scale("paper")
     assert (scale.epochs, scale.first_frame, scale.frame_step) == (600, 100, 10)
-

@@ -56,8 +56,8 @@ def reproduce(target: str, out_dir: str, as_json: bool, **asked: Any) -> None:
     """Make a table or figure of the paper's supplement anew, beside what was published.
 
     TARGET is table1 to table4, fig1 to fig5, bats or baselines (what Sections 1 and 5 say of BATS
-    and of binarised DARTS), or all. It leaves TARGET.md, or README.md for all: each claim, a verdict
-    on it, pictures and tables, and the command that makes it at the paper's size.
+    and of binarised DARTS), or all. The page TARGET.md, or README.md for all, has each claim, a
+    verdict on it, pictures and tables, and the command that makes it at the paper's size.
     """
     scale = _scale(asked.pop("scale"), asked.pop("quick"))
     _require(target)
@@ -81,12 +81,11 @@ def _scale(scale: str | None, quick: bool) -> str | None:
 
 def _require(target: str) -> None:
     """Refuse what needs a package that is not there, before anything is done."""
-    from bnas.tools.reproduce import TIMING, TRAINING, targets_of
+    from bnas.tools.reproduce.targets import times, trains
 
-    targets = targets_of(target)
-    if any(each in TRAINING for each in targets):
+    if trains(target):
         require(f"reproduce {target}", "bnas.search")
-    if any(each in TIMING for each in targets):
+    if times(target):
         require(f"reproduce {target}", "torch")
 
 
@@ -124,35 +123,24 @@ def _context(
     time_limit_s: float | None,
 ) -> Context:
     from bnas.binops.threads import processors
-    from bnas.tools.reproduce import Context, load_scale
+    from bnas.tools.reproduce import Context
     from bnas.tools.reproduce.destination import make_destination
+    from bnas.tools.reproduce.device import choose_scale_and_device
 
-    device = device or _default_device(target)
-    is_gpu = device.startswith("cuda")
+    found, device = choose_scale_and_device(target, scale, device)
     return Context(
-        scale=load_scale(scale or ("paper" if is_gpu else "reduced")),
+        scale=found,
         out_dir=make_destination(out_dir),
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
-        workers=workers or (1 if is_gpu else processors()),
+        workers=workers or (processors() if device == "cpu" else 1),
         time_limit_s=time_limit_s,
         tell=lambda line: click.echo(line, err=True),
     )
 
 
-def _default_device(target: str) -> str:
-    """Return a GPU if something is trained and there is one."""
-    from bnas.tools.reproduce import TRAINING, targets_of
-
-    if not any(each in TRAINING for each in targets_of(target)):
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _command(target: str, out_dir: str, context: Context) -> str:
-    """Return what repeats the reproduction."""
+    """Return what repeats the reproduction where the directories are."""
     words = ["bnas-tools reproduce", target, "--scale", context.scale.name]
     if context.data_dir is not None:
         words += ["--data", context.data_dir.name]

@@ -17,8 +17,6 @@ from bnas.tools.reproduce.section import Picture, Section, Table
 from bnas.tools.reproduce.targets import (
     ALL,
     TARGETS,
-    TIMING,
-    TRAINING,
     full_command,
     make_section,
     targets_of,
@@ -28,8 +26,6 @@ __all__ = [
     "ALL",
     "SCALES",
     "TARGETS",
-    "TIMING",
-    "TRAINING",
     "Context",
     "DestinationError",
     "Picture",

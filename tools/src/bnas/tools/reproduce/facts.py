@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.targets import TIMING, TRAINING, full_command, targets_of
+from bnas.tools.reproduce.targets import ALL, full_command, times, trains
 
 #: Of a machine, in this order.
 _MACHINE = ("cpu", "cores", "memory_gib", "system", "gpu")
@@ -39,28 +39,27 @@ def page_facts(
         name: Of the target, or of all of them.
         provenance: As of `provenance_of`.
     """
-    targets = targets_of(name)
     facts = [("command", f"`{provenance['command']}`"), ("date", provenance["date"])]
-    if any(target in TRAINING for target in targets):
+    if trains(name):
         from bnas.tools.reproduce.trainings import describe_images
 
         facts += [("scale", context.scale.title), ("data", describe_images(context))]
         facts.append(("trained on", _workers(context)))
-    if any(target in TIMING for target in targets):
-        facts.append(("rounds of each measurement of speed", f"at most {_rounds(context)}"))
+    if times(name):
+        facts.append(
+            ("rounds of each measurement of speed", f"at most {context.scale.bench_rounds}")
+        )
     versions = ", ".join(f"{package} {each}" for package, each in provenance["versions"].items())
     facts += [("machine", _machine(provenance["machine"])), ("versions", versions)]
-    return (*facts, ("in full", f"`{full_command(name)}`"))
+    if name == ALL:  # a single section has its own
+        facts.append(("in full", f"`{full_command(name)}`"))
+    return tuple(facts)
 
 
 def _workers(context: Context) -> str:
     if context.workers == 1:
         return context.device
     return f"{context.device}, {context.workers} networks at once, each on one thread"
-
-
-def _rounds(context: Context) -> int:
-    return context.scale.bench_rounds
 
 
 def _machine(machine: dict[str, Any]) -> str:
