@@ -132,7 +132,7 @@ def test_spikiness_is_the_mean_jump_in_powers_of_ten() -> None:
 
 EVEN = gradients("BNAS-A", [1.0, 2.0, 1.0], [0.1, 0.2, 0.1])
 SPIKY = gradients("BNAS-A, no skip", [1.0, 100.0, 1.0], [0.1, 10.0, 0.1])
-GROWING = gradients("BNAS-A, no skip", [1.0, 1.5, 1.0], [10.0, 15.0, 10.0])
+GROWING = gradients("BNAS-B, no skip", [1.0, 1.5, 1.0], [10.0, 15.0, 10.0])
 
 
 def test_the_verdict_on_spikes() -> None:
@@ -188,4 +188,3 @@ def test_frames_of_the_animation(tmp_path: Path) -> None:
 def test_gradients_of_the_papers_scale_are_of_the_papers_epochs() -> None:
     scale = load_scale("paper")
     assert (scale.epochs, scale.first_frame, scale.frame_step) == (600, 100, 10)
-

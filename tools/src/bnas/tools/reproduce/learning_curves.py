@@ -114,7 +114,7 @@ def judge(base: Trained, ablated: Sequence[Trained], guessing: float) -> tuple[V
     )
     if lost == len(courses) and base_lost == 0:
         return "reproduced", " ".join(lines)
-    if lower or lost > base_lost:
+    if lower or lost / len(courses) > base_lost / len(kept):
         lines.append("Skips help, but the collapse itself is not seen everywhere.")
         return "in part", " ".join(lines)
     return "not reproduced", " ".join(lines)

@@ -36,6 +36,11 @@ class Subject:
     changes: dict[str, Any] = field(factory=dict)
     recipe_changes: dict[str, Any] = field(factory=dict)
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is another's network, and no part of an ablation."""
+        return self.family not in ("BNAS", "ablation")
+
     def spec(self, scale: Scale | None = None) -> Spec:
         """Return the network for CIFAR-10.
 
@@ -53,6 +58,8 @@ class Subject:
         if scale is not None and self.model in scale.channels:
             is_resnet = isinstance(plain, cells.ResNetSpec)
             fields["width" if is_resnet else "channels"] = scale.channels[self.model]
+        if scale is not None and self.model in scale.num_cells:
+            fields["num_cells"] = scale.num_cells[self.model]
         changed: Spec = cells.changed(plain, num_classes=_NUM_CLASSES, **fields)
         return changed
 
@@ -95,6 +102,11 @@ _ALL = (
 )
 #: Key -> network.
 SUBJECTS: dict[str, Subject] = {subject.key: subject for subject in _ALL}
+
+
+def seeds_of(scale: Scale, subject: Subject) -> tuple[int, ...]:
+    """Return the seeds that a network is trained with."""
+    return scale.baseline_seeds if subject.is_baseline else scale.seeds
 
 
 def recipe_fields(scale: Scale, subject: Subject, seed: int) -> dict[str, Any]:
