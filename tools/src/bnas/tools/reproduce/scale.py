@@ -35,9 +35,9 @@ class Scale:
         baseline_seeds: The same of others' networks.
         train_images: Balanced over the classes; None for all of them.
         test_images: The same of the images that accuracy is measured on.
-        channels: Network -> channels of its first cell, or width of its first stage; networks that
-            are not named have their own.
-        num_cells: Network -> cells; networks that are not named have their own number.
+        channels: Network, by its key among the subjects or by its model, -> channels of its first
+            cell, or width of its first stage; networks that are not named have their own.
+        num_cells: The same of the number of cells.
         first_frame: Epoch, from 1, of the first picture of gradients, and of the still one.
         frame_step: Epochs between two pictures of the animation.
         bench_rounds: Turns of each runtime in a measurement of speed.

@@ -55,13 +55,17 @@ class Subject:
             fields["template"] = "cifar"
         if self.cells:
             fields["genotype"] = cells.genotypes[self.cells]
-        if scale is not None and self.model in scale.channels:
-            is_resnet = isinstance(plain, cells.ResNetSpec)
-            fields["width" if is_resnet else "channels"] = scale.channels[self.model]
-        if scale is not None and self.model in scale.num_cells:
-            fields["num_cells"] = scale.num_cells[self.model]
+        if scale is not None:
+            width = "width" if isinstance(plain, cells.ResNetSpec) else "channels"
+            fields |= self._sizes(scale.channels, width)
+            fields |= self._sizes(scale.num_cells, "num_cells")
         changed: Spec = cells.changed(plain, num_classes=_NUM_CLASSES, **fields)
         return changed
+
+    def _sizes(self, sizes: dict[str, int], field_name: str) -> dict[str, int]:
+        """Return a field with this network's own size, else its model's, if there is one."""
+        size = sizes.get(self.key, sizes.get(self.model))
+        return {} if size is None else {field_name: size}
 
 
 def _without(model: str, what: str, **fields: Any) -> Subject:
