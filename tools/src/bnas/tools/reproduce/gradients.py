@@ -68,7 +68,6 @@ def fig5(context: Context) -> Section:
     """Draw the gradients of every convolution at one epoch, as in the supplement's Figure 5."""
     panels = _panels(context)
     epoch = still_epoch(context)
-    _draw_still(context, panels, epoch)
     verdict, finding = judge_spikiness(panels, epoch)
     return Section(
         target="fig5",
@@ -77,7 +76,7 @@ def fig5(context: Context) -> Section:
         verdict=verdict,
         finding=f"{finding} {reduced_words(context)}".strip(),
         parts=(
-            Picture(_STILL, "Sum of |gradient| of every convolution, first to last; every seed."),
+            _draw_still(context, panels, epoch),
             _spikiness_table(panels, frames(context)),
             _sums_table(panels),
         ),
@@ -88,7 +87,6 @@ def table2(context: Context) -> Section:
     """Make the animation that Table 2 describes."""
     panels = _panels(context)
     shown = frames(context)
-    _draw_animation(context, panels, shown)
     verdict, finding = judge_decline(panels, shown)
     rows = tuple(
         (_plot_title(panel), panel.title.partition(",")[0], "yes" if panel.has_skips else "no")
@@ -105,7 +103,7 @@ def table2(context: Context) -> Section:
         finding=f"{finding} {reduced_words(context)}".strip(),
         parts=(
             Table("table2", ("plot title", "model", "skip connections"), rows, caption),
-            Picture(ANIMATION, "Sum of |gradient| of every convolution, epoch by epoch."),
+            _draw_animation(context, panels, shown),
         ),
     )
 
@@ -207,6 +205,34 @@ def _range(values: Sequence[float]) -> str:
 
 def _plot_title(panel: Gradients) -> str:
     return f"{panel.title.partition(',')[0]} {'w/' if panel.has_skips else 'w/o'} SC"
+
+
+def _draw_still(context: Context, panels: Sequence[Gradients], epoch: int) -> Picture:
+    from bnas import search
+
+    shown = _first_seeds(panels, (epoch,))
+    search.draw_gradients(shown, context.path(_STILL), epoch=epoch)
+    return Picture(_STILL, "Sum of |gradient| of every convolution, first to last; first seed.")
+
+
+def _draw_animation(
+    context: Context, panels: Sequence[Gradients], epochs: Sequence[int]
+) -> Picture:
+    from bnas import search
+
+    shown = _first_seeds(panels, epochs)
+    search.animate_gradients(shown, context.path(ANIMATION), epochs=epochs)
+    return Picture(ANIMATION, "Sum of |gradient| of every convolution by epoch; first seed.")
+
+
+def _first_seeds(panels: Sequence[Gradients], epochs: Sequence[int]) -> dict[str, GradientHistory]:
+    """Return of every network the first training that came as far as to these epochs."""
+    found = {}
+    for panel in panels:
+        whole = [each for each in panel.histories if set(epochs) <= set(each.epochs)]
+        if whole:
+            found[_plot_title(panel)] = whole[0]
+    return found
 
 
 def _spikiness_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:

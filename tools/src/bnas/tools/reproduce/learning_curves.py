@@ -163,9 +163,11 @@ def _draw(context: Context, networks: Sequence[Trained]) -> Picture:
     from bnas import search
 
     file = "fig4.png"
-    runs = {network.subject.title: network.histories for network in networks}
-    search.draw_accuracy(runs, context.path(file))
+    # A training that diverged before its first epoch ended has no curve.
+    runs = {each.subject.title: [h for h in each.histories if h] for each in networks}
+    drawn = {title: histories for title, histories in runs.items() if histories}
+    guessing = networks[0].guessing
+    search.draw_runs(drawn, context.path(file), test_label="test images", chance=guessing)
     return Picture(
-        file,
-        "Training accuracy (a) and test accuracy (b) by epoch, every seed; bold: the mean.",
+        file, "Training accuracy (a) and test accuracy (b) by epoch, every seed; bold: the mean."
     )
