@@ -102,10 +102,14 @@ def judge(base: Trained, ablated: Sequence[Trained], guessing: float) -> tuple[V
     lost = sum(course is None or course.collapsed for course in courses)
     kept = [course_of(result, guessing) for result in base.results]
     base_lost = sum(course is None or course.collapsed for course in kept)
+    fell = sum(
+        course is not None and course.collapsed and course.best_train > guessing + NEAR_GUESSING
+        for course in courses
+    )
     lines = [
         f"{lost} of {len(courses)} trainings without skips collapse (they diverge, end below half "
         f"of their best training accuracy, or within {NEAR_GUESSING:g} points of guessing), "
-        f"{base_lost} of {len(kept)} of BNAS-A with skips."
+        f"{fell} of them after having been better; {base_lost} of {len(kept)} of BNAS-A with skips."
     ]
     lines += [f"{each.subject.title} ends at {ends_at(each)}." for each in (base, *ablated)]
     means = [each.mean_top1 for each in ablated]
