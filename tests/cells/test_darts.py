@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import attrs
 import pytest
 from hypothesis import find, given, settings
@@ -99,8 +97,8 @@ def test_the_first_of_a_reduction_s_separable_convolutions_has_the_stride() -> N
         spec = DartsSpec(genotype=wiring, num_cells=1, channels=4, downsampling=downsampling)
         graph = spec.lower()
         parts = {
-            "ops.0.depthwise1": (5, 2, 2, 1, 4),
-            "ops.0.depthwise2": (5, 1, 2, 1, 4),
+            "ops.0.depthwise1": (5, 2, 2, 1, 8),
+            "ops.0.depthwise2": (5, 1, 2, 1, 8),
             "ops.1": (1, 2, 0, 1, 1),
         }
         for name, geometry in parts.items():
@@ -189,9 +187,7 @@ def test_any_genotype_in_both_templates(spec: DartsSpec | NetworkSpec) -> None:
         lambda spec: spec.template == "imagenet" and spec.downsampling == "real",
         lambda spec: spec.activation == "rprelu" and spec.num_cells == 1,
         lambda spec: ("skip_connect", 0) in spec.genotype.reduce,
-        lambda spec: (
-            spec.channels == 24 and any(re.match("dil_group", op) for op, _ in spec.genotype.normal)
-        ),
+        lambda spec: any(op.startswith("dil_group") for op, _ in spec.genotype.normal),
         lambda spec: any(op.startswith("sep_conv_5x5") for op, _ in spec.genotype.reduce),
     ],
 )
