@@ -46,7 +46,8 @@ def draw(
     """Draw the cells of networks or of genotypes, as SVG or PNG.
 
     An argument is a name, or the JSON file of one or the other. Of a residual network, the block is
-    drawn that keeps the size, and the one that halves it. Several arguments are drawn side by side.
+    drawn that keeps the size, and the one that halves it. Several arguments are
+    drawn together.
     Both cells of a single genotype, which says nothing of a network, are shown as BNAS-Mini stacks
     them.
     """
@@ -111,7 +112,8 @@ def _draw_several(
         for name in names
         for reduction in halves
     ]
-    draw_cells(pictures, out)
+    # Both cells of a network are a row; several of one kind are to be compared side by side.
+    draw_cells(pictures, out, columns=2 if which == "both" else None)
 
 
 def _picture(
