@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from bnas.cells.draw import Box, Drawing, Line, layout, layout_spec
+from bnas.cells.darts import DartsSpec
+from bnas.cells.draw import (
+    Box,
+    CellPicture,
+    Drawing,
+    Line,
+    layout,
+    layout_cells,
+    layout_spec,
+)
 from bnas.cells.draw.columns import Extent, Pull, columns
+from bnas.cells.draw.drawable import Drawable
 from bnas.cells.draw.legend import LEGEND
 from bnas.cells.draw.order import crossings, order_rows
 from bnas.cells.draw.ports import spread
@@ -22,9 +32,9 @@ from bnas.cells.draw.style import BOX_GAP
 from bnas.cells.draw.text import break_label, text_width
 from bnas.cells.family import spec
 from bnas.cells.genotype import Genotype
-from bnas.cells.primitives import PRIMITIVES
+from bnas.cells.primitives import BATS_PRIMITIVES, DARTS_PRIMITIVES, PRIMITIVES
 from bnas.cells.spec import NetworkSpec
-from bnas.cells.testing import network_specs
+from bnas.cells.testing import genotypes, network_specs, resnet_specs
 
 DENSE = Genotype(
     normal=[(op, (3 * i) % (2 + i // 2)) for i, op in enumerate(list(PRIMITIVES) * 2)],
@@ -81,16 +91,29 @@ def touches(box: Box, point: tuple[float, float]) -> bool:
     return (on_side and bottom <= y <= top) or (on_edge and left <= x <= right)
 
 
-@settings(max_examples=40)
-@given(network_specs(max_cells=1, max_channels=2), st.booleans(), st.booleans())
+ANY_PRIMITIVE = genotypes(primitives=[*PRIMITIVES, *DARTS_PRIMITIVES, *BATS_PRIMITIVES])
+DRAWABLE = st.one_of(
+    network_specs(max_cells=1, max_channels=2),
+    st.builds(DartsSpec, genotype=ANY_PRIMITIVE, downsampling=st.sampled_from(("binary", "real"))),
+    resnet_specs(),
+)
+
+
+@settings(max_examples=60)
+@given(DRAWABLE, st.booleans(), st.booleans())
 @example(NetworkSpec(genotype=DENSE, skip="both"), False, False)
 @example(NetworkSpec(genotype=DENSE, reduction_skip="pool"), True, True)
 @example(NetworkSpec(genotype=EMPTY), True, True)
 @example(NetworkSpec(genotype=EMPTY, skip="none"), False, True)
 @example(NetworkSpec(genotype=FAN, skip="both"), False, False)
 @example(NetworkSpec(genotype=FAN), True, True)
-def test_nothing_lies_on_anything(spec: NetworkSpec, reduction: bool, pruned: bool) -> None:
-    drawing = layout(spec, reduction=reduction, pruned=pruned)
+@example(spec("BATS-style-real"), False, False)
+@example(spec("BATS-style"), True, False)
+@example(spec("DARTS-V2"), False, True)
+@example(spec("XNOR-ResNet-18"), False, False)
+@example(spec("Bi-Real-18"), True, False)
+def test_nothing_lies_on_anything(drawn: Drawable, reduction: bool, pruned: bool) -> None:
+    drawing = layout(drawn, reduction=reduction, pruned=pruned)
     check_positions(drawing)
     for line in cell_lines(drawing):
         assert touches(drawing.box(line.source), line.path[0][0])
@@ -101,6 +124,15 @@ def test_nothing_lies_on_anything(spec: NetworkSpec, reduction: bool, pruned: bo
 @pytest.mark.parametrize("name", ["BNAS-A", "BNAS-H"])
 def test_nothing_lies_on_anything_on_a_page_of_two_cells(name: str, pruned: bool) -> None:
     check_positions(layout_spec(spec(name, skip="both"), pruned=pruned))
+
+
+@settings(max_examples=10)
+@given(st.lists(DRAWABLE, min_size=1, max_size=4), st.none() | st.integers(1, 3), st.booleans())
+def test_nothing_lies_on_anything_on_a_page_of_several_cells(
+    drawn: list[Drawable], columns: int | None, reduction: bool
+) -> None:
+    pictures = [CellPicture(each, reduction=reduction, owner="A network of mine") for each in drawn]
+    check_positions(layout_cells(pictures, columns=columns))
 
 
 def test_lines_end_in_the_slot_that_they_fill() -> None:
@@ -136,9 +168,9 @@ def real_width(text: str, size: float, bold: bool = False) -> float:
     return width
 
 
-@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-D"])
+@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-D", "DARTS-V2", "BATS-style-real", "Bi-Real-18"])
 def test_text_has_the_room_that_it_needs(name: str) -> None:
-    drawing = layout_spec(spec(name, skip="both"))
+    drawing = layout_spec(spec(name))
     for label in drawing.labels:
         room = label.bounds[2] - label.bounds[0]
         real = real_width(label.text, label.size, label.bold)
