@@ -45,11 +45,9 @@ def draw(
 ) -> None:
     """Draw the cells of networks or of genotypes, as SVG or PNG.
 
-    An argument is a name, or the JSON file of one or the other. Of a residual network, the block is
-    drawn that keeps the size, and the one that halves it. Several arguments are
-    drawn together.
-    Both cells of a single genotype, which says nothing of a network, are shown as BNAS-Mini stacks
-    them.
+    An argument is a name, or the JSON file of one or the other; several are drawn on one page. Of a
+    residual network, the block that keeps the size and the one that halves it are shown. Both cells
+    of a single genotype, which says nothing of a network, are shown as BNAS-Mini stacks them.
     """
     which = which or "both"
     wirings = {name: read_spec_or_genotype(name) for name in names}
