@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from bnas.cells.darts import DartsSpec
 from bnas.cells.draw import (
     Box,
     CellPicture,
@@ -32,9 +31,9 @@ from bnas.cells.draw.style import BOX_GAP
 from bnas.cells.draw.text import break_label, text_width
 from bnas.cells.family import spec
 from bnas.cells.genotype import Genotype
-from bnas.cells.primitives import BATS_PRIMITIVES, DARTS_PRIMITIVES, PRIMITIVES
+from bnas.cells.primitives import PRIMITIVES
 from bnas.cells.spec import NetworkSpec
-from bnas.cells.testing import genotypes, network_specs, resnet_specs
+from bnas.cells.testing import darts_specs, network_specs, resnet_specs
 
 DENSE = Genotype(
     normal=[(op, (3 * i) % (2 + i // 2)) for i, op in enumerate(list(PRIMITIVES) * 2)],
@@ -91,10 +90,9 @@ def touches(box: Box, point: tuple[float, float]) -> bool:
     return (on_side and bottom <= y <= top) or (on_edge and left <= x <= right)
 
 
-ANY_PRIMITIVE = genotypes(primitives=[*PRIMITIVES, *DARTS_PRIMITIVES, *BATS_PRIMITIVES])
 DRAWABLE = st.one_of(
     network_specs(max_cells=1, max_channels=2),
-    st.builds(DartsSpec, genotype=ANY_PRIMITIVE, downsampling=st.sampled_from(("binary", "real"))),
+    darts_specs(max_cells=1, max_channels=2),
     resnet_specs(),
 )
 
