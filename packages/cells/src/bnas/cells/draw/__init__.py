@@ -1,44 +1,51 @@
-"""Drawings of cells in the manner of the paper's figures, as SVG or PNG.
+"""Drawings of cells and blocks in the manner of the paper's figures, as SVG or PNG.
 
 Needs the extra ``draw``: ``pip install "bnas-cells[draw]"``; matplotlib is imported when a picture
-is written. `layout` and `layout_spec` do without: they return the positions of everything.
+is written. `layout`, `layout_cells` and `layout_spec` do without: they return the positions of
+everything.
 
 References:
     Supplement of ECCV 2020 BNAS, Figures 1 to 3: dotted lines carry c(k-2), red ones are inter-cell
-    skip connections.
+    skip connections, pink boxes intra-cell ones.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
-
+from bnas.cells.draw.drawable import Drawable, drawable
 from bnas.cells.draw.errors import DrawError, MissingExtraError
 from bnas.cells.draw.output import format_of, write_whole
-from bnas.cells.draw.page import cell_page, genotype_name, spec_page
+from bnas.cells.draw.page import cell_page, cells_page, spec_page
+from bnas.cells.draw.picture import CellPicture
 from bnas.cells.draw.records import Box, Drawing, Label, Line
-from bnas.cells.family import name_of
 from bnas.cells.genotype import Genotype
-from bnas.cells.spec import NetworkSpec, ReductionSkip, Skip
+from bnas.cells.spec import ReductionSkip, Skip
 
 __all__ = [
     "Box",
+    "CellPicture",
     "DrawError",
     "Drawing",
     "Label",
     "Line",
     "MissingExtraError",
     "draw_cell",
+    "draw_cells",
     "draw_spec",
     "layout",
+    "layout_cells",
     "layout_spec",
 ]
 
+# Cells on one page: each has a letter.
+_MAX_CELLS = 26
+
 
 def draw_cell(
-    spec_or_genotype: NetworkSpec | Genotype,
+    spec_or_genotype: Drawable | Genotype,
     path: str | os.PathLike[str],
     *,
     reduction: bool = False,
@@ -47,24 +54,25 @@ def draw_cell(
     skip: Skip | None = None,
     reduction_skip: ReductionSkip | None = None,
 ) -> Path:
-    """Draw one cell; the same arguments give the same bytes.
+    """Draw one cell or block; the same arguments give the same bytes.
 
     Args:
-        spec_or_genotype: The network, or its wiring alone.
+        spec_or_genotype: The network, or the wiring of its cells alone.
         path: The picture: ``.svg`` or ``.png``. Written whole or not at all.
-        reduction: The reduction cell instead of the normal one.
+        reduction: The reduction cell, or the block that halves the size, instead of the normal one.
         pruned: Without what Zeroise makes needless: only what `bnas.cells.prune` leaves of a cell
             whose inputs may hold anything.
         title: Title; None makes one.
         skip: Inter-cell skip connections; None leaves a specification as it is, and means
-            ``"previous"`` for a genotype.
+            ``"previous"`` for a genotype. Networks of other templates have no choice.
         reduction_skip: What carries the skip over a reduction cell; None likewise, ``"real"``.
 
     Returns:
         The path of the picture.
 
     Raises:
-        DrawError: `path` has another suffix or lies in no folder, or there is nothing to draw.
+        DrawError: `path` has another suffix or lies in no folder, there is nothing to draw, or a
+            skip is chosen where there is no choice.
         MissingExtraError: matplotlib is not installed.
         SpecError: `skip` or `reduction_skip` is none of the allowed values.
     """
@@ -80,14 +88,41 @@ def draw_cell(
     return _save(drawing, path, suffix)
 
 
+def draw_cells(
+    cells: Sequence[CellPicture | Drawable | Genotype],
+    path: str | os.PathLike[str],
+    *,
+    columns: int | None = None,
+    title: str | None = None,
+) -> Path:
+    """Draw several cells side by side, as (a), (b) and so on, with one legend.
+
+    Args:
+        cells: What to draw, from left to right; a network or genotype alone means its normal cell.
+        path: The picture: ``.svg`` or ``.png``. Written whole or not at all.
+        columns: Cells of a row; None takes as many as are not too wide for a page.
+        title: Title of the whole; None leaves it out.
+
+    Returns:
+        The path of the picture.
+
+    Raises:
+        DrawError: `path` has another suffix or lies in no folder, there is nothing to draw, or
+            there are more cells than letters.
+        MissingExtraError: matplotlib is not installed.
+    """
+    suffix = format_of(path)
+    return _save(layout_cells(cells, columns=columns, title=title), path, suffix)
+
+
 def draw_spec(
-    spec: NetworkSpec,
+    spec: Drawable,
     path: str | os.PathLike[str],
     *,
     pruned: bool = False,
     title: str | None = None,
 ) -> Path:
-    """Draw the two cells of a network side by side, under its name, cells and channels.
+    """Draw the two cells or blocks of a network side by side, under its name and size.
 
     Args:
         spec: The network.
@@ -107,7 +142,7 @@ def draw_spec(
 
 
 def layout(
-    spec_or_genotype: NetworkSpec | Genotype,
+    spec_or_genotype: Drawable | Genotype,
     *,
     reduction: bool = False,
     pruned: bool = False,
@@ -126,23 +161,50 @@ def layout(
         reduction_skip: What carries the skip over a reduction cell.
 
     Raises:
-        DrawError: There is nothing to draw.
+        DrawError: There is nothing to draw, or a skip is chosen where there is no choice.
         SpecError: `skip` or `reduction_skip` is none of the allowed values.
     """
-    if isinstance(spec_or_genotype, Genotype):
-        spec = NetworkSpec(genotype=spec_or_genotype)
-        owner = genotype_name(spec)
-    else:
-        spec = _network(spec_or_genotype)
-        owner = name_of(spec)
-    if skip is not None:
-        spec = attrs.evolve(spec, skip=skip)
-    if reduction_skip is not None:
-        spec = attrs.evolve(spec, reduction_skip=reduction_skip)
-    return cell_page(spec, reduction=reduction, pruned=pruned, title=title, owner=owner)
+    picture = CellPicture(
+        spec_or_genotype,
+        reduction=reduction,
+        pruned=pruned,
+        title=title,
+        skip=skip,
+        reduction_skip=reduction_skip,
+    )
+    return cell_page(picture)
 
 
-def layout_spec(spec: NetworkSpec, *, pruned: bool = False, title: str | None = None) -> Drawing:
+def layout_cells(
+    cells: Sequence[CellPicture | Drawable | Genotype],
+    *,
+    columns: int | None = None,
+    title: str | None = None,
+) -> Drawing:
+    """Return what `draw_cells` paints: positioned boxes, lines and labels.
+
+    Args:
+        cells: As in `draw_cells`; names of boxes begin with the letter of the cell and a blank.
+        columns: Cells of a row.
+        title: Title of the whole; None leaves it out.
+
+    Raises:
+        DrawError: There is nothing to draw, there are more cells than letters, or `columns` is less
+            than 1.
+    """
+    pictures = [each if isinstance(each, CellPicture) else CellPicture(each) for each in cells]
+    if not 1 <= len(pictures) <= _MAX_CELLS:
+        raise DrawError(
+            f"`cells` must be 1 to {_MAX_CELLS} cells, each with a letter of its own "
+            f"(got {len(pictures)})",
+            cells,
+        )
+    if columns is not None and columns < 1:
+        raise DrawError(f"`columns` must be at least 1 (got {columns})", columns)
+    return cells_page(pictures, columns=columns, title=title)
+
+
+def layout_spec(spec: Drawable, *, pruned: bool = False, title: str | None = None) -> Drawing:
     """Return what `draw_spec` paints: positioned boxes, lines and labels.
 
     Args:
@@ -153,17 +215,7 @@ def layout_spec(spec: NetworkSpec, *, pruned: bool = False, title: str | None = 
     Raises:
         DrawError: There is nothing to draw.
     """
-    return spec_page(_network(spec), pruned=pruned, title=title)
-
-
-def _network(value: object) -> NetworkSpec:
-    if isinstance(value, NetworkSpec):
-        return value
-    raise DrawError(
-        "a drawing shows the two cells of a Genotype or of a NetworkSpec, which has one; a "
-        f"network without cells has no such picture (got {type(value).__name__})",
-        value,
-    )
+    return spec_page(drawable(spec), pruned=pruned, title=title)
 
 
 def _save(drawing: Drawing, path: str | os.PathLike[str], suffix: str) -> Path:

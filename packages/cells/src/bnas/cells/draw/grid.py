@@ -23,6 +23,7 @@ class Grid:
 
     Attributes:
         structure: The cell.
+        height: Height that the rows are to fill, in points, if that stretches no gap too far.
         sizes: Vertex -> its size.
         rows: The rows of the vertices.
         own_trunks: Sources whose line to the concatenation is not part of their trunk.
@@ -33,6 +34,7 @@ class Grid:
     """
 
     structure: CellStructure
+    height: float = 0.0
     sizes: dict[str, Size] = field(init=False)
     rows: Rows = field(init=False)
     own_trunks: set[str] = field(factory=set)
@@ -135,12 +137,29 @@ class Grid:
 
     def _stack(self) -> None:
         """Find the heights: rows between which lines run far aside stand further apart."""
+        heights = [
+            max((self.sizes[name].height for name in row if name in self.sizes), default=0.0)
+            for row in self.order
+        ]
+        gaps = [self._gap_above(row) for row in self.order]
+        for chain in self.structure.skips():
+            low = self.rows.rank[chain[0].source]
+            high = self.rows.rank[chain[-1].target]
+            lacking = self.lane_height(chain) - sum(gaps[low:high]) - sum(heights[low + 1 : high])
+            for row in range(low, high):
+                gaps[row] += max(lacking, 0.0) / (high - low)
+        lacking = (self.height - sum(heights) - sum(gaps[:-1])) / max(len(gaps) - 1, 1)
+        gaps = [gap + min(max(lacking, 0.0), style.MAX_STRETCH) for gap in gaps]
         bottom = 0.0
-        for row in self.order:
-            height = max((self.sizes[name].height for name in row if name in self.sizes), default=0)
+        for row, height, gap in zip(self.order, heights, gaps, strict=True):
             self.bands.append((bottom, bottom + height))
             self.y.update(dict.fromkeys(row, bottom + height / 2))
-            bottom += height + self._gap_above(row)
+            bottom += height + gap
+
+    def lane_height(self, chain: tuple[Connection, ...]) -> float:
+        """Return the height that the layers on a skip connection need, with the lines between."""
+        boxes = [self.sizes[line.target].height for line in chain[:-1]]
+        return sum(boxes) + style.LANE_STEP * (len(boxes) + 1) if boxes else 0.0
 
     def _gap_above(self, row: list[str]) -> float:
         aside = [
@@ -151,4 +170,6 @@ class Grid:
         ]
         if len(self.order) <= 2:  # nothing but a skip connection, perhaps with a layer on it
             return style.MAX_ROW_GAP
+        if all(len(row) == 1 for row in self.order):
+            return style.CHAIN_GAP
         return min(style.ROW_GAP + 0.17 * max(aside, default=0.0), style.MAX_ROW_GAP)

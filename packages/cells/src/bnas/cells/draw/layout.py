@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from bnas.cells.draw import style
 from bnas.cells.draw.grid import Grid
-from bnas.cells.draw.lanes import CARRIER, lanes
+from bnas.cells.draw.lanes import lanes
 from bnas.cells.draw.records import Box, Drawing, Label
 from bnas.cells.draw.structure import CellStructure
 from bnas.cells.draw.wires import wires
 
 
-def lay_out(structure: CellStructure) -> Drawing:
+def lay_out(structure: CellStructure, *, height: float = 0.0) -> Drawing:
     """Return the drawing of a cell: inputs at the bottom, c(k) on top, skips around the outside.
 
     Args:
         structure: The cell.
+        height: Height that it is to fill, in points, as far as the rows can stand apart.
 
     Returns:
         A drawing whose lower left corner is at (0, 0), without margins.
     """
-    grid = Grid(structure)
-    skips, carrier = lanes(grid)
+    grid = Grid(structure, height)
+    skips, carriers = lanes(grid)
     boxes = [_box(grid, name, grid.x[name], grid.y[name]) for name in grid.rows.rank]
-    if carrier is not None:
-        boxes.append(_box(grid, CARRIER, *carrier))
+    boxes += [_box(grid, name, x, y) for name, (x, y) in carriers.items()]
     drawing = Drawing(
         width=0.0,
         height=0.0,

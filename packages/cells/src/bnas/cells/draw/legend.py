@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from attrs import frozen
 
 from bnas.cells.draw import style
 from bnas.cells.draw.records import Box, Drawing, Label, Line, Point
 from bnas.cells.draw.routes import straight
+from bnas.cells.draw.structure import OUTPUT
 from bnas.cells.draw.text import text_width
 
 #: Name of the boxes and lines that are samples.
@@ -36,19 +37,18 @@ class _Entry:
         return self.text_offset + text_width(self.text, style.SMALL_SIZE)
 
 
-def legend(cells: Iterable[Drawing], width: float) -> Drawing:
-    """Return the legend of some cells, in as many rows as it needs.
+def legend(content: Drawing, width: float) -> Drawing:
+    """Return the legend of a page, in as many rows as it needs.
 
     Args:
-        cells: The cells on the page.
+        content: The cells on the page.
         width: Widest row in points.
     """
-    cells = tuple(cells)
     boxes: list[Box] = []
     lines: list[Line] = []
     labels: list[Label] = []
     y = 0.0
-    for entries in (_layers(cells), _connections(cells)):
+    for entries in (_layers(content), _connections(content) + _signs(content)):
         x = 0.0
         for entry in entries:
             if x and x + entry.width > width:
@@ -65,30 +65,36 @@ def legend(cells: Iterable[Drawing], width: float) -> Drawing:
     return Drawing(0.0, 0.0, tuple(boxes), tuple(lines), tuple(labels)).cropped()
 
 
-def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
-    tones = {box.tone for cell in cells for box in cell.boxes}
-    found = [
+def _layers(content: Drawing) -> list[_Entry]:
+    tones = {box.tone for box in content.boxes}
+    return [
         _Entry(tone.name, _swatch(key))
         for key, tone in style.TONES.items()
         if key in tones and tone.name
     ]
-    said = " ".join(box.label for cell in cells for box in cell.boxes)
-    signs = {"/2": "stride 2", "d=2": "dilation 2"}
-    return found + [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 
 
-def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
-    lines = [line for cell in cells for line in cell.lines]
+def _connections(content: Drawing) -> list[_Entry]:
+    lines = content.lines
     found = []
     if any(line.dotted for line in lines):
         found.append(_Entry("from c(k−2)", _sample(dotted=True)))
+    nodes = any(box.shape == "sum" and "node." in box.name for box in content.boxes)
     if any(not line.dotted and not line.skip for line in lines):
-        found.append(_Entry("from c(k−1) or a node", _sample()))
-    if any(line.skip for line in lines):
-        found.append(_Entry("inter-cell skip connection", _sample(skip=True)))
-    if any(box.shape == "sum" for cell in cells for box in cell.boxes):
+        found.append(_Entry("from c(k−1)" + " or a node" * nodes, _sample()))
+    joined = {line.target.split(" ")[-1] for line in lines if line.skip}
+    if joined:
+        inter_cell = "inter-cell " if joined & {"output", OUTPUT} else ""
+        found.append(_Entry(f"{inter_cell}skip connection", _sample(skip=True)))
+    if any(box.shape == "sum" for box in content.boxes):
         found.append(_Entry("sum", _plus, _SUM_WIDTH))
     return found
+
+
+def _signs(content: Drawing) -> list[_Entry]:
+    said = " ".join(box.label for box in content.boxes)
+    signs = {"/2": "stride 2", "d=2": "dilation 2"}
+    return [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 
 
 def _swatch(tone: str) -> Callable[[Point], Box]:

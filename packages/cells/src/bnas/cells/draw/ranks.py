@@ -28,13 +28,14 @@ class _Ranker:
     """Places layers in odd rows and sums in even ones, each as low as its inputs allow."""
 
     structure: CellStructure
+    connections: tuple[Connection, ...]
     rank: dict[str, int] = field(factory=dict)
     layers_in_row: dict[int, int] = field(factory=dict)
 
     def place(self, vertex: Vertex) -> None:
         if vertex.name in self.rank:
             return
-        sources = [self.structure.vertex(item.source) for item in self.structure.into(vertex.name)]
+        sources = self._sources(vertex)
         if vertex.kind == "sum":
             # The layers of a sum stand side by side right below it.
             layers = [source for source in sources if source.kind == "layer"]
@@ -46,12 +47,16 @@ class _Ranker:
         elif vertex.kind == "layer":
             self._place_layers([vertex], self._lowest(vertex))
 
+    def _sources(self, vertex: Vertex) -> list[Vertex]:
+        lines = [line for line in self.connections if line.target == vertex.name]
+        return [self.structure.vertex(line.source) for line in lines]
+
     def _above(self, sources: list[Vertex]) -> int:
         return max((self.rank[source.name] for source in sources), default=0) + 1
 
     def _lowest(self, layer: Vertex) -> int:
         """Return the lowest odd row above what a layer reads, which gets its own row before."""
-        sources = [self.structure.vertex(item.source) for item in self.structure.into(layer.name)]
+        sources = self._sources(layer)
         for source in sources:
             self.place(source)
         return self._above([source for source in sources if source.kind != "zero"]) | 1
@@ -66,14 +71,15 @@ class _Ranker:
 
 
 def rows(structure: CellStructure) -> Rows:
-    """Return the row of every vertex but the layer on the skip connection.
+    """Return the row of every vertex but the layers on skip connections.
 
     Args:
         structure: The cell.
     """
     inside = tuple(item for item in structure.connections if not item.skip)
-    ranker = _Ranker(structure)
-    placed = [vertex for vertex in structure.vertices if vertex.name != "skip"]
+    ranker = _Ranker(structure, inside)
+    aside = structure.carriers
+    placed = [vertex for vertex in structure.vertices if vertex.name not in aside]
     for vertex in placed:
         if vertex.kind == "state" and vertex.name != OUTPUT:
             ranker.rank[vertex.name] = 0

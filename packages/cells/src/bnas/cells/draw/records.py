@@ -22,7 +22,8 @@ class Box:
 
     Attributes:
         name: What it stands for, such as ``ops.3``, with ``normal`` or ``reduction`` before it
-            where both cells are drawn; ``legend`` for a sample.
+            where both cells are drawn, with ``a``, ``b`` and so on where several are; ``legend``
+            for a sample.
         shape: Its outline.
         tone: Key of `style.TONES`.
         label: The whole label.
@@ -64,7 +65,7 @@ class Line:
             one source begin with the same curves as far as they run together.
         slot: The place of the concatenation it fills.
         dotted: Whether it carries c(k-2).
-        skip: Whether it is part of an inter-cell skip connection (red).
+        skip: Whether it is part of a skip connection around layers of the cell (red).
     """
 
     source: str
@@ -127,6 +128,15 @@ class Drawing:
     def box(self, name: str) -> Box:
         """Return the first box called `name`."""
         return next(box for box in self.boxes if box.name == name)
+
+    def joined(self, other: Drawing) -> Drawing:
+        """Return the drawing with everything of another one on it; the page stays as it is."""
+        return attrs.evolve(
+            self,
+            boxes=self.boxes + other.boxes,
+            lines=self.lines + other.lines,
+            labels=self.labels + other.labels,
+        )
 
     def named(self, prefix: str) -> Drawing:
         """Return the drawing with `prefix` and a blank before every name on it."""

@@ -34,6 +34,15 @@ PAPER = "#ffffff"
 TONES: dict[str, Tone] = {
     "binary_conv": Tone("#d8e7f8", "#2f6db3", "#173a61", "binary convolution"),
     "dilated_binary_conv": Tone("#d5efe6", "#23866a", "#0f4839", "dilated binary convolution"),
+    "separable_conv": Tone("#d3eff5", "#1b7f95", "#0b424f", "separable binary convolution"),
+    "dilated_separable_conv": Tone(
+        "#e4f0cf", "#66871f", "#34470c", "dilated separable binary convolution"
+    ),
+    "grouped_conv": Tone("#dfe1f9", "#4c55b5", "#262c66", "grouped binary convolution"),
+    "dilated_grouped_conv": Tone(
+        "#e9ecd6", "#7d7c2e", "#424115", "dilated grouped binary convolution"
+    ),
+    "identity": Tone("#fbd0e8", "#c2348a", "#6e1549", "intra-cell skip connection"),
     "max_pool": Tone("#fdebc8", "#c4841d", "#65430c", "max pool"),
     "avg_pool": Tone("#ece2f6", "#7a55a8", "#432b63", "average pool"),
     "real_conv": Tone("#fbdedd", "#b93a36", "#6a1c1a", "real-valued convolution"),
@@ -68,6 +77,12 @@ ARROW = 5.0
 #: Least and largest height between two rows.
 ROW_GAP = 23.0
 MAX_ROW_GAP = 58.0
+#: Height between the rows of a cell that is a chain of layers.
+CHAIN_GAP = 36.0
+#: Least height of the lines before, between and after the layers on a skip connection.
+LANE_STEP = 20.0
+#: Most that is added to it to make a cell as high as the one beside it.
+MAX_STRETCH = 90.0
 LANE_GAP = 24.0
 #: Least distance of the two inputs beyond that of other boxes.
 STATE_GAP = 20.0
