@@ -39,12 +39,8 @@ from bnas.search.image_set import (
 )
 from bnas.search.options import RunOptions
 from bnas.search.origin import load_network
-from bnas.search.quantization import (
-    CellError,
-    LayerError,
-    QuantizationError,
-    quantization_error,
-)
+from bnas.search.quantization import quantization_error
+from bnas.search.quantization_records import CellError, LayerError, QuantizationError
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_

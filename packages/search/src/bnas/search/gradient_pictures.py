@@ -93,8 +93,8 @@ def animate_gradients(
     if frame_ms < 10 or frame_ms % 10:
         raise ValueError(f"`frame_ms` must be a multiple of 10 (got {frame_ms})")
     if epochs is None:
-        common = set.intersection(*(set(history.epochs) for history in panels.values() or [[]]))
-        epochs = sorted(common)
+        recorded = [set(history.epochs) for history in panels.values()]
+        epochs = sorted(set.intersection(*recorded)) if recorded else []
     _check(panels, epochs)
     frames = _frames(lambda library: _Scene.lay_out(library, panels, epochs, title), epochs)
     content = io.BytesIO()
