@@ -17,6 +17,7 @@ _BASE_ERRORS = {
     "bnas.cells.errors": "CellsError",
     "bnas.search.errors": "SearchError",
     "bnas.tools.bench.errors": "BenchError",
+    "bnas.tools.reproduce.errors": "ReproduceError",
     "bnas.zoo.errors": "ZooError",
 }
 

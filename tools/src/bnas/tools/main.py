@@ -20,6 +20,7 @@ from bnas.tools.commands.list_models import list_models
 from bnas.tools.commands.pack import pack
 from bnas.tools.commands.predict import predict
 from bnas.tools.commands.publish import publish
+from bnas.tools.commands.reproduce import reproduce
 from bnas.tools.commands.search import search
 from bnas.tools.commands.train import train
 from bnas.tools.commands.warmup import warmup
@@ -76,6 +77,7 @@ for command in (
     publish,
     latency,
     warmup,
+    reproduce,
 ):
     main.add_command(command)
 

@@ -5,24 +5,39 @@ Nothing here holds a result: published figures apart, every number on a page com
 """
 
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.errors import ReproduceError, ScaleError
+from bnas.tools.reproduce.errors import (
+    DestinationError,
+    ReproduceError,
+    ScaleError,
+    UnfinishedError,
+)
 from bnas.tools.reproduce.page import write_page
 from bnas.tools.reproduce.scale import SCALES, Scale, load_scale
 from bnas.tools.reproduce.section import Picture, Section, Table
-from bnas.tools.reproduce.targets import ALL, TARGETS, make_section
+from bnas.tools.reproduce.targets import (
+    ALL,
+    TARGETS,
+    full_command,
+    make_section,
+    targets_of,
+)
 
 __all__ = [
     "ALL",
     "SCALES",
     "TARGETS",
     "Context",
+    "DestinationError",
     "Picture",
     "ReproduceError",
     "Scale",
     "ScaleError",
     "Section",
     "Table",
+    "UnfinishedError",
+    "full_command",
     "load_scale",
     "make_section",
+    "targets_of",
     "write_page",
 ]

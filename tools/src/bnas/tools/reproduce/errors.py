@@ -29,3 +29,7 @@ class UnfinishedError(ReproduceError, TimeoutError):
             f"the time limit came first: {stopped} of {trainings} trainings are not finished; the "
             f"same command goes on from {out_dir}"
         )
+
+
+class DestinationError(ReproduceError, OSError):
+    """The output directory cannot be written."""

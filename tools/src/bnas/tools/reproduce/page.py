@@ -9,10 +9,12 @@ from typing import Any
 
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.section import Picture, Section, Table
+from bnas.tools.reproduce.targets import full_command
 
 #: What a cell without a value shows.
 NONE = "–"
-_VERDICTS = {
+#: Verdict of a section -> how it is shown.
+VERDICTS = {
     "reproduced": "reproduced",
     "in part": "reproduced in part",
     "not reproduced": "not reproduced",
@@ -51,14 +53,14 @@ def page_of(sections: Sequence[Section], facts: Iterable[tuple[str, str]]) -> st
     lines = [
         "# The supplement's tables and figures, reproduced",
         "",
-        "Made by `bnas-tools reproduce`. Every number that is not marked *published* comes from "
-        "the run that is described here.",
+        "Made by `bnas-tools reproduce`. Every number comes from the run that is described here, "
+        "but for those that are called *published* and those in what the supplement says.",
         "",
         *(f"* **{name}**: {value}" for name, value in facts),
         "",
     ]
     if len(sections) > 1:
-        rows = [(f"[{each.title}](#{_anchor(each)})", _VERDICTS[each.verdict]) for each in sections]
+        rows = [(f"[{each.title}](#{_anchor(each)})", VERDICTS[each.verdict]) for each in sections]
         lines += [*_table_lines(("what", "verdict"), rows), ""]
     for section in sections:
         lines += _section_lines(section)
@@ -103,7 +105,9 @@ def _section_lines(section: Section) -> list[str]:
         "",
         f"*The supplement*: {section.claim}",
         "",
-        f"**{_VERDICTS[section.verdict].capitalize()}.** {section.finding}",
+        f"**{VERDICTS[section.verdict].capitalize()}.** {section.finding}",
+        "",
+        f"In full: `{full_command(section.target)}`",
         "",
     ]
     for part in section.parts:
@@ -129,7 +133,12 @@ def _part_lines(part: str | Table | Picture) -> list[str]:
 
 def _table_lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [columns, ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
+    return [f"| {' | '.join(map(_cell, cells))} |" for cells in lines]
+
+
+def _cell(text: str) -> str:
+    """Return a text that stays within its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _anchor(section: Section) -> str:

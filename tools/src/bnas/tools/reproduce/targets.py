@@ -23,6 +23,33 @@ TARGETS = {
 }
 #: In place of a target: all of them, in the order of the page.
 ALL = "all"
+_TRAINING = ("table2", "table3", "fig4", "fig5", "bats", "baselines")
+_TIMING = ("table3", "table4")
+
+
+def targets_of(name: str) -> tuple[str, ...]:
+    """Return the targets that a name means: itself, or all of them.
+
+    Args:
+        name: A key of `TARGETS`, or `ALL`, as everywhere here.
+    """
+    return tuple(TARGETS) if name == ALL else (name,)
+
+
+def trains(name: str) -> bool:
+    """Return whether networks are trained, for which bnas-search is needed."""
+    return any(target in _TRAINING for target in targets_of(name))
+
+
+def times(name: str) -> bool:
+    """Return whether networks are timed, for which torch is needed."""
+    return any(target in _TIMING for target in targets_of(name))
+
+
+def full_command(name: str) -> str:
+    """Return the command that reproduces at the paper's scale."""
+    words = ["bnas-tools reproduce", name, "--scale paper", *["--data cifar10"] * trains(name)]
+    return " ".join([*words, "--out DIR"])
 
 
 def make_section(target: str, context: Context) -> Section:
