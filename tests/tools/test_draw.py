@@ -144,6 +144,7 @@ def test_skips_can_be_chosen_where_there_is_a_choice(
 
     assert not has_both("BNAS-A")
     assert has_both("BNAS-A", "--skip", "both")
+    assert "BNAS-A" in texts(tmp_path / "x.svg")
     assert has_both("bnas-cifar10", "--normal", "--skip", "both")
     assert has_both("bnas-cifar10", "--skip", "both")
     assert has_both("BNAS-A", "DARTS-V2", "--skip", "both")

@@ -84,14 +84,15 @@ def _draw_one(
 def _draw_both(
     wiring: Spec | Genotype, out: str, pruned: bool, skip: str | None, *, label: str
 ) -> None:
-    from bnas.cells import Genotype, changed, spec
+    from bnas.cells import Genotype, changed, name_of, spec
     from bnas.cells.draw import draw_spec
 
     title = None
     if isinstance(wiring, Genotype):
         wiring, title = spec("BNAS-Mini", genotype=wiring), f"{label}, stacked as in BNAS-Mini"
-    network = wiring if skip is None else changed(wiring, skip=skip)
-    draw_spec(network, out, pruned=pruned, title=title)
+    if skip is not None:  # with other skips, the network has no name
+        wiring, title = changed(wiring, skip=skip), title or name_of(wiring) or None
+    draw_spec(wiring, out, pruned=pruned, title=title)
 
 
 def _draw_several(
