@@ -17,31 +17,37 @@ def poison() -> None:
             torch.full((2**exponent,), float("nan"), dtype=dtype)
 
 
-def gradients(x: Tensor, weight: Tensor, grad: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
+def gradients(
+    x: Tensor, weight: Tensor, grad: Tensor, dilation: int, groups: int = 1
+) -> tuple[Tensor, Tensor]:
     x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
     padding = dilation * (weight.shape[-1] // 2)
-    out = convolve(x, weight, 1, padding, dilation, 1)
+    out = convolve(x, weight, 1, padding, dilation, groups)
     poison()
     out.backward(grad)
     assert x.grad is not None and weight.grad is not None
     return x.grad, weight.grad
 
 
-@pytest.mark.parametrize("channels", [8, 16, 24, 36])
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(8, 1), (16, 1), (24, 1), (36, 1), (16, 16), (36, 36), (48, 12)]
+)
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_bfloat16_gradients_are_those_of_float32(channels: int, kernel: int, dilation: int) -> None:
+def test_bfloat16_gradients_are_those_of_float32(
+    channels: int, groups: int, kernel: int, dilation: int
+) -> None:
     source = torch.Generator().manual_seed(channels + kernel)
     shape = (8, channels, 12, 12)
     x = torch.randn(shape, generator=source).sign()
-    weight = torch.randn((channels, channels, kernel, kernel), generator=source).sign()
+    weight = torch.randn((channels, channels // groups, kernel, kernel), generator=source).sign()
     grad = torch.randn(shape, generator=source).bfloat16().float()
-    expected = gradients(x, weight, grad, dilation)
+    expected = gradients(x, weight, grad, dilation, groups)
     half = [
         part.bfloat16().contiguous(memory_format=torch.channels_last) for part in (x, weight, grad)
     ]
     for _ in range(3):
-        found = gradients(*half, dilation)
+        found = gradients(*half, dilation, groups)
         for got, want in zip(found, expected, strict=True):
             assert got.dtype == torch.bfloat16
             limit = float(want.abs().max()) / 100

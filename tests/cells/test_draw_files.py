@@ -171,7 +171,7 @@ def test_places_where_no_picture_can_be_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_cell_is_refused() -> None:
-    with pytest.raises(DrawError, match=r"Genotype or of a NetworkSpec.*\(got str\)") as caught:
+    with pytest.raises(DrawError, match=r"a Genotype, a NetworkSpec or .*\(got str\)") as caught:
         layout("bnas-cifar10")
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, CellsError)

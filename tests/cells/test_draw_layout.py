@@ -1,4 +1,4 @@
-"""Nothing in a drawing lies on anything else, whatever the cell; and the steps that see to it."""
+"""Nothing in a drawing lies on anything else, whatever the cell."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from bnas.cells.draw import Box, Drawing, Line, layout, layout_spec
-from bnas.cells.draw.columns import Extent, Pull, columns
+from bnas.cells.draw import (
+    Box,
+    CellPicture,
+    Drawing,
+    Line,
+    layout,
+    layout_cells,
+    layout_spec,
+)
+from bnas.cells.draw.drawable import Drawable
 from bnas.cells.draw.legend import LEGEND
-from bnas.cells.draw.order import crossings, order_rows
-from bnas.cells.draw.ports import spread
 from bnas.cells.draw.routes import points_of
-from bnas.cells.draw.style import BOX_GAP
 from bnas.cells.draw.text import break_label, text_width
 from bnas.cells.family import spec
 from bnas.cells.genotype import Genotype
 from bnas.cells.primitives import PRIMITIVES
 from bnas.cells.spec import NetworkSpec
-from bnas.cells.testing import network_specs
+from bnas.cells.testing import darts_specs, network_specs, resnet_specs
 
 DENSE = Genotype(
     normal=[(op, (3 * i) % (2 + i // 2)) for i, op in enumerate(list(PRIMITIVES) * 2)],
@@ -81,16 +86,28 @@ def touches(box: Box, point: tuple[float, float]) -> bool:
     return (on_side and bottom <= y <= top) or (on_edge and left <= x <= right)
 
 
-@settings(max_examples=40)
-@given(network_specs(max_cells=1, max_channels=2), st.booleans(), st.booleans())
+DRAWABLE = st.one_of(
+    network_specs(max_cells=1, max_channels=2),
+    darts_specs(max_cells=1, max_channels=2),
+    resnet_specs(),
+)
+
+
+@settings(max_examples=60)
+@given(DRAWABLE, st.booleans(), st.booleans())
 @example(NetworkSpec(genotype=DENSE, skip="both"), False, False)
 @example(NetworkSpec(genotype=DENSE, reduction_skip="pool"), True, True)
 @example(NetworkSpec(genotype=EMPTY), True, True)
 @example(NetworkSpec(genotype=EMPTY, skip="none"), False, True)
 @example(NetworkSpec(genotype=FAN, skip="both"), False, False)
 @example(NetworkSpec(genotype=FAN), True, True)
-def test_nothing_lies_on_anything(spec: NetworkSpec, reduction: bool, pruned: bool) -> None:
-    drawing = layout(spec, reduction=reduction, pruned=pruned)
+@example(spec("BATS-style-real"), False, False)
+@example(spec("BATS-style"), True, False)
+@example(spec("DARTS-V2"), False, True)
+@example(spec("XNOR-ResNet-18"), False, False)
+@example(spec("Bi-Real-18"), True, False)
+def test_nothing_lies_on_anything(drawn: Drawable, reduction: bool, pruned: bool) -> None:
+    drawing = layout(drawn, reduction=reduction, pruned=pruned)
     check_positions(drawing)
     for line in cell_lines(drawing):
         assert touches(drawing.box(line.source), line.path[0][0])
@@ -101,6 +118,15 @@ def test_nothing_lies_on_anything(spec: NetworkSpec, reduction: bool, pruned: bo
 @pytest.mark.parametrize("name", ["BNAS-A", "BNAS-H"])
 def test_nothing_lies_on_anything_on_a_page_of_two_cells(name: str, pruned: bool) -> None:
     check_positions(layout_spec(spec(name, skip="both"), pruned=pruned))
+
+
+@settings(max_examples=10)
+@given(st.lists(DRAWABLE, min_size=1, max_size=4), st.none() | st.integers(1, 3), st.booleans())
+def test_nothing_lies_on_anything_on_a_page_of_several_cells(
+    drawn: list[Drawable], columns: int | None, reduction: bool
+) -> None:
+    pictures = [CellPicture(each, reduction=reduction, owner="A network of mine") for each in drawn]
+    check_positions(layout_cells(pictures, columns=columns))
 
 
 def test_lines_end_in_the_slot_that_they_fill() -> None:
@@ -136,9 +162,9 @@ def real_width(text: str, size: float, bold: bool = False) -> float:
     return width
 
 
-@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-D"])
+@pytest.mark.parametrize("name", ["BNAS-A", "BNAS-D", "DARTS-V2", "BATS-style-real", "Bi-Real-18"])
 def test_text_has_the_room_that_it_needs(name: str) -> None:
-    drawing = layout_spec(spec(name, skip="both"))
+    drawing = layout_spec(spec(name))
     for label in drawing.labels:
         room = label.bounds[2] - label.bounds[0]
         real = real_width(label.text, label.size, label.bold)
@@ -159,68 +185,3 @@ def test_labels_break_between_words_into_two_lines_at_most(words: list[str]) -> 
     lines = break_label(label, 10, 60)
     assert " ".join(lines) == label
     assert len(lines) == (1 if text_width(label, 10) <= 60 or len(words) == 1 else 2)
-
-
-# The steps of the layout
-
-
-@given(
-    st.lists(st.tuples(st.floats(-50, 50), st.floats(0.1, 9)), min_size=1, max_size=7),
-    st.floats(0, 20),
-)
-def test_spread_keeps_the_gap_and_moves_no_more_than_it_must(
-    wishes: list[tuple[float, float]], gap: float
-) -> None:
-    wanted, weights = [want for want, _ in wishes], [weight for _, weight in wishes]
-    placed = spread(wanted, weights, gap)
-    assert all(b - a >= gap - 1e-9 for a, b in itertools.pairwise(placed))
-    if all(b - a >= gap for a, b in itertools.pairwise(wanted)):
-        assert placed == pytest.approx(wanted)
-
-    def cost(places: list[float]) -> float:
-        return sum(w * (p - q) ** 2 for p, q, w in zip(places, wanted, weights, strict=True))
-
-    for index in range(len(placed)):  # no block of them can move for the better
-        for step in (-0.01, 0.01):
-            for tail in (slice(index, None), slice(None, index + 1)):
-                moved = list(placed)
-                moved[tail] = [place + step for place in placed[tail]]
-                if all(b - a >= gap for a, b in itertools.pairwise(moved)):
-                    assert cost(moved) >= cost(placed) - 1e-6
-
-
-@given(st.permutations(range(5)))
-def test_crossings_are_inversions(order: list[int]) -> None:
-    below, above = list("abcde"), [f"{place}" for place in order]
-    links = [(low, f"{place}") for place, low in enumerate(below)]
-    inversions = sum(a > b for a, b in itertools.combinations(order, 2))
-    assert crossings(below, above, links) == inversions
-
-
-@given(st.permutations("abcdefg"), st.permutations("ABCDEFG"))
-def test_rows_that_need_no_crossing_get_none(low: list[str], high: list[str]) -> None:
-    links = [(letter, letter.upper()) for letter in low]
-    best = order_rows([low, high], links, frozenset({0}))
-    assert best[0] == [low, [letter.upper() for letter in low]]
-
-
-def test_columns_keep_apart_and_make_long_lines_straight() -> None:
-    rows = [["a", "b"], ["a|1", "c"], ["a|2", "d"], ["e"]]
-    extents = {name: Extent(20.0, 30.0) for row in rows for name in row}
-    extents |= {name: Extent(0.0, 0.0, "a") for name in ("a|1", "a|2")}
-    pairs = [("a", "a|1"), ("a|1", "a|2"), ("a|2", "e"), ("b", "c"), ("c", "d"), ("d", "e")]
-    x = columns(rows, extents, [Pull(low, high) for low, high in pairs])
-    assert x["a|1"] == x["a|2"] == x["a"]
-    for left, right in [row for row in rows if len(row) == 2]:
-        room = extents[left].right + BOX_GAP + extents[right].left
-        assert x[right] - x[left] >= room - 1e-9
-
-
-def test_long_lines_that_change_places_stay_apart() -> None:
-    rows = [["a", "b"], ["a|1", "b|1"], ["b|2", "a|2"], ["c", "d"]]
-    extents = {name: Extent(20.0, 20.0) for name in "abcd"}
-    extents |= {name: Extent(0.0, 0.0, name[0]) for name in ("a|1", "a|2", "b|1", "b|2")}
-    pairs = [("a", "a|1"), ("a|1", "a|2"), ("a|2", "d"), ("b", "b|1"), ("b|1", "b|2"), ("b|2", "c")]
-    x = columns(rows, extents, [Pull(low, high) for low, high in pairs])
-    for left, right in rows:
-        assert x[right] - x[left] >= extents[left].right + BOX_GAP + extents[right].left - 1e-9

@@ -13,31 +13,31 @@ from bnas.cells.nodes import BinaryConv
 from bnas.search.clipping import binarised_gradient, clip_gradients_
 
 
-def layer(*, official_gradient: bool = False, official_sign: bool = False) -> BinaryConv2d:
+def layer(groups: int = 1, **options: bool) -> BinaryConv2d:
     torch.manual_seed(0)
-    node = BinaryConv(
-        name="conv", inputs=("x",), cell="", role="op", in_channels=6, out_channels=4, kernel=3
-    )
-    module = BinaryConv2d(node, official_gradient=official_gradient, official_sign=official_sign)
+    channels = {"in_channels": 6, "out_channels": 6 if groups > 1 else 4}
+    node = BinaryConv(name="conv", inputs=("x",), kernel=3, groups=groups, **channels)
+    module = BinaryConv2d(node, **options)
     module.project_latent_()
     return module.train()
 
 
 @pytest.mark.parametrize("official_gradient", [False, True])
 @pytest.mark.parametrize("official_sign", [False, True])
+@pytest.mark.parametrize("groups", [1, 2, 6])
 def test_the_gradient_of_the_binary_weight_is_recovered(
-    official_gradient: bool, official_sign: bool
+    official_gradient: bool, official_sign: bool, groups: int
 ) -> None:
-    module = layer(official_gradient=official_gradient, official_sign=official_sign)
+    module = layer(groups, official_gradient=official_gradient, official_sign=official_sign)
     with torch.no_grad():
         module.weight[0, 0, 0, :2] = 0.0
     x = torch.randn(3, 6, 5, 5).sign()
-    pull = torch.randn(3, 4, 3, 3)
+    pull = torch.randn(3, len(module.weight), 3, 3)
     (module(x) * pull).sum().backward()
     weight = module.weight.detach()
     signs = torch.sign(weight) if official_sign else torch.where(weight >= 0, 1.0, -1.0)
     product = (signs * weight.abs().mean(dim=(1, 2, 3), keepdim=True)).requires_grad_()
-    (functional.conv2d(x, product) * pull).sum().backward()
+    (functional.conv2d(x, product, groups=groups) * pull).sum().backward()
     torch.testing.assert_close(binarised_gradient(module), product.grad, rtol=1e-4, atol=1e-4)
 
 
@@ -93,6 +93,12 @@ def test_the_norm_of_a_network_is_that_of_the_weights_it_convolves_with(
     assert len(passes) > 10
     assert float(clip_gradients_(network, 1.0)) == pytest.approx(expected, rel=1e-5)
     assert float(clip_gradients_(network, 1.0)) == pytest.approx(1.0, rel=1e-5)
+
+
+def test_weights_centred_to_zero_count_as_nothing() -> None:
+    module = layer(6, official_gradient=True, official_centring=True)
+    module(torch.randn(3, 6, 5, 5).sign()).sum().backward()
+    assert not binarised_gradient(module).any()
 
 
 def test_a_filter_of_zeros_counts_as_nothing() -> None:

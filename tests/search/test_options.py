@@ -31,6 +31,7 @@ from bnas.search import RecipeError, RunOptions
         ({"compact": 1}, "`compact` must be true or false (got 1)"),
         ({"event_log": "yes"}, "`event_log`"),
         ({"curves": None}, "`curves`"),
+        ({"gradient_log": "yes"}, "`gradient_log` must be true or false (got 'yes')"),
         ({"cuda_graphs": "default"}, "`cuda_graphs` must be true or false (got 'default')"),
     ],
 )
@@ -52,3 +53,4 @@ def test_by_default_nothing_is_asked_for() -> None:
     assert (options.device, options.time_limit_s, options.part_bytes) == (None, None, None)
     assert (options.initial, options.teacher) == (None, None)
     assert not (options.compact or options.event_log or options.curves or options.cuda_graphs)
+    assert not options.gradient_log

@@ -56,6 +56,10 @@ def test_a_network_is_what_its_recipe_makes_it(
     recipe = attrs.evolve(RECIPE, binarize="none").to_dict()
     twin = load_network(changed(final, tmp_path / "twin.pt", recipe=recipe))
     assert twin.binarize == "none"
+    assert not any(module.official_centring for module in convolutions)
+    centred = {**recipe, "binarize": "all", "official_centring": True}
+    centring = load_network(changed(final, tmp_path / "centred.pt", recipe=centred))
+    assert all(m.official_centring for m in centring.modules() if isinstance(m, BinaryConv2d))
     assert not twin.training
 
 

@@ -51,6 +51,10 @@ def norm(values: Tensor) -> float:
     return math.sqrt(math.fsum((values.double() ** 2).flatten().tolist()))
 
 
+def cosine_of(first: Tensor, second: Tensor) -> float:
+    return float((first.double() * second.double()).sum()) / norm(first) / norm(second)
+
+
 def convolve_by_hand(x: Tensor, weight: Tensor, node: cells.nodes.BinaryConv) -> Tensor:
     """Sum up tap by tap, in float64; a padded tap contributes nothing."""
     count, _, height, width = x.shape
@@ -83,8 +87,7 @@ def test_layers_are_as_computed_by_hand(network: Network, coloured: Coloured) ->
         counts = convolve_by_hand(signs, torch.where(weight >= 0, 1.0, -1.0), node)
         binary = counts * weight.abs().mean(dim=(1, 2, 3)).double()[:, None, None]
         assert layer.relative_error == pytest.approx(norm(real - binary) / norm(real), rel=1e-5)
-        cosine = float((real * binary).sum()) / norm(real) / norm(binary)
-        assert layer.cosine == pytest.approx(cosine, rel=1e-5)
+        assert layer.cosine == pytest.approx(cosine_of(real, binary), rel=1e-5)
         nearer = (real.abs() < (real - binary).abs()).double().mean()
         assert layer.zeros_nearer == pytest.approx(float(nearer), abs=2 / real.numel())
         assert (layer.positions, layer.cell) == (real.numel(), node.cell)
@@ -110,6 +113,7 @@ def test_cells_are_compared_with_the_network_of_real_operands(
     for cell in found.cells:
         c, r = binary[cell.cell], real[cell.cell]
         assert cell.accumulated_error == pytest.approx(norm(r - c) / norm(r), rel=1e-4)
+        assert cell.accumulated_cosine == pytest.approx(cosine_of(r, c), rel=1e-4)
     # What is fed to each cell of the network of real operands: the binary network's values.
     with torch.no_grad():
         kept = network.evaluate(normalised(images), network.graph.taps.values())
@@ -117,6 +121,7 @@ def test_cells_are_compared_with_the_network_of_real_operands(
             r = _of_same_input(twin, cell.cell, kept, normalised(images))
             c = binary[cell.cell]
             assert cell.relative_error == pytest.approx(norm(r - c) / norm(r), rel=1e-4)
+            assert cell.cosine == pytest.approx(cosine_of(r, c), rel=1e-4)
     assert found.cells[0].relative_error == found.cells[0].accumulated_error == 0  # the stem
     assert found.cells[-1].relative_error > 0
 

@@ -80,6 +80,7 @@ from bnas.search import Recipe, RecipeError, changed, list_recipes, load_recipe
         ({"color_jitter": [0.4, 0.4, 0.4, 0.6]}, "hue of `color_jitter` must be <= 0.5"),
         ({"official_sign": None}, "`official_sign`"),
         ({"official_gradient": 0}, "`official_gradient`"),
+        ({"official_centring": 1}, "`official_centring`"),
         ({"resolutions": [[0.5, 16]]}, "must sum to 1 (got 0.5)"),
         ({"resolutions": [[1.0, 4]]}, "an integer >= 8 and <= 4096 (got 4)"),
         ({"resolutions": [[0, 16], [1, 32]]}, "must be > 0 and <= 1 (got 0.0)"),
@@ -200,6 +201,16 @@ def test_the_papers_recipes_are_the_papers() -> None:
         assert recipe.optimizer == "sgd"
         assert recipe.official_gradient
         assert recipe.weight_decay == recipe.latent_weight_decay
+
+
+def test_official_centring_goes_unsaid_where_it_is_not_wanted() -> None:
+    # So that runs and digests of recipes that were written before it are what they are.
+    plain, official = (Recipe(epochs=1, official_centring=value) for value in (False, True))
+    assert plain == Recipe(epochs=1) != official
+    assert "official_centring" not in plain.to_dict()
+    assert official.to_dict() == {**plain.to_dict(), "official_centring": True}
+    assert Recipe.from_dict(official.to_dict()) == official
+    assert changed(official, ["official_centring=false"]) == plain
 
 
 def test_one_and_one_point_nought_are_the_same_recipe() -> None:

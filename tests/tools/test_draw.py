@@ -100,10 +100,64 @@ def test_unknown_names_list_networks_and_genotypes(
     assert "'bnas-cifar10'" in message
 
 
-def test_a_network_without_cells_has_no_picture_of_them(
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("DARTS-V2", ["skip connect", "separable conv, d=2", "Reduction cell"]),
+        ("BATS-style", ["conv, d=2, 12 groups", "no inter-cell skips"]),
+        ("XNOR-ResNet-18", ["3×3 binary conv", "Down-sampling block", "1×1 real conv /2"]),
+        ("Bi-Real-18", ["2×2 average pool /2", "1×1 real conv"]),
+    ],
+)
+def test_the_baselines_have_pictures_too(
+    call: Callable[..., Result], tmp_path: Path, name: str, shown: list[str]
+) -> None:
+    call("draw", name, "-o", tmp_path / "x.svg")
+    said = texts(tmp_path / "x.svg")
+    assert all(text in said for text in [name, *shown]), said
+
+
+def test_several_networks_are_drawn_on_one_page(
+    call: Callable[..., Result], tmp_path: Path
+) -> None:
+    file, picture = tmp_path / "mine.json", tmp_path / "x.svg"
+    wiring = {"normal": [["none", 1], ["none", 0]], "reduce": [["none", 1]] * 2, "concat": [2]}
+    file.write_text(json.dumps(wiring))
+    call("draw", "bnas-cifar10", "DARTS-V2", file, "-o", picture, "--normal")
+    said = texts(picture)
+    for title in ("bnas-cifar10", "DARTS-V2", "mine.json"):
+        assert f"{title}: normal cell" in said
+    assert "reduction cell" not in said
+    call("draw", "DARTS-V2", "Bi-Real-18", "-o", picture)
+    said = texts(picture)
+    assert "(b) DARTS-V2: reduction cell" in said
+    assert "(d) Bi-Real-18: down-sampling block" in said
+
+
+def test_skips_can_be_chosen_where_there_is_a_choice(
+    call: Callable[..., Result], refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    def has_both(*arguments: str) -> bool:
+        call("draw", *arguments, "-o", tmp_path / "x.svg")
+        content = (tmp_path / "x.svg").read_text(encoding="utf-8")
+        return "c(k-2) (skip connection)" in content
+
+    assert not has_both("BNAS-A")
+    assert has_both("BNAS-A", "--skip", "both")
+    assert "BNAS-A" in texts(tmp_path / "x.svg")
+    assert has_both("bnas-cifar10", "--normal", "--skip", "both")
+    assert has_both("bnas-cifar10", "--skip", "both")
+    assert has_both("BNAS-A", "DARTS-V2", "--skip", "both")
+    told = refusal(
+        "draw", "DARTS-V2", "Bi-Real-18", "-o", tmp_path / "y.svg", "--skip", "both", code=2
+    )
+    assert "`--skip` is a choice of BNAS's cells" in told
+    assert not (tmp_path / "y.svg").exists()
+
+
+def test_a_network_of_another_kind_has_no_picture(
     refusal: Callable[..., str], tmp_path: Path
 ) -> None:
-    for name in ("Bi-Real-18", "BNAS-A.float"):
-        told = refusal("draw", name, "-o", tmp_path / "cell.svg")
-        assert "a network without cells has no such picture" in told
+    told = refusal("draw", "BNAS-A.float", "-o", tmp_path / "cell.svg")
+    assert "a network of another kind has no such picture" in told
     assert not list(tmp_path.iterdir())

@@ -139,7 +139,7 @@ def test_every_command_explains_itself(call: Callable[..., Result], name: str) -
         (["cost"], "bnas-m", ["BNAS-Mini"]),
         (["cost"], "", [*cells.list_specs(), *cells.list_baselines()]),
         (["train", "--model"], "bi-", ["Bi-Real-18", "Bi-Real-34"]),
-        (["draw"], "", list(cells.list_specs())),
+        (["draw", "BNAS-A"], "darts", ["DARTS-V2"]),
         (["predict", "--model"], "BNAS-B", ["BNAS-B"]),
     ],
 )

@@ -17,6 +17,7 @@ from bnas.tools.reproduce.gradients import (
     judge_decline,
     judge_spikiness,
     spikiness,
+    unsteadiness,
 )
 from bnas.tools.reproduce.learning_curves import course_of, courses_table, curves_table, judge
 from bnas.tools.reproduce.subjects import SUBJECTS
@@ -106,33 +107,37 @@ def test_tables_of_curves_hold_every_epoch_of_every_seed() -> None:
     ]
 
 
+def history(*rows: list[float], layers: list[str] | None = None) -> search.GradientHistory:
+    names = layers or [f"cells.{cell}.ops.0.conv" for cell in range(len(rows[0]))]
+    kinds = ["real" if name.startswith("stem") else "binary" for name in names]
+    return search.GradientHistory(
+        layers=names, kinds=kinds, epochs=range(len(rows)), values=list(rows)
+    )
+
+
 def gradients(title: str, *rows: list[float]) -> Gradients:
-    layers = len(rows[0])
-    history = search.GradientHistory(
-        layers=[f"conv{index}" for index in range(layers)],
-        kinds=["binary"] * layers,
-        epochs=range(len(rows)),
-        values=rows,
-    )
-    return Gradients(title, "no skip" not in title, (history,))
+    return Gradients(title, "no skip" not in title, (history(*rows),))
 
 
-def test_spikiness_is_the_mean_jump_in_powers_of_ten() -> None:
-    history = search.GradientHistory(
-        layers=["stem", "a", "b", "c", "d"],
-        kinds=["real", "binary", "binary", "binary", "binary"],
-        epochs=[0],
-        values=[[1e9, 1.0, 10.0, 0.0, 1000.0]],
-    )
-    assert spikiness(history, 0) == pytest.approx((1 + 2) / 2)
-    even = gradients("even", [3.0, 3.0, 3.0]).histories[0]
-    assert spikiness(even, 0) == 0.0
-    assert spikiness(gradients("none", [0.0, 0.0]).histories[0], 0) == 0.0
+def test_spikiness_compares_like_convolutions_of_successive_cells() -> None:
+    layers = ["stem.conv", "cells.0.a", "cells.0.b", "cells.1.a", "cells.1.b", "cells.2.a"]
+    found = history([1e9, 1.0, 1e6, 10.0, 1e6, 1000.0], layers=layers)
+    assert spikiness(found, 0) == pytest.approx((1 + 2 + 0) / 3)
+    without = history([1e9, 1.0, 1e6, 0.0, 1e6, 1000.0], layers=layers)
+    assert spikiness(without, 0) == pytest.approx((3 + 0) / 2)
+    assert spikiness(history([3.0, 3.0, 3.0]), 0) == 0.0
+    assert spikiness(history([0.0, 0.0]), 0) == 0.0
+
+
+def test_unsteadiness_compares_successive_epochs() -> None:
+    found = history([1.0, 1.0], [10.0, 1.0], [10.0, 0.0])
+    assert unsteadiness(found, (0, 1, 2)) == pytest.approx((1 + 0 + 0) / 3)
+    assert unsteadiness(found, (0, 7)) == 0.0
 
 
 EVEN = gradients("BNAS-A", [1.0, 2.0, 1.0], [0.1, 0.2, 0.1])
 SPIKY = gradients("BNAS-A, no skip", [1.0, 100.0, 1.0], [0.1, 10.0, 0.1])
-GROWING = gradients("BNAS-A, no skip", [1.0, 1.5, 1.0], [10.0, 15.0, 10.0])
+GROWING = gradients("BNAS-B, no skip", [1.0, 1.5, 1.0], [10.0, 15.0, 10.0])
 
 
 def test_the_verdict_on_spikes() -> None:

@@ -58,6 +58,17 @@ def test_a_time_limit_stops_and_the_same_command_goes_on(
     assert epochs == ["epoch 1/2", "epoch 2/2"]
 
 
+def test_gradients_are_recorded_on_request(
+    document: Callable[..., Any], plan: dict[str, Path]
+) -> None:
+    from bnas import search
+
+    document(*arguments(plan), "--gradients")
+    found = search.read_gradients(plan["--out"])
+    assert found.epochs == (0, 1)
+    assert found.layers[0] == "stem.conv"
+
+
 def test_genotype_replaces_the_cells(document: Callable[..., Any], plan: dict[str, Path]) -> None:
     document(*arguments(plan), "--time-limit", "0")
     plan["--out"] = plan["--out"].with_name("other")

@@ -131,6 +131,8 @@ SPECS = {
     "XNOR-ResNet-18": cells.spec("XNOR-ResNet-18", width=4, num_classes=5),
     "Bi-Real-18.float": cells.spec("Bi-Real-18.float", width=4, num_classes=5),
     "BNAS-Mini.float": cells.spec("BNAS-Mini.float", channels=4, num_cells=3, num_classes=5),
+    "DARTS-V2": cells.spec("DARTS-V2", channels=4, num_cells=3, num_classes=5),
+    "BATS-style-real": cells.spec("BATS-style-real", channels=12, num_cells=3, num_classes=5),
     "groups": _grouped(),
 }
 

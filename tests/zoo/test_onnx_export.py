@@ -110,6 +110,8 @@ SPECS = {
     "Bi-Real-18": cells.spec("Bi-Real-18", width=4, num_classes=5),
     "XNOR-ResNet-18": cells.spec("XNOR-ResNet-18", width=4, num_classes=5),
     "BNAS-Mini.float": cells.spec("BNAS-Mini.float", channels=4, num_cells=3, num_classes=5),
+    "DARTS-V2": cells.spec("DARTS-V2", channels=4, num_cells=3, num_classes=5),
+    "BATS-style-real": cells.spec("BATS-style-real", channels=12, num_cells=3, num_classes=5),
     "odd": _odd(),
 }
 

@@ -15,7 +15,14 @@ from bnas import cells, zoo
 from bnas.cells import nodes
 from bnas.cells.builder import Builder, Window
 from bnas.cells.nn import Network, RPReLU
-from bnas.cells.testing import graph_specs, network_specs, resnet_specs
+from bnas.cells.testing import (
+    ALL_PRIMITIVES,
+    darts_specs,
+    genotypes,
+    graph_specs,
+    network_specs,
+    resnet_specs,
+)
 from bnas.zoo.testing import compare_with_module
 
 Enliven = Callable[[Network, int], Network]
@@ -45,6 +52,8 @@ SIGNS_READ_BY_ALL = _signs_read_by_all()
 
 def narrow(name: str) -> cells.Spec:
     """Return a named network with few channels."""
+    if name.startswith(("DARTS", "BATS")):
+        return cells.spec(name, num_classes=5, num_cells=5, channels=12)
     is_bnas = name.startswith("BNAS")
     return cells.spec(name, num_classes=5, **({"channels": 4} if is_bnas else {"width": 4}))
 
@@ -99,11 +108,16 @@ def test_named_networks(enliven_network: Enliven, name: str, tmp_path: Path) -> 
 
 
 @settings(
-    max_examples=30,
+    max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
-    spec=resnet_specs(max_width=6) | network_specs(max_cells=4, max_channels=6),
+    spec=resnet_specs(max_width=6)
+    | network_specs(max_cells=4, max_channels=6)
+    | darts_specs(max_cells=4, max_channels=12)
+    | network_specs(
+        max_cells=4, max_channels=12, wirings=genotypes(primitives=ALL_PRIMITIVES, max_nodes=4)
+    ),
     twin=st.booleans(),
     seed=st.integers(0, 2**31),
 )

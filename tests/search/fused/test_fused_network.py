@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bnas import cells
 from bnas.cells import nodes
+from bnas.cells.builder import Builder, Value, Window
 from bnas.cells.nn import BinaryConv2d, Network, convolve
 from bnas.cells.testing import graph_specs
 from bnas.search.fused import FusedNetwork
@@ -33,6 +34,10 @@ SPECS = {
     "imagenet, zeroise": attrs.evolve(BASE, template="imagenet"),
     "real tail": attrs.evolve(BASE, real_weight_tail=2),
     "rprelu": attrs.evolve(BASE, activation="rprelu"),
+    "depthwise": cells.spec("DARTS-V2", num_cells=3, channels=8, num_classes=3),
+    "groups": cells.spec("BATS-style", num_cells=3, channels=24, num_classes=3),
+    "groups, real": cells.spec("BATS-style-real", num_cells=3, channels=12, num_classes=3),
+    "depthwise, skips": attrs.evolve(BASE, genotype=cells.genotypes["darts-v2"], num_cells=3),
 }
 
 
@@ -165,6 +170,39 @@ def test_drop_path_drops_the_same_edges() -> None:
         whole = FusedNetwork(network)(images)
     assert float((dropped - expected).abs().max()) < 0.3 * float(expected.abs().max())
     assert not torch.allclose(dropped, whole, atol=1e-3)
+
+
+def test_official_centring_is_honoured() -> None:
+    spec = SPECS["depthwise"]
+    results = []
+    for official in (False, True):
+        network = network_of(spec, official_gradient=True, official_centring=official).train()
+        _, grads = loss_and_gradients(FusedNetwork(network), network, images_of(spec))
+        results.append([grads[key] for key in grads if "depthwise1.conv" in key])
+    assert all(grad.any() for grad in results[0])
+    assert not any(grad.any() for grad in results[1])
+
+
+def test_groups_of_zeros_are_left_out_of_what_a_real_convolution_puts_out() -> None:
+    build = Builder(role="op")
+    first = build.conv(nodes.Conv, "first", build.images(), 4, Window(3, padding=1))
+    build.add(nodes.Zero, "zero", first.name, channels=8)
+    wide = Value(build.add(nodes.Concat, "wide", first.name, "zero"), 12, 0)
+    grouped = build.conv(nodes.Conv, "grouped", wide, 12, Window(3, padding=1, groups=3))
+    total = build.add_up("sum", grouped, wide)
+    graph = build.finish(build.classify("pool", "fc", total, 3))
+    network = network_of(cells.GraphSpec(graph=graph, template="cifar", input_size=16)).train()
+    zeros = cells.zero_channels(network.graph)
+    assert zeros["grouped"] == zeros["sum"] == (*[False] * 4, *[True] * 8)
+    images = images_of(BASE)
+    twin = copy.deepcopy(network)
+    found, grads = loss_and_gradients(FusedNetwork(network), network, images)
+    expected, wanted = loss_and_gradients(_RoundedNetwork(twin), twin, images)
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+    assert not grads["grouped.weight"][4:].any()
+    for key, value in wanted.items():
+        limit = 0.05 * float(value.abs().max()) + 1e-6
+        torch.testing.assert_close(grads[key], value, rtol=0.05, atol=limit, msg=key)
 
 
 def test_official_gradient_is_honoured() -> None:

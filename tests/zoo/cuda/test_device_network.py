@@ -13,7 +13,7 @@ from numba.core import config
 
 from bnas import cells, zoo
 from bnas.cells.nn import Network
-from bnas.cells.testing import graph_specs, network_specs, resnet_specs
+from bnas.cells.testing import darts_specs, graph_specs, network_specs, resnet_specs
 from bnas.zoo.cuda import device_program
 from bnas.zoo.testing import compare_with_module
 
@@ -52,6 +52,10 @@ SPECS = {
     "words and more": cells.NetworkSpec(
         genotype=cells.genotypes["bnas-cifar10"], num_cells=1, channels=33, skip="none"
     ),
+    "depthwise": cells.spec("DARTS-V2", num_cells=2, channels=3, num_classes=3),
+    "groups, real downsampling": cells.spec(
+        "BATS-style-real", num_cells=2, channels=12, num_classes=3
+    ),
 }
 
 
@@ -76,6 +80,7 @@ def test_every_kind_of_gpu(
 )
 @given(
     spec=network_specs(max_cells=2, max_channels=4, templates=["cifar"])
+    | darts_specs(max_cells=1, max_channels=4, templates=["cifar"])
     | resnet_specs(max_stages=2, max_blocks=1, max_width=4, templates=["cifar"]),
     seed=st.integers(0, 2**31),
 )

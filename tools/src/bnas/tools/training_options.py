@@ -123,6 +123,12 @@ _OPTIONS = (
     ),
     cuda_graphs_option,
     events_option,
+    click.option(
+        "--gradients",
+        is_flag=True,
+        help="Record the sum of |gradient| of every convolution, epoch by epoch, in "
+        "DIR/gradients.csv.",
+    ),
     skip_corrupt_option,
 )
 

@@ -13,6 +13,8 @@ Deviates:
 
 from __future__ import annotations
 
+import re
+
 import attrs
 from attrs import frozen
 
@@ -20,6 +22,14 @@ from bnas.cells import nodes
 from bnas.cells.builder import Builder, Value, Window
 from bnas.cells.genotype import EDGES_PER_NODE, NUM_CELL_INPUTS, Genotype
 from bnas.cells.primitives import Primitive, primitive
+
+_EDGE = re.compile(r"cells\.\d+\.ops\.\d+")
+
+
+def edge_of(name: str) -> str:
+    """Return the name of the edge that a node is part of, such as ``cells.3.ops.1``, or ""."""
+    found = _EDGE.match(name)
+    return found[0] if found else ""
 
 
 @frozen

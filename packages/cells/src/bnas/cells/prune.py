@@ -150,7 +150,7 @@ def zero_channels(graph: Graph) -> dict[str, tuple[bool, ...]]:
             case nodes.Concat():
                 known = sum(inputs, ())
             case nodes.Conv():
-                known = (all(inputs[0]) and not node.bias,) * node.out_channels
+                known = _filters_of_zeros(node, inputs[0])
             case (
                 nodes.ReLU()
                 | nodes.MaxPool()
@@ -161,3 +161,11 @@ def zero_channels(graph: Graph) -> dict[str, tuple[bool, ...]]:
                 known = inputs[0]
         zeros[node.name] = known
     return zeros
+
+
+def _filters_of_zeros(conv: nodes.Conv, inputs: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Return which filters put out zeros: those whose whole group of channels is 0."""
+    width = conv.in_channels // conv.groups
+    read = [all(inputs[first : first + width]) for first in range(0, conv.in_channels, width)]
+    filters = conv.out_channels // conv.groups
+    return tuple(is_zero and not conv.bias for is_zero in read for _ in range(filters))

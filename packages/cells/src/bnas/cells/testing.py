@@ -6,15 +6,17 @@ keyword, and the widest valid ones as its default.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from bnas.cells import nodes as node_types
 from bnas.cells.builder import Builder, Value, Window
+from bnas.cells.darts import DartsSpec, Downsampling
 from bnas.cells.draw.errors import MissingExtraError
 from bnas.cells.genotype import EDGES_PER_NODE, NUM_CELL_INPUTS, Edge, Genotype
 from bnas.cells.graph_spec import GraphSpec
-from bnas.cells.primitives import PRIMITIVES
+from bnas.cells.primitives import BATS_PRIMITIVES, DARTS_PRIMITIVES, PRIMITIVES, primitive
 from bnas.cells.resnet import ACTIVATIONS, Block, ResNetSpec
 from bnas.cells.spec import Activation, NetworkSpec, ReductionSkip, Skip
 from bnas.cells.templates import TemplateName
@@ -27,6 +29,9 @@ except ImportError as error:
         'pip install "bnas-cells[testing]"',
         extra="testing",
     ) from error
+
+#: Names of the layer types of all search spaces, for `genotypes`.
+ALL_PRIMITIVES = tuple({**PRIMITIVES, **DARTS_PRIMITIVES, **BATS_PRIMITIVES})
 
 
 @st.composite
@@ -43,7 +48,7 @@ def genotypes(
         draw: Given by Hypothesis.
         num_nodes: Nodes of a cell; None draws them.
         max_nodes: Largest number of nodes that is drawn.
-        primitives: Names of the layer types to draw from.
+        primitives: Names of the layer types to draw from; default: those of BNAS.
 
     Returns:
         A valid genotype.
@@ -79,10 +84,10 @@ def network_specs(
 
     Args:
         draw: Given by Hypothesis.
-        wirings: Genotypes to draw from; None draws any.
+        wirings: Genotypes to draw from; None draws any of BNAS's primitives.
         templates: Templates to draw from; ``"imagenet"`` needs `max_channels` of 2 or more.
         max_cells: Largest number of cells.
-        max_channels: Largest number of channels.
+        max_channels: Largest number of channels, or the groups of a grouped convolution if larger.
         skips: Inter-cell skip connections to draw from.
         reduction_skips: What carries a skip over a reduction cell, to draw from.
         activations: What ends a binary block, to draw from.
@@ -91,18 +96,63 @@ def network_specs(
         A valid specification.
     """
     template = draw(st.sampled_from(templates))
-    step = 2 if template == "imagenet" else 1  # its stem halves the channels
+    genotype = draw(genotypes() if wirings is None else wirings)
     return NetworkSpec(
-        genotype=draw(genotypes() if wirings is None else wirings),
+        genotype=genotype,
         template=template,
         num_cells=draw(st.integers(1, max_cells)),
-        channels=step * draw(st.integers(1, max_channels // step)),
+        channels=draw(_channels(genotype, template, max_channels)),
         num_classes=draw(st.integers(1, 20)),
         skip=draw(st.sampled_from(skips)),
         reduction_skip=draw(st.sampled_from(reduction_skips)),
         activation=draw(st.sampled_from(activations)),
         real_weight_tail=draw(st.integers(0, 3)),
     )
+
+
+@st.composite
+def darts_specs(
+    draw: Callable[..., Any],
+    *,
+    wirings: st.SearchStrategy[Genotype] | None = None,
+    templates: Sequence[TemplateName] = get_args(TemplateName),
+    max_cells: int = 9,
+    max_channels: int = 24,
+    downsamplings: Sequence[Downsampling] = get_args(Downsampling),
+    activations: Sequence[Activation] = get_args(Activation),
+) -> DartsSpec:
+    """Specifications of networks stacked by DARTS's template.
+
+    Args:
+        draw: Given by Hypothesis.
+        wirings: Genotypes to draw from; None draws any of the primitives of all search spaces.
+        templates: Templates to draw from; ``"imagenet"`` needs `max_channels` of 2 or more.
+        max_cells: Largest number of cells.
+        max_channels: Largest number of channels, or the groups of a grouped convolution if larger.
+        downsamplings: What downsampling layers are, to draw from.
+        activations: What ends a block, to draw from.
+
+    Returns:
+        A valid specification.
+    """
+    template = draw(st.sampled_from(templates))
+    genotype = draw(genotypes(primitives=ALL_PRIMITIVES) if wirings is None else wirings)
+    return DartsSpec(
+        genotype=genotype,
+        template=template,
+        num_cells=draw(st.integers(1, max_cells)),
+        channels=draw(_channels(genotype, template, max_channels)),
+        num_classes=draw(st.integers(1, 20)),
+        downsampling=draw(st.sampled_from(downsamplings)),
+        activation=draw(st.sampled_from(activations)),
+    )
+
+
+def _channels(genotype: Genotype, template: str, maximum: int) -> st.SearchStrategy[int]:
+    """Return channels that the stem can halve and grouped convolutions can divide."""
+    divisors = {primitive(name).groups for name, _ in genotype.normal + genotype.reduce}
+    step = math.lcm(2 if template == "imagenet" else 1, *divisors)
+    return st.integers(1, max(maximum // step, 1)).map(lambda count: step * count)
 
 
 @st.composite

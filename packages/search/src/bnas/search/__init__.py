@@ -29,6 +29,7 @@ from bnas.search.errors import (
 )
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.gradient_history import GradientHistory, read_gradients
+from bnas.search.gradient_pictures import animate_gradients, draw_gradients
 from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.image_set import (
     CIFAR,
@@ -38,15 +39,12 @@ from bnas.search.image_set import (
 )
 from bnas.search.options import RunOptions
 from bnas.search.origin import load_network
-from bnas.search.quantization import (
-    CellError,
-    LayerError,
-    QuantizationError,
-    quantization_error,
-)
+from bnas.search.quantization import quantization_error
+from bnas.search.quantization_records import CellError, LayerError, QuantizationError
 from bnas.search.reading import load_training_data, read_images
 from bnas.search.recipe import Recipe, changed, list_recipes, load_recipe
 from bnas.search.rounding import round_real_parameters_
+from bnas.search.run_curves import draw_runs
 from bnas.search.sample import unpack_sample
 from bnas.search.supernet import SearchSpace, Supernet, search_objective
 from bnas.search.trainer import TrainResult, train
@@ -87,9 +85,12 @@ __all__ = [
     "TrainingData",
     "Trial",
     "TrialResult",
+    "animate_gradients",
     "changed",
     "changed_search",
     "discretize",
+    "draw_gradients",
+    "draw_runs",
     "evaluate",
     "fit_to_budget",
     "list_recipes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bnas.cells.nn import BinaryConv2d
+from bnas.cells.nn import BinaryConv2d, gradient_factor
 
 
 @torch.no_grad()
@@ -57,8 +57,9 @@ def binarised_gradient(module: BinaryConv2d) -> Tensor:
     """
     weight, grad = module.weight, module.weight.grad
     assert grad is not None
-    fan_in = weight[0].numel()
-    factor = fan_in * (1 - 1 / weight.shape[1]) if module.official_gradient else 1.0
+    factor = 1.0
+    if module.official_gradient:
+        factor = gradient_factor(weight, official_centring=module.official_centring)
     if factor == 0:
         return torch.zeros_like(grad)
     signs = torch.sign(weight) if module.official_sign else torch.where(weight >= 0, 1.0, -1.0)

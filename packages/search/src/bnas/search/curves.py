@@ -50,14 +50,24 @@ def draw_curves(history: Sequence[EpochMetrics], path: Path) -> None:
         OSError: The picture cannot be written.
         ValueError: There is no record, or the suffix is another one.
     """
-    kind = path.suffix[1:].lower()
-    if kind not in _METADATA:
-        raise ValueError(f"`path` must end in .png, .svg or .pdf (got {path})")
+    kind = picture_kind(path)
     if not history:
         raise ValueError("`history` must have at least one record (got none)")
     content = render(lambda matplotlib: _figure(matplotlib, history), kind)
     with draft_of(path) as file:
         file.write(content)
+
+
+def picture_kind(path: Path) -> str:
+    """Return ``"png"``, ``"svg"`` or ``"pdf"``, as the suffix of `path` says.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    kind = path.suffix[1:].lower()
+    if kind not in _METADATA:
+        raise ValueError(f"`path` must end in .png, .svg or .pdf (got {path})")
+    return kind
 
 
 def render(draw: Callable[[Any], Any], kind: str) -> bytes:

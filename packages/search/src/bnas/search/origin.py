@@ -32,6 +32,7 @@ def fresh_network(spec: Spec, recipe: Recipe) -> Network:
             binarize=recipe.binarize,
             official_sign=recipe.official_sign,
             official_gradient=recipe.official_gradient,
+            official_centring=recipe.official_centring,
         )
 
 

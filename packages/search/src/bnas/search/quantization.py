@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import Tensor, nn
 
 from bnas.cells import Normalization, nodes
@@ -17,74 +17,7 @@ from bnas.cells.nn import BinaryConv2d, Network, Sign, convolve
 from bnas.search.augmentation import evaluation_batch
 from bnas.search.errors import DataError, RecipeError
 from bnas.search.image_set import ImageSet
-
-
-@frozen(kw_only=True)
-class LayerError:
-    """How far a binary convolution is from a real one, over all positions of all images.
-
-    Attributes:
-        layer: Name of the convolution.
-        cell: Tap of the cell that it belongs to, such as ``cell_03``.
-        relative_error: |Y - B| / |Y|; above 1, zeros are nearer to Y than B is. Infinite where Y is
-            0 and B is not.
-        cosine: <Y, B> / (|Y| |B|): what is left of the error if B may be scaled as well as can be
-            is sqrt(1 - cosine^2). 0 where one of the two is 0.
-        zeros_nearer: Share of the positions at which |y| < |y - b|.
-        positions: How many there are: images, channels, pixels.
-    """
-
-    layer: str
-    cell: str
-    relative_error: float
-    cosine: float
-    zeros_nearer: float
-    positions: int
-
-
-@frozen(kw_only=True)
-class CellError:
-    """How far the output of a cell is from that of the same cell with real operands.
-
-    Attributes:
-        cell: Its tap, such as ``cell_03``, or that of another stage.
-        relative_error: |R - C| / |R|, where C is what the cell puts out in the binary network and R
-            what it makes, with real operands throughout, of the same input.
-        accumulated_error: The same, with R in a network of real operands throughout: errors add up
-            from the images on.
-    """
-
-    cell: str
-    relative_error: float
-    accumulated_error: float
-
-
-@frozen(kw_only=True)
-class QuantizationError:
-    """What `quantization_error` found.
-
-    Attributes:
-        layers: Binary convolutions in the order of the graph.
-        cells: Taps in the order of the graph.
-        images: How many were measured on.
-    """
-
-    layers: tuple[LayerError, ...]
-    cells: tuple[CellError, ...]
-    images: int
-
-    @property
-    def zeros_nearer(self) -> float:
-        """Share of the positions of all layers at which zeros are nearer; NaN without layers."""
-        total = sum(layer.positions for layer in self.layers)
-        nearer = sum(layer.zeros_nearer * layer.positions for layer in self.layers)
-        return nearer / total if total else math.nan
-
-    @property
-    def layers_where_zeros_are_nearer(self) -> float:
-        """Share of the layers whose relative error is above 1; NaN without layers."""
-        worse = sum(layer.relative_error > 1 for layer in self.layers)
-        return worse / len(self.layers) if self.layers else math.nan
+from bnas.search.quantization_records import CellError, LayerError, QuantizationError
 
 
 @torch.no_grad()
@@ -153,7 +86,8 @@ class _Tally:
     Attributes:
         layers: Convolution -> |Y|^2, |B|^2, <Y, B>, |Y - B|^2, positions where zeros are nearer.
         positions: Convolution -> positions.
-        cells: Tap -> |R|^2, |R - C|^2 of the same input, then both of real operands throughout.
+        cells: Tap -> sums as of a layer with R for Y and C for B, of the same input; then those of
+            real operands throughout.
     """
 
     layers: dict[str, list[float]] = field(factory=dict)
@@ -162,19 +96,20 @@ class _Tally:
 
     def add_layer(self, name: str, real: Tensor, binary: Tensor) -> None:
         """Take in Y and B of a batch, float32 of one shape."""
-        y, b = real.double(), binary.double()
-        distance = y - b
-        nearer = (y.abs() < distance.abs()).sum()
-        sums = [y.square().sum(), b.square().sum(), (y * b).sum(), distance.square().sum(), nearer]
-        _add(self.layers, name, sums)
-        self.positions[name] = self.positions.get(name, 0) + y.numel()
+        _add(self.layers, name, _sums(real, binary))
+        self.positions[name] = self.positions.get(name, 0) + real.numel()
 
     def add_cell(self, label: str, binary: Tensor, local: Tensor, whole: Tensor) -> None:
         """Take in a cell's output: binary, real of the same input, real throughout."""
-        sums = []
-        for real in (local.double(), whole.double()):
-            sums += [real.square().sum(), (real - binary.double()).square().sum()]
-        _add(self.cells, label, sums)
+        _add(self.cells, label, _sums(local, binary) + _sums(whole, binary))
+
+
+def _sums(real: Tensor, binary: Tensor) -> list[Tensor]:
+    """Return |Y|^2, |B|^2, <Y, B>, |Y - B|^2, and how often zeros are nearer to Y."""
+    y, b = real.double(), binary.double()
+    distance = y - b
+    nearer = (y.abs() < distance.abs()).sum()
+    return [y.square().sum(), b.square().sum(), (y * b).sum(), distance.square().sum(), nearer]
 
 
 def _add(sums: dict[str, list[float]], name: str, values: list[Tensor]) -> None:
@@ -227,31 +162,38 @@ def _real(module: nn.Module, inputs: list[Tensor]) -> Tensor:
 
 def _found(network: Network, tally: _Tally, images: int) -> QuantizationError:
     layers = []
-    for name, (real, binary, product, distance, nearer) in tally.layers.items():
+    for name, sums in tally.layers.items():
         positions = tally.positions[name]
         layers.append(
             LayerError(
                 layer=name,
                 cell=network.graph[name].cell,
-                relative_error=_ratio(distance, real),
-                cosine=product / math.sqrt(real * binary) if real and binary else 0.0,
-                zeros_nearer=nearer / positions,
+                relative_error=_relative_error(sums),
+                cosine=_cosine(sums),
+                zeros_nearer=sums[4] / positions,
                 positions=positions,
             )
         )
     cells = [
         CellError(
             cell=label,
-            relative_error=_ratio(distance, local),
-            accumulated_error=_ratio(whole_distance, whole),
+            relative_error=_relative_error(sums[:5]),
+            cosine=_cosine(sums[:5]),
+            accumulated_error=_relative_error(sums[5:]),
+            accumulated_cosine=_cosine(sums[5:]),
         )
-        for label, (local, distance, whole, whole_distance) in tally.cells.items()
+        for label, sums in tally.cells.items()
     ]
     return QuantizationError(layers=tuple(layers), cells=tuple(cells), images=images)
 
 
-def _ratio(distance: float, norm: float) -> float:
-    """Return the root of the quotient of two sums of squares; 0 of 0 / 0."""
-    if norm == 0:
-        return math.inf if distance else 0.0
-    return math.sqrt(distance / norm)
+def _relative_error(sums: list[float]) -> float:
+    """Return |Y - B| / |Y|, and 0 where both are 0."""
+    if sums[0] == 0:
+        return math.inf if sums[3] else 0.0
+    return math.sqrt(sums[3] / sums[0])
+
+
+def _cosine(sums: list[float]) -> float:
+    lengths = math.sqrt(sums[0]) * math.sqrt(sums[1])
+    return sums[2] / lengths if lengths else 0.0

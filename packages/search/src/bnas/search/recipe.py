@@ -89,6 +89,8 @@ class Recipe:
             ``"none"``, the float twin that teaches.
         official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
         official_gradient: Multiply latent gradients by n * (1 - 1/C_in), as the authors' code does.
+        official_centring: Centre latent weights of one input channel too, as the authors' code
+            does, which makes those of depthwise convolutions 0.
 
     Raises:
         RecipeError: A field is outside its range, or two of them exclude each other.
@@ -128,6 +130,7 @@ class Recipe:
     binarize: Binarize = field(default="all", validator=choice(Binarize))
     official_sign: bool = field(default=False, validator=flag)
     official_gradient: bool = field(default=False, validator=flag)
+    official_centring: bool = field(default=False, validator=flag)
 
     def __attrs_post_init__(self) -> None:
         """Refuse combinations that cannot be."""
@@ -197,6 +200,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as numbers, strings and lists, ready for TOML or JSON."""
         data = attrs.asdict(self)
+        if not self.official_centring:  # As before there was a choice: runs and digests are known.
+            del data["official_centring"]
         data["resolutions"] = [list(stage) for stage in self.resolutions]
         data["area"], data["color_jitter"] = list(self.area), list(self.color_jitter)
         return data

@@ -45,10 +45,9 @@ def draw(
 ) -> None:
     """Draw the cells of networks or of genotypes, as SVG or PNG.
 
-    An argument is a name, or the JSON file of one or the other. Of a residual network, the block is
-    drawn that keeps the size, and the one that halves it. Several arguments are drawn side by side.
-    Both cells of a single genotype, which says nothing of a network, are shown as BNAS-Mini stacks
-    them.
+    An argument is a name, or the JSON file of one or the other; several are drawn on one page. Of a
+    residual network, the block that keeps the size and the one that halves it are shown. Both cells
+    of a single genotype, which says nothing of a network, are shown as BNAS-Mini stacks them.
     """
     which = which or "both"
     wirings = {name: read_spec_or_genotype(name) for name in names}
@@ -85,14 +84,15 @@ def _draw_one(
 def _draw_both(
     wiring: Spec | Genotype, out: str, pruned: bool, skip: str | None, *, label: str
 ) -> None:
-    from bnas.cells import Genotype, changed, spec
+    from bnas.cells import Genotype, changed, name_of, spec
     from bnas.cells.draw import draw_spec
 
     title = None
     if isinstance(wiring, Genotype):
         wiring, title = spec("BNAS-Mini", genotype=wiring), f"{label}, stacked as in BNAS-Mini"
-    network = wiring if skip is None else changed(wiring, skip=skip)
-    draw_spec(network, out, pruned=pruned, title=title)
+    if skip is not None:  # with other skips, the network has no name
+        wiring, title = changed(wiring, skip=skip), title or name_of(wiring) or None
+    draw_spec(wiring, out, pruned=pruned, title=title)
 
 
 def _draw_several(
@@ -111,7 +111,8 @@ def _draw_several(
         for name in names
         for reduction in halves
     ]
-    draw_cells(pictures, out)
+    # Both cells of a network are a row; several of one kind are to be compared side by side.
+    draw_cells(pictures, out, columns=2 if which == "both" else None)
 
 
 def _picture(

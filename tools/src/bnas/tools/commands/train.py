@@ -88,6 +88,7 @@ def _run_options(asked: dict[str, Any]) -> RunOptions:
         part_bytes=2**24 if compact else None,
         event_log=asked["events"],
         curves=True,
+        gradient_log=asked["gradients"],
         cuda_graphs=asked["cuda_graphs"],
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-import numpy as np
 from attrs import frozen
-from numpy.typing import NDArray
 
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.learning_curves import WITH, WITHOUT
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ANIMATION = "comb_grads.gif"
 _STILL = "fig5.png"
+#: A convolution of a cell; what is in brackets is its place there.
+_OF_CELL = re.compile(r"cells\.\d+\.(.+)")
 _CLAIM = (
     "Section 3.1, Figure 5: at epoch 100 the sums of the gradients' magnitudes of the convolutions "
     "of BNAS-A, -B and -C without skips are spiky, those of BNAS-A with skips are less so."
@@ -48,27 +50,54 @@ class Gradients:
 
 
 def spikiness(history: GradientHistory, epoch: int) -> float:
-    """Return how much the sums of |gradient| jump from layer to layer in an epoch.
+    """Return how much the sums of |gradient| jump from cell to cell in an epoch.
 
-    The mean of |log10(g(l+1) / g(l))| over the binary convolutions l in the order of the graph: 0
-    where all are as large as each other, 1 where neighbours differ tenfold. It does not depend on
-    the loss's scale. Layers without any gradient are passed over.
+    The mean of |log10(g' / g)| over all pairs of one binary convolution and the like one, of the
+    same edge, in the next cell that has it: 0 where they are as large as each other, 1 where they
+    differ tenfold. Unlike convolutions are not compared: sums grow with their weights. Convolutions
+    without any gradient are passed over.
+
+    Args:
+        history: Of a training of a network of cells.
+        epoch: From 0.
+    """
+    like: dict[str, list[float]] = {}
+    for layer, kind, value in zip(history.layers, history.kinds, history.at(epoch), strict=True):
+        found = _OF_CELL.fullmatch(layer)
+        if found and kind == "binary" and value > 0:
+            like.setdefault(found[1], []).append(math.log10(value))
+    jumps = [
+        abs(after - before)
+        for logs in like.values()
+        for before, after in zip(logs, logs[1:], strict=False)
+    ]
+    return fmean(jumps) if jumps else 0.0
+
+
+def unsteadiness(history: GradientHistory, epochs: Sequence[int]) -> float:
+    """Return how much the sums of |gradient| jump from epoch to epoch.
+
+    The mean of |log10(g' / g)| over the binary convolutions and pairs of successive epochs.
 
     Args:
         history: Of a training.
-        epoch: From 0.
+        epochs: From 0, rising; those that were not recorded are passed over.
     """
-    binary = np.array([kind == "binary" for kind in history.kinds])
-    sums: NDArray[np.float64] = history.at(epoch)[binary]
-    logs = np.log10(sums[sums > 0])
-    return float(np.abs(np.diff(logs)).mean()) if len(logs) > 1 else 0.0
+    shown = [history.at(epoch) for epoch in epochs if epoch in history.epochs]
+    binary = [place for place, kind in enumerate(history.kinds) if kind == "binary"]
+    jumps = [
+        abs(math.log10(after[place] / before[place]))
+        for before, after in zip(shown, shown[1:], strict=False)
+        for place in binary
+        if before[place] > 0 and after[place] > 0
+    ]
+    return fmean(jumps) if jumps else 0.0
 
 
 def fig5(context: Context) -> Section:
     """Draw the gradients of every convolution at one epoch, as in the supplement's Figure 5."""
     panels = _panels(context)
     epoch = still_epoch(context)
-    _draw_still(context, panels, epoch)
     verdict, finding = judge_spikiness(panels, epoch)
     return Section(
         target="fig5",
@@ -77,7 +106,7 @@ def fig5(context: Context) -> Section:
         verdict=verdict,
         finding=f"{finding} {reduced_words(context)}".strip(),
         parts=(
-            Picture(_STILL, "Sum of |gradient| of every convolution, first to last; every seed."),
+            _draw_still(context, panels, epoch),
             _spikiness_table(panels, frames(context)),
             _sums_table(panels),
         ),
@@ -88,7 +117,6 @@ def table2(context: Context) -> Section:
     """Make the animation that Table 2 describes."""
     panels = _panels(context)
     shown = frames(context)
-    _draw_animation(context, panels, shown)
     verdict, finding = judge_decline(panels, shown)
     rows = tuple(
         (_plot_title(panel), panel.title.partition(",")[0], "yes" if panel.has_skips else "no")
@@ -105,7 +133,7 @@ def table2(context: Context) -> Section:
         finding=f"{finding} {reduced_words(context)}".strip(),
         parts=(
             Table("table2", ("plot title", "model", "skip connections"), rows, caption),
-            Picture(ANIMATION, "Sum of |gradient| of every convolution, epoch by epoch."),
+            _draw_animation(context, panels, shown),
         ),
     )
 
@@ -132,8 +160,8 @@ def judge_spikiness(panels: Sequence[Gradients], epoch: int) -> tuple[Verdict, s
     base, *others = panels
     told = [f"{title} {_range(values)}" for title, values in found.items()]
     finding = (
-        f"Spikiness, the mean factor between the gradients of neighbouring binary convolutions in "
-        f"powers of ten, at epoch {epoch + 1}: {'; '.join(told)}."
+        f"Spikiness, the mean factor between the gradients of like binary convolutions of "
+        f"successive cells in powers of ten, at epoch {epoch + 1}: {'; '.join(told)}."
     )
     if not all(found.values()):
         return "in part", f"{finding} A training without skips diverged before that epoch."
@@ -209,16 +237,44 @@ def _plot_title(panel: Gradients) -> str:
     return f"{panel.title.partition(',')[0]} {'w/' if panel.has_skips else 'w/o'} SC"
 
 
+def _draw_still(context: Context, panels: Sequence[Gradients], epoch: int) -> Picture:
+    from bnas import search
+
+    shown = _first_seeds(panels, (epoch,))
+    search.draw_gradients(shown, context.path(_STILL), epoch=epoch)
+    return Picture(_STILL, "Sum of |gradient| of every convolution, first to last; first seed.")
+
+
+def _draw_animation(
+    context: Context, panels: Sequence[Gradients], epochs: Sequence[int]
+) -> Picture:
+    from bnas import search
+
+    shown = _first_seeds(panels, epochs)
+    search.animate_gradients(shown, context.path(ANIMATION), epochs=epochs)
+    return Picture(ANIMATION, "Sum of |gradient| of every convolution by epoch; first seed.")
+
+
+def _first_seeds(panels: Sequence[Gradients], epochs: Sequence[int]) -> dict[str, GradientHistory]:
+    """Return of every network the first training that came as far as to these epochs."""
+    found = {}
+    for panel in panels:
+        whole = [each for each in panel.histories if set(epochs) <= set(each.epochs)]
+        if whole:
+            found[_plot_title(panel)] = whole[0]
+    return found
+
+
 def _spikiness_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:
     rows = [
-        (panel.title, seed, epoch + 1, spikiness(history, epoch))
+        (panel.title, seed, epoch + 1, spikiness(history, epoch), unsteadiness(history, pair))
         for panel in panels
         for seed, history in enumerate(panel.histories)
-        for epoch in shown
-        if epoch in history.epochs
+        for pair in zip((shown[0], *shown), shown, strict=False)
+        if (epoch := pair[-1]) in history.epochs
     ]
-    caption = "Spikiness of every training and epoch."
-    columns = ("network", "seed", "epoch", "spikiness")
+    caption = "Spikiness, and unsteadiness since the picture before, of every training and epoch."
+    columns = ("network", "seed", "epoch", "spikiness", "unsteadiness")
     return Table("fig5_spikiness", columns, tuple(rows), caption, on_page=False)
 
 

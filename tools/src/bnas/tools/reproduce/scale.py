@@ -32,10 +32,12 @@ class Scale:
         recipe: Name of the recipe of all trainings.
         changes: Fields of the recipe that are changed, by name.
         seeds: One training of every network each.
+        baseline_seeds: The same of others' networks.
         train_images: Balanced over the classes; None for all of them.
         test_images: The same of the images that accuracy is measured on.
-        channels: Network -> channels of its first cell, or width of its first stage; networks that
-            are not named have their own.
+        channels: Network, by its key among the subjects or by its model, -> channels of its first
+            cell, or width of its first stage; networks that are not named have their own.
+        num_cells: The same of the number of cells.
         first_frame: Epoch, from 1, of the first picture of gradients, and of the still one.
         frame_step: Epochs between two pictures of the animation.
         bench_rounds: Turns of each runtime in a measurement of speed.
@@ -47,9 +49,11 @@ class Scale:
     recipe: str
     changes: dict[str, Any] = field(factory=dict)
     seeds: tuple[int, ...] = (0,)
+    baseline_seeds: tuple[int, ...] = (0,)
     train_images: int | None = field(default=None, validator=_positive)
     test_images: int | None = field(default=None, validator=_positive)
     channels: dict[str, int] = field(factory=dict)
+    num_cells: dict[str, int] = field(factory=dict)
     first_frame: int = field(default=1, validator=_positive)
     frame_step: int = field(default=1, validator=_positive)
     bench_rounds: int = field(default=15, validator=_positive)

@@ -36,6 +36,11 @@ class Subject:
     changes: dict[str, Any] = field(factory=dict)
     recipe_changes: dict[str, Any] = field(factory=dict)
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is another's network, and no part of an ablation."""
+        return self.family not in ("BNAS", "ablation")
+
     def spec(self, scale: Scale | None = None) -> Spec:
         """Return the network for CIFAR-10.
 
@@ -50,11 +55,17 @@ class Subject:
             fields["template"] = "cifar"
         if self.cells:
             fields["genotype"] = cells.genotypes[self.cells]
-        if scale is not None and self.model in scale.channels:
-            is_resnet = isinstance(plain, cells.ResNetSpec)
-            fields["width" if is_resnet else "channels"] = scale.channels[self.model]
+        if scale is not None:
+            width = "width" if isinstance(plain, cells.ResNetSpec) else "channels"
+            fields |= self._sizes(scale.channels, width)
+            fields |= self._sizes(scale.num_cells, "num_cells")
         changed: Spec = cells.changed(plain, num_classes=_NUM_CLASSES, **fields)
         return changed
+
+    def _sizes(self, sizes: dict[str, int], field_name: str) -> dict[str, int]:
+        """Return a field with this network's own size, else its model's, if there is one."""
+        size = sizes.get(self.key, sizes.get(self.model))
+        return {} if size is None else {field_name: size}
 
 
 def _without(model: str, what: str, **fields: Any) -> Subject:
@@ -95,6 +106,11 @@ _ALL = (
 )
 #: Key -> network.
 SUBJECTS: dict[str, Subject] = {subject.key: subject for subject in _ALL}
+
+
+def seeds_of(scale: Scale, subject: Subject) -> tuple[int, ...]:
+    """Return the seeds that a network is trained with."""
+    return scale.baseline_seeds if subject.is_baseline else scale.seeds
 
 
 def recipe_fields(scale: Scale, subject: Subject, seed: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.errors import UnfinishedError
-from bnas.tools.reproduce.subjects import SUBJECTS, Subject, recipe_fields
+from bnas.tools.reproduce.subjects import SUBJECTS, Subject, recipe_fields, seeds_of
 
 if TYPE_CHECKING:
     from bnas.search import EpochMetrics, ImageSet, TrainingData, Trial, TrialResult
@@ -48,6 +48,11 @@ class Trained:
         """Mean of `test_top1` over the trainings that finished; None if none did."""
         found = [value for value in self.test_top1 if value is not None]
         return fmean(found) if found else None
+
+    @property
+    def guessing(self) -> float:
+        """Percent right of who always says one class."""
+        return 100 / self.subject.spec().num_classes
 
     @property
     def diverged(self) -> int:
@@ -99,7 +104,7 @@ def _train(context: Context, keys: Iterable[str]) -> list[Trained]:
 
     subjects = [SUBJECTS[key] for key in keys]
     trials = {
-        subject.key: [_trial(context, subject, seed) for seed in context.scale.seeds]
+        subject.key: [_trial(context, subject, seed) for seed in seeds_of(context.scale, subject)]
         for subject in subjects
     }
     every = [trial for each in trials.values() for trial in each]

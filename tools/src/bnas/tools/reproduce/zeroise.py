@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.savings import zeroise_costs
 from bnas.tools.reproduce.section import Section, Table, Verdict
 from bnas.tools.reproduce.trainings import Trained, images_of, trained
 from bnas.tools.reproduce.words import ends_at, reduced_words
+from bnas.tools.reproduce.zeroise_costs import zeroise_costs
 
 if TYPE_CHECKING:
     from bnas.search import QuantizationError

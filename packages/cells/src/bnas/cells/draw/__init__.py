@@ -92,6 +92,7 @@ def draw_cells(
     cells: Sequence[CellPicture | Drawable | Genotype],
     path: str | os.PathLike[str],
     *,
+    columns: int | None = None,
     title: str | None = None,
 ) -> Path:
     """Draw several cells side by side, as (a), (b) and so on, with one legend.
@@ -99,6 +100,7 @@ def draw_cells(
     Args:
         cells: What to draw, from left to right; a network or genotype alone means its normal cell.
         path: The picture: ``.svg`` or ``.png``. Written whole or not at all.
+        columns: Cells of a row; None takes as many as are not too wide for a page.
         title: Title of the whole; None leaves it out.
 
     Returns:
@@ -110,7 +112,7 @@ def draw_cells(
         MissingExtraError: matplotlib is not installed.
     """
     suffix = format_of(path)
-    return _save(layout_cells(cells, title=title), path, suffix)
+    return _save(layout_cells(cells, columns=columns, title=title), path, suffix)
 
 
 def draw_spec(
@@ -174,16 +176,21 @@ def layout(
 
 
 def layout_cells(
-    cells: Sequence[CellPicture | Drawable | Genotype], *, title: str | None = None
+    cells: Sequence[CellPicture | Drawable | Genotype],
+    *,
+    columns: int | None = None,
+    title: str | None = None,
 ) -> Drawing:
     """Return what `draw_cells` paints: positioned boxes, lines and labels.
 
     Args:
         cells: As in `draw_cells`; names of boxes begin with the letter of the cell and a blank.
+        columns: Cells of a row.
         title: Title of the whole; None leaves it out.
 
     Raises:
-        DrawError: There is nothing to draw, or there are more cells than letters.
+        DrawError: There is nothing to draw, there are more cells than letters, or `columns` is less
+            than 1.
     """
     pictures = [each if isinstance(each, CellPicture) else CellPicture(each) for each in cells]
     if not 1 <= len(pictures) <= _MAX_CELLS:
@@ -192,7 +199,9 @@ def layout_cells(
             f"(got {len(pictures)})",
             cells,
         )
-    return cells_page(pictures, title)
+    if columns is not None and columns < 1:
+        raise DrawError(f"`columns` must be at least 1 (got {columns})", columns)
+    return cells_page(pictures, columns=columns, title=title)
 
 
 def layout_spec(spec: Drawable, *, pruned: bool = False, title: str | None = None) -> Drawing:

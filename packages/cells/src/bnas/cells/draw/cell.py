@@ -88,12 +88,13 @@ def _renewed(graph: Graph, *, kept: bool) -> Graph:
     """Return the graph with its identities as 1x1 max pools, which `prune` leaves, or back."""
 
     def renew(node: nodes.Node) -> nodes.Node:
-        about = {"name": node.name, "inputs": node.inputs, "cell": node.cell, "role": node.role}
         if kept and isinstance(node, nodes.Identity):
-            return nodes.MaxPool(**about)
-        if not kept and isinstance(node, nodes.MaxPool) and node.kernel == 1:
-            return nodes.Identity(**about)
-        return node
+            kind: type[nodes.Node] = nodes.MaxPool
+        elif not kept and isinstance(node, nodes.MaxPool) and node.kernel == 1:
+            kind = nodes.Identity
+        else:
+            return node
+        return kind(name=node.name, inputs=node.inputs, cell=node.cell, role=node.role)
 
     return attrs.evolve(graph, nodes=tuple(map(renew, graph)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -37,19 +37,18 @@ class _Entry:
         return self.text_offset + text_width(self.text, style.SMALL_SIZE)
 
 
-def legend(cells: Iterable[Drawing], width: float) -> Drawing:
-    """Return the legend of some cells, in as many rows as it needs.
+def legend(content: Drawing, width: float) -> Drawing:
+    """Return the legend of a page, in as many rows as it needs.
 
     Args:
-        cells: The cells on the page.
+        content: The cells on the page.
         width: Widest row in points.
     """
-    cells = tuple(cells)
     boxes: list[Box] = []
     lines: list[Line] = []
     labels: list[Label] = []
     y = 0.0
-    for entries in (_layers(cells), _connections(cells) + _signs(cells)):
+    for entries in (_layers(content), _connections(content) + _signs(content)):
         x = 0.0
         for entry in entries:
             if x and x + entry.width > width:
@@ -66,8 +65,8 @@ def legend(cells: Iterable[Drawing], width: float) -> Drawing:
     return Drawing(0.0, 0.0, tuple(boxes), tuple(lines), tuple(labels)).cropped()
 
 
-def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
-    tones = {box.tone for cell in cells for box in cell.boxes}
+def _layers(content: Drawing) -> list[_Entry]:
+    tones = {box.tone for box in content.boxes}
     return [
         _Entry(tone.name, _swatch(key))
         for key, tone in style.TONES.items()
@@ -75,25 +74,25 @@ def _layers(cells: tuple[Drawing, ...]) -> list[_Entry]:
     ]
 
 
-def _connections(cells: tuple[Drawing, ...]) -> list[_Entry]:
-    lines = [line for cell in cells for line in cell.lines]
+def _connections(content: Drawing) -> list[_Entry]:
+    lines = content.lines
     found = []
     if any(line.dotted for line in lines):
         found.append(_Entry("from c(k−2)", _sample(dotted=True)))
-    nodes = any(box.name.startswith("node") for cell in cells for box in cell.boxes)
+    nodes = any(box.shape == "sum" and "node." in box.name for box in content.boxes)
     if any(not line.dotted and not line.skip for line in lines):
         found.append(_Entry("from c(k−1)" + " or a node" * nodes, _sample()))
-    joined = {line.target for line in lines if line.skip}
+    joined = {line.target.split(" ")[-1] for line in lines if line.skip}
     if joined:
         inter_cell = "inter-cell " if joined & {"output", OUTPUT} else ""
         found.append(_Entry(f"{inter_cell}skip connection", _sample(skip=True)))
-    if any(box.shape == "sum" for cell in cells for box in cell.boxes):
+    if any(box.shape == "sum" for box in content.boxes):
         found.append(_Entry("sum", _plus, _SUM_WIDTH))
     return found
 
 
-def _signs(cells: tuple[Drawing, ...]) -> list[_Entry]:
-    said = " ".join(box.label for cell in cells for box in cell.boxes)
+def _signs(content: Drawing) -> list[_Entry]:
+    said = " ".join(box.label for box in content.boxes)
     signs = {"/2": "stride 2", "d=2": "dilation 2"}
     return [_Entry(f"{sign}: {name}") for sign, name in signs.items() if sign in said]
 

@@ -107,5 +107,9 @@ class Ports:
             for offset, fits in zip(offsets, straight, strict=True)
         ]
         weights = [_STRAIGHT_WEIGHT if fits else 1.0 for fits in straight]
-        ports = [min(max(x, axis - room), axis + room) for x in spread(wanted, weights, gap)]
+        ports = spread(wanted, weights, gap)
+        reach = max(abs(port - axis) for port in ports)
+        if reach > room:  # closer together: at the end of the room they would all be one
+            ports = spread(wanted, weights, gap * room / reach)
+        ports = [min(max(port, axis - room), axis + room) for port in ports]
         return dict(zip(keys, ports, strict=True))

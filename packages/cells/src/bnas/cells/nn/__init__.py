@@ -3,6 +3,7 @@
 from bnas.cells.nn.binarize import (
     binarize_activation,
     binary_weight,
+    gradient_factor,
     latent_scale,
     project_latent,
     round_counts,
@@ -21,6 +22,7 @@ __all__ = [
     "binarize_activation",
     "binary_weight",
     "convolve",
+    "gradient_factor",
     "latent_scale",
     "project_latent",
     "round_counts",

@@ -106,8 +106,39 @@ def latent_scale(latent: Tensor) -> Tensor:
     return latent.abs().mean(dim=(1, 2, 3))
 
 
+def is_centred(latent: Tensor, *, official_centring: bool = False) -> bool:
+    """Return whether the mean over the input channels is taken off latent weights.
+
+    Not where there is one channel, as in depthwise convolutions: it would leave nothing but zeros.
+
+    Args:
+        latent: Latent weights (O, I, K, K).
+        official_centring: Take it off of all of them, as the authors' code does.
+    """
+    return official_centring or latent.shape[1] > 1
+
+
+def gradient_factor(latent: Tensor, *, official_centring: bool = False) -> float:
+    """Return the authors' factor on the gradient of latent weights: n * (1 - 1/I), n = I*K*K.
+
+    The bracket is what centring leaves of a gradient; where weights are not centred
+    (`is_centred`) the factor is n.
+
+    Args:
+        latent: Latent weights (O, I, K, K).
+        official_centring: Of `is_centred`.
+    """
+    fan_in = latent[0].numel()
+    centred = is_centred(latent, official_centring=official_centring)
+    return fan_in * (1 - 1 / latent.shape[1]) if centred else float(fan_in)
+
+
 def binary_weight(
-    latent: Tensor, *, official_sign: bool = False, official_gradient: bool = False
+    latent: Tensor,
+    *,
+    official_sign: bool = False,
+    official_gradient: bool = False,
+    official_centring: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return sign(W) and mean|W| of every filter; their product is the binary weight.
 
@@ -118,7 +149,8 @@ def binary_weight(
     Args:
         latent: Latent weights (O, I, K, K), mean-centred and clamped (`project_latent`).
         official_sign: Take sign(0) = 0.
-        official_gradient: Multiply the gradient by n * (1 - 1/I).
+        official_gradient: Multiply the gradient by `gradient_factor`.
+        official_centring: Of `gradient_factor`.
 
     Returns:
         Signs (O, I, K, K) in ±1 and scales (O,), apart, so that a convolution can sum exact ±1
@@ -128,18 +160,27 @@ def binary_weight(
         XNOR-Net, Equations 6 and 12; the factor is read off the authors' public code.
     """
     if official_gradient:
-        fan_in = latent[0].numel()
-        latent = _ScaleGradient.apply(latent, fan_in * (1 - 1 / latent.shape[1]))
+        factor = gradient_factor(latent, official_centring=official_centring)
+        latent = _ScaleGradient.apply(latent, factor)
     return _SignIdentity.apply(latent, official_sign), latent_scale(latent)
 
 
 @torch.no_grad()
-def project_latent(latent: Tensor) -> None:
+def project_latent(latent: Tensor, *, official_centring: bool = False) -> None:
     """Centre latent weights over the input channels and clamp them to [-1, 1], in place.
 
-    To be called before every training step. Weights of a single input channel all become 0.
+    To be called before every training step.
 
     Args:
         latent: Latent weights (O, I, K, K).
+        official_centring: Centre those of a single input channel too, as the authors' code does,
+            which makes all of them 0; by default they are only clamped.
+
+    Deviates:
+        XNOR-Net's authors and those of BNAS centre all, for none of their networks has depthwise
+        convolutions. A binarised DARTS has, and with it no weights but 0 there: that alone leaves
+        it at chance, whatever its architecture (BNAS's supplement, Section 3: 10.01 %).
     """
-    latent.sub_(latent.mean(dim=1, keepdim=True)).clamp_(-1, 1)
+    if is_centred(latent, official_centring=official_centring):
+        latent.sub_(latent.mean(dim=1, keepdim=True))
+    latent.clamp_(-1, 1)

@@ -83,7 +83,8 @@ def convolve(
         half = torch.bfloat16
         if torch.is_autocast_enabled("cpu"):
             x, weight = x.to(half), weight.to(half)
-        odd = weight.shape[0] % _CHANNEL_BLOCK or x.shape[1] % _CHANNEL_BLOCK
+        # A group is a convolution of its own, with channels of its own to fill blocks.
+        odd = weight.shape[0] // groups % _CHANNEL_BLOCK or weight.shape[1] % _CHANNEL_BLOCK
         if odd and x.dtype == half:
             result: Tensor = _DilatedConv.apply(x, weight, (stride, padding, dilation, groups))
             return result

@@ -40,6 +40,7 @@ class BinaryConv2d(nn.Module):
         real_weights: bool = False,
         official_sign: bool = False,
         official_gradient: bool = False,
+        official_centring: bool = False,
     ) -> None:
         """Draw latent weights as torch does for a convolution.
 
@@ -48,12 +49,14 @@ class BinaryConv2d(nn.Module):
             real_weights: Convolve with the latent weights themselves, and leave them unprojected.
             official_sign: Take sign(0) = 0 of weights, as the authors' code does.
             official_gradient: Multiply weight gradients by n * (1 - 1/C_in) (`binary_weight`).
+            official_centring: Centre filters of one input channel too (`project_latent`).
         """
         super().__init__()
         self.node = node
         self.real_weights = real_weights
         self.official_sign = official_sign
         self.official_gradient = official_gradient
+        self.official_centring = official_centring
         window = (node.kernel, node.kernel)
         self.weight = nn.Parameter(
             torch.empty(node.out_channels, node.in_channels // node.groups, *window)
@@ -66,7 +69,7 @@ class BinaryConv2d(nn.Module):
         """Centre and clamp the latent weights in place and refresh `weight_scale`."""
         if self.real_weights:
             return
-        project_latent(self.weight)
+        project_latent(self.weight, official_centring=self.official_centring)
         self.weight_scale.copy_(latent_scale(self.weight))
 
     def train(self, mode: bool = True) -> BinaryConv2d:
@@ -84,6 +87,7 @@ class BinaryConv2d(nn.Module):
             self.weight,
             official_sign=self.official_sign,
             official_gradient=self.official_gradient,
+            official_centring=self.official_centring,
         )
         counts = self._convolve(signs, weight)
         if self.training:
@@ -100,7 +104,8 @@ class BinaryConv2d(nn.Module):
         node = self.node
         return (
             f"{node.in_channels}, {node.out_channels}, kernel={node.kernel}, "
-            f"stride={node.stride}, padding={node.padding}, dilation={node.dilation}"
+            f"stride={node.stride}, padding={node.padding}, dilation={node.dilation}, "
+            f"groups={node.groups}"
         )
 
 

@@ -12,7 +12,12 @@ from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
 
 
 def module_of(
-    node: nodes.Node, *, real_weights: bool, official_sign: bool, official_gradient: bool
+    node: nodes.Node,
+    *,
+    real_weights: bool,
+    official_sign: bool,
+    official_gradient: bool,
+    official_centring: bool,
 ) -> nn.Module:
     """Return the module that computes a node from its inputs, with fresh weights.
 
@@ -21,6 +26,7 @@ def module_of(
         real_weights: Leave the weights of binary convolutions real.
         official_sign: Take sign(0) = 0.
         official_gradient: Multiply weight gradients by n * (1 - 1/C_in).
+        official_centring: Centre latent weights of one input channel too.
 
     Raises:
         GraphError: No module computes such a node.
@@ -32,6 +38,7 @@ def module_of(
                 real_weights=real_weights,
                 official_sign=official_sign,
                 official_gradient=official_gradient,
+                official_centring=official_centring,
             )
         case nodes.Conv():
             return _conv(node)

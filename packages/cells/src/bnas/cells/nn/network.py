@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
+from bnas.cells.lower_cell import edge_of
 from bnas.cells.nn.layers import BinaryConv2d
 from bnas.cells.nn.modules import module_of
 from bnas.cells.prune import prune
@@ -29,8 +30,9 @@ class Network(nn.Module):
 
     Drop-path (Larsson et al., "FractalNet", ICLR 2017; as in DARTS) drops an edge's output for a
     whole image; in a residual block, what it adds to its input (Huang et al., "Deep Networks with
-    Stochastic Depth", ECCV 2016). Deviates: equal edges that pruning merged, such as the poolings
-    of the published reduction cells, are dropped together.
+    Stochastic Depth", ECCV 2016). Identity edges are not dropped, as in DARTS. Deviates: equal
+    edges that pruning merged, such as the poolings of the published reduction cells, are dropped
+    together.
 
     Attributes:
         binarize: What is binarised. Networks that differ only in this load each other's states.
@@ -51,6 +53,7 @@ class Network(nn.Module):
         binarize: Binarize = "all",
         official_sign: bool = False,
         official_gradient: bool = False,
+        official_centring: bool = False,
     ) -> None:
         """Build the module of `spec` with fresh weights.
 
@@ -65,6 +68,8 @@ class Network(nn.Module):
             official_sign: Take sign(0) = 0 as the authors' code does; a packed network cannot.
             official_gradient: Multiply weight gradients by n * (1 - 1/C_in), as the paper's
                 learning rates suppose.
+            official_centring: Centre latent weights of one input channel too, as the authors' code
+                does: those of depthwise convolutions, which then are 0 (`project_latent`).
         """
         super().__init__()
         if binarize not in get_args(Binarize):
@@ -87,6 +92,7 @@ class Network(nn.Module):
                 real_weights=binarize != "all",
                 official_sign=official_sign,
                 official_gradient=official_gradient,
+                official_centring=official_centring,
             )
             self.steps.append((node, module, last_reads))
         self.steps.reverse()
@@ -176,7 +182,11 @@ def _ends_edge(node: nodes.Node, readers: tuple[nodes.Node, ...]) -> bool:
     if node.role == "block":
         return any(reader.role == "join" for reader in readers)
     ends = nodes.ReLU | nodes.RPReLU | nodes.MaxPool | nodes.AvgPool
-    return node.role == "op" and isinstance(node, ends)
+    if node.role != "op" or not isinstance(node, ends):
+        return False
+    # A separable convolution is several blocks: what the next one reads is not the edge's output.
+    edge = edge_of(node.name)
+    return not edge or all(edge_of(reader.name) != edge for reader in readers)
 
 
 def _attach(root: nn.Module, name: str, module: nn.Module) -> None:

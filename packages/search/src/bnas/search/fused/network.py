@@ -102,7 +102,9 @@ class FusedNetwork(nn.Module):
             case nodes.ReLU() if isinstance(inputs[0], tuple):
                 return Stream(ScaledReLU.apply(*self._counts(*inputs[0])))
             case nodes.Conv():
-                return self._real_conv(module, node, inputs[0])
+                result = self._real_conv(module, node, inputs[0])
+                # Groups of channels that are 0; where all are, nothing came here.
+                return Stream(result, dead) if dead is None else Stream(result[:, ~dead], dead)
             case nodes.Concat():
                 live = torch.cat([stream.live for stream in inputs if stream.live.shape[1]], dim=1)
                 return Stream(live, dead)
@@ -138,15 +140,19 @@ class FusedNetwork(nn.Module):
         if module.real_weights:
             result, constant = convolve_stream(stream, module.weight, module.node)
             return result, torch.ones_like(constant), constant
-        signs, scale = binary_weight(module.weight, official_gradient=module.official_gradient)
+        signs, scale = binary_weight(
+            module.weight,
+            official_gradient=module.official_gradient,
+            official_centring=module.official_centring,
+        )
         counts, constant = convolve_stream(stream, signs, module.node)
         return counts, scale, scale * constant
 
-    def _real_conv(self, module: nn.Conv2d, node: nodes.Conv, stream: Stream) -> Stream:
+    def _real_conv(self, module: nn.Conv2d, node: nodes.Conv, stream: Stream) -> Tensor:
         result, constant = convolve_stream(stream, module.weight, node)
         if module.bias is not None:
             constant = constant + module.bias
-        return Stream(result + constant.to(result.dtype)[:, None, None])
+        return result + constant.to(result.dtype)[:, None, None]
 
 
 @torch.no_grad()
