@@ -13,7 +13,7 @@ from PIL import Image
 
 from bnas import search
 from bnas.search.gradient_pictures import animate_gradients, draw_gradients
-from bnas.search.gradient_scene import mean_of
+from bnas.search.gradient_scene import COLOUR, mean_of
 
 LAYERS = ("stem.conv", "cells.0.ops.0.conv", "cells.1.skip.conv", "cells.1.ops.1.conv")
 KINDS = ("real", "binary", "real", "binary")
@@ -92,10 +92,10 @@ def test_chosen_epochs_and_the_same_bytes(tmp_path: Path) -> None:
 
 
 def lines(path: Path) -> int:
-    """Count the curves: paths that are drawn and not filled, clipped to their panel."""
+    """Count the curves of the panels: in the colour of curves, clipped to their panel."""
     tree = ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}path")
     return sum(
-        "clip-path" in each.attrib and "fill: none" in each.get("style", "") for each in tree
+        "clip-path" in each.attrib and f"stroke: {COLOUR}" in each.get("style", "") for each in tree
     )
 
 
