@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +101,14 @@ def test_a_page_has_facts_verdicts_links_and_the_full_command(tmp_path: Path) ->
     linked = re.findall(r"\]\((\w+\.csv)\)", page)
     assert linked == ["first.csv"]
     assert (tmp_path / "first.csv").read_text(encoding="utf-8") == "a\n1\n"
+
+
+def test_json_has_plain_and_finite_values_only() -> None:
+    row = (np.float32(0.5), np.int64(3), float("nan"), np.inf, "text", None)
+    told = Table("t", tuple("abcdef"), (row,)).to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False))["rows"] == [
+        {"a": 0.5, "b": 3, "c": None, "d": None, "e": "text", "f": None}
+    ]
 
 
 def test_a_section_as_json_has_its_rows_by_column() -> None:

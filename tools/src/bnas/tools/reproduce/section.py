@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from attrs import field, frozen
@@ -30,8 +31,8 @@ class Table:
     on_page: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return name and rows by column, ready for JSON."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        """Return name and rows by column, ready for JSON, which knows no infinity and no NaN."""
+        rows = [dict(zip(self.columns, map(_plain, row), strict=True)) for row in self.rows]
         return {"name": self.name, "caption": self.caption, "rows": rows}
 
 
@@ -84,3 +85,9 @@ class Section:
             "tables": [table.to_dict() for table in self.tables],
             "pictures": [part.file for part in self.parts if isinstance(part, Picture)],
         }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; numbers that are not finite as None, as is no number."""
+    value = value.item() if hasattr(value, "item") else value  # NumPy's
+    return None if isinstance(value, float) and not math.isfinite(value) else value
