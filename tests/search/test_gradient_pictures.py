@@ -109,6 +109,13 @@ def test_every_seed_of_a_panel_is_drawn_and_their_mean(tmp_path: Path) -> None:
     assert counts[0] == counts[1] == counts[2] - len(seeds)
 
 
+def test_an_animation_shows_the_epochs_that_all_seeds_have(tmp_path: Path) -> None:
+    seeds = [history([1] * 4, [2] * 4, [3] * 4), history([1] * 4, [2] * 4)]
+    animate_gradients({"BNAS-A": seeds}, tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 2
+
+
 def test_the_mean_of_runs_is_geometric_and_over_their_common_epochs() -> None:
     runs = [history([1, 2, 3, 4], [1, 1, 1, 1]), history([100, 2, 12, 0])]
     mean = mean_of(runs)

@@ -84,7 +84,7 @@ def animate_gradients(
     if frame_ms < 10 or frame_ms % 10:
         raise ValueError(f"`frame_ms` must be a multiple of 10 (got {frame_ms})")
     if epochs is None:
-        recorded = [set(history.epochs) for history in panels.values()]
+        recorded = [set(run.epochs) for panel in panels.values() for run in runs_of(panel)]
         epochs = sorted(set.intersection(*recorded)) if recorded else []
     _check(panels, epochs)
     frames = _frames(lambda library: Scene.lay_out(library, panels, epochs, title), epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -210,7 +210,7 @@ def _panels(context: Context) -> tuple[Gradients, ...]:
     return tuple(context.once(("gradients", each.subject.key), _reader(each)) for each in found)
 
 
-def _reader(network: Trained) -> object:
+def _reader(network: Trained) -> Callable[[], Gradients]:
     def read() -> Gradients:
         from bnas import search
 
