@@ -13,6 +13,7 @@ from PIL import Image
 
 from bnas import search
 from bnas.search.gradient_pictures import animate_gradients, draw_gradients
+from bnas.search.gradient_scene import COLOUR, mean_of
 
 LAYERS = ("stem.conv", "cells.0.ops.0.conv", "cells.1.skip.conv", "cells.1.ops.1.conv")
 KINDS = ("real", "binary", "real", "binary")
@@ -90,6 +91,41 @@ def test_chosen_epochs_and_the_same_bytes(tmp_path: Path) -> None:
         assert image.n_frames == 2
 
 
+def lines(path: Path) -> int:
+    """Count the curves of the panels: in the colour of curves, clipped to their panel."""
+    tree = ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}path")
+    return sum(
+        "clip-path" in each.attrib and f"stroke: {COLOUR}" in each.get("style", "") for each in tree
+    )
+
+
+def test_every_seed_of_a_panel_is_drawn_and_their_mean(tmp_path: Path) -> None:
+    path = tmp_path / "gradients.svg"
+    seeds = [history([1, 1, 1, 1]), history([100, 100, 100, 100])]
+    counts = []
+    for panel in (seeds[0], seeds[:1], seeds):
+        draw_gradients({"BNAS-A": panel}, path, epoch=0)
+        counts.append(lines(path))
+    assert counts[0] == counts[1] == counts[2] - len(seeds)
+
+
+def test_an_animation_shows_the_epochs_that_all_seeds_have(tmp_path: Path) -> None:
+    seeds = [history([1] * 4, [2] * 4, [3] * 4), history([1] * 4, [2] * 4)]
+    animate_gradients({"BNAS-A": seeds}, tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 2
+
+
+def test_the_mean_of_runs_is_geometric_and_over_their_common_epochs() -> None:
+    runs = [history([1, 2, 3, 4], [1, 1, 1, 1]), history([100, 2, 12, 0])]
+    mean = mean_of(runs)
+    assert mean.epochs == (0,)
+    np.testing.assert_allclose(mean.values, [[10, 2, 6, 0]])
+    other = search.GradientHistory(("fc",), ("real",), (0,), [[1.0]])
+    with pytest.raises(ValueError, match="of one network"):
+        mean_of([runs[0], other])
+
+
 def test_nothing_but_zeros_and_one_run_are_drawn_too(tmp_path: Path) -> None:
     draw_gradients({"dead": history([0, 0, 0, 0])}, tmp_path / "dead.svg", epoch=0)
     assert "epoch 1" in texts(tmp_path / "dead.svg")
@@ -99,6 +135,8 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     png, gif = tmp_path / "a.png", tmp_path / "a.gif"
     with pytest.raises(ValueError, match="at least one run"):
         draw_gradients({}, png, epoch=0)
+    with pytest.raises(ValueError, match="at least one run"):
+        draw_gradients({"empty": []}, png, epoch=0)
     with pytest.raises(ValueError, match="at least one run"):
         animate_gradients({}, gif)
     with pytest.raises(

@@ -26,10 +26,10 @@ _NOT_THE_CELL = (
 
 def bats(context: Context) -> Section:
     """Count, and train small, both readings of BATS."""
-    networks = trained(context, (BINARY, REAL))
+    binary, real = trained(context, (BINARY, REAL))
     costs = context.once("bats costs", lambda: costs_table(context))
     ratios = {row[0]: row[-1] for row in costs.rows if row[1] == _MODELS[REAL]}
-    verdict, finding = judge(ratios, networks)
+    verdict, finding = judge(ratios, (binary, real))
     return Section(
         target="bats",
         title="Section 5: BATS, binary throughout or not",

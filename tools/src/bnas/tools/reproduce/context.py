@@ -57,6 +57,14 @@ class Context:
         """Return whether something was found for a key."""
         return key in self._found
 
+    def keep(self, key: object, value: object) -> None:
+        """Keep what was found together with something else, for `found` and `once`."""
+        self._found[key] = value
+
+    def found(self, key: object) -> Any:
+        """Return what was found for a key that `knows` knows."""
+        return self._found[key]
+
     def time_left(self) -> float | None:
         """Return the seconds until the time limit, at least 0; None for no limit."""
         if self.time_limit_s is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ ANIMATION = "comb_grads.gif"
 _STILL = "fig5.png"
 #: A convolution of a cell; what is in brackets is its place there.
 _OF_CELL = re.compile(r"cells\.\d+\.(.+)")
+_SEEDS = "thin lines are single seeds, bold ones their geometric mean"
 _CLAIM = (
     "Section 3.1, Figure 5: at epoch 100 the sums of the gradients' magnitudes of the convolutions "
     "of BNAS-A, -B and -C without skips are spiky, those of BNAS-A with skips are less so."
@@ -209,7 +210,7 @@ def _panels(context: Context) -> tuple[Gradients, ...]:
     return tuple(context.once(("gradients", each.subject.key), _reader(each)) for each in found)
 
 
-def _reader(network: Trained) -> object:
+def _reader(network: Trained) -> Callable[[], Gradients]:
     def read() -> Gradients:
         from bnas import search
 
@@ -240,9 +241,9 @@ def _plot_title(panel: Gradients) -> str:
 def _draw_still(context: Context, panels: Sequence[Gradients], epoch: int) -> Picture:
     from bnas import search
 
-    shown = _first_seeds(panels, (epoch,))
+    shown = _shown_runs(panels, (epoch,))
     search.draw_gradients(shown, context.path(_STILL), epoch=epoch)
-    return Picture(_STILL, "Sum of |gradient| of every convolution, first to last; first seed.")
+    return Picture(_STILL, f"Sum of |gradient| of every convolution, first to last; {_SEEDS}.")
 
 
 def _draw_animation(
@@ -250,19 +251,20 @@ def _draw_animation(
 ) -> Picture:
     from bnas import search
 
-    shown = _first_seeds(panels, epochs)
+    shown = _shown_runs(panels, epochs)
     search.animate_gradients(shown, context.path(ANIMATION), epochs=epochs)
-    return Picture(ANIMATION, "Sum of |gradient| of every convolution by epoch; first seed.")
+    return Picture(ANIMATION, f"Sum of |gradient| of every convolution by epoch; {_SEEDS}.")
 
 
-def _first_seeds(panels: Sequence[Gradients], epochs: Sequence[int]) -> dict[str, GradientHistory]:
-    """Return of every network the first training that came as far as to these epochs."""
-    found = {}
-    for panel in panels:
-        whole = [each for each in panel.histories if set(epochs) <= set(each.epochs)]
-        if whole:
-            found[_plot_title(panel)] = whole[0]
-    return found
+def _shown_runs(
+    panels: Sequence[Gradients], epochs: Sequence[int]
+) -> dict[str, list[GradientHistory]]:
+    """Return of every network the trainings that came as far as to these epochs."""
+    found = {
+        _plot_title(panel): [run for run in panel.histories if set(epochs) <= set(run.epochs)]
+        for panel in panels
+    }
+    return {title: runs for title, runs in found.items() if runs}
 
 
 def _spikiness_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:

@@ -74,8 +74,8 @@ def trained(context: Context, keys: Sequence[str]) -> tuple[Trained, ...]:
     missing = [key for key in keys if not context.knows(("trained", key))]
     if missing:
         for found in _train(context, missing):
-            context.once(("trained", found.subject.key), lambda found=found: found)
-    return tuple(context.once(("trained", key), lambda: None) for key in keys)
+            context.keep(("trained", found.subject.key), found)
+    return tuple(context.found(("trained", key)) for key in keys)
 
 
 def images_of(context: Context) -> TrainingData:

@@ -26,8 +26,8 @@ _ERROR = (
     "distance |Y - B| / |Y| of its output B from what the latent weights make of the real "
     "activations, Y, and the share of positions at which zeros would be nearer to Y than B is; of "
     "every cell the relative distance of its output from that of the same cell with real operands, "
-    "for the same input, and at the last cell for the same images "
-    "(`bnas.search.quantization_error`)."
+    "for the same input; and the cosine between what the last cell puts out and what it does in a "
+    "network of real operands throughout (`bnas.search.quantization_error`)."
 )
 _CELL = (
     "Without Zeroise means the cell that was searched with zeroise_gamma = 3, which has none: the "
@@ -110,7 +110,7 @@ def error_table(networks: Sequence[Trained], errors: dict[str, list[Quantization
             100 * found.zeros_nearer,
             100 * found.layers_where_zeros_are_nearer,
             _cell_error(found),
-            found.cells[-1].accumulated_error,
+            found.cells[-1].accumulated_cosine,
         )
         for network in networks
         for number, found in enumerate(errors[network.subject.key])
@@ -118,7 +118,7 @@ def error_table(networks: Sequence[Trained], errors: dict[str, list[Quantization
     columns = (
         "network", "training", "binary convolutions", "error of a convolution",
         "positions where zeros are nearer %", "convolutions where zeros are nearer %",
-        "error of a cell", "error at the last cell",
+        "error of a cell", "cosine at the last cell",
     )  # fmt: skip
     caption = "Means over the binary convolutions and over the cells of a network."
     return Table("table3_quantization", columns, rows, caption)

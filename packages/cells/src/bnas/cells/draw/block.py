@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from bnas.cells import nodes
@@ -67,7 +69,7 @@ def _source(graph: Graph, name: str, prefix: str) -> str:
     return node.name.removeprefix(prefix)
 
 
-def _styled(line: Connection, kinds: dict[str, str], on_skips: set[str]) -> Connection:
+def _styled(line: Connection, kinds: Mapping[str, str], on_skips: set[str]) -> Connection:
     """Mark what passes by the convolutions: layers of shortcuts, and sums that read no layer."""
     passes = kinds[line.target] == "sum" and kinds[line.source] != "layer"
     return attrs.evolve(line, skip=passes or bool({line.source, line.target} & on_skips))

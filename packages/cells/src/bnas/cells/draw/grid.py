@@ -151,9 +151,9 @@ class Grid:
         lacking = (self.height - sum(heights) - sum(gaps[:-1])) / max(len(gaps) - 1, 1)
         gaps = [gap + min(max(lacking, 0.0), style.MAX_STRETCH) for gap in gaps]
         bottom = 0.0
-        for row, height, gap in zip(self.order, heights, gaps, strict=True):
+        for names, height, gap in zip(self.order, heights, gaps, strict=True):
             self.bands.append((bottom, bottom + height))
-            self.y.update(dict.fromkeys(row, bottom + height / 2))
+            self.y.update(dict.fromkeys(names, bottom + height / 2))
             bottom += height + gap
 
     def lane_height(self, chain: tuple[Connection, ...]) -> float:
