@@ -69,11 +69,11 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_what_was_found_before_a_failure_is_on_the_page(
+def test_what_the_time_limit_leaves_out_is_told_and_the_rest_is_on_the_page(
     made_up: list[str], call: Callable[..., Result], tmp_path: Path
 ) -> None:
     result = call("reproduce", "all", "--out", tmp_path, code=1)
-    assert made_up == ["table1", "table2", "table3"]
+    assert made_up == list(TARGETS)
     assert result.stderr.splitlines()[-1].startswith(
         "Error: the time limit came first: 2 of 3 trainings are not finished"
     )
@@ -82,6 +82,22 @@ def test_what_was_found_before_a_failure_is_on_the_page(
     assert "`bnas-tools reproduce all --scale paper --data cifar10 --out DIR`" in page
     assert "## table2" in page
     assert "## table3" not in page
+    assert "## baselines" in page
+
+
+def test_what_was_found_before_a_failure_is_on_the_page(
+    call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(target: str, context: Any) -> Section:
+        if target == "table2":
+            raise ValueError("unforeseen")
+        return Section(target=target, title=target, claim="", verdict="shown", finding="")
+
+    monkeypatch.setattr("bnas.tools.reproduce.make_section", make)
+    monkeypatch.setattr("bnas.tools.reproduce.trainings.describe_images", lambda _: "no images")
+    result = call("reproduce", "all", "--out", tmp_path, code=1)
+    assert "ValueError: unforeseen" in result.stderr
+    assert "## table1" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_reproduction_says_how_to_go_on(

@@ -16,7 +16,7 @@ from bnas.tools.stopped import Stopped
 from bnas.tools.tables import print_table
 
 if TYPE_CHECKING:
-    from bnas.tools.reproduce import Context, Section
+    from bnas.tools.reproduce import Context, Section, UnfinishedError
 
 # Named here too, so that `bnas-tools --help` need not load them; a test compares them.
 _TARGETS = (
@@ -90,7 +90,7 @@ def _require(target: str) -> None:
 
 
 def _reproduce(target: str, out_dir: str, scale: str | None, **asked: Any) -> dict[str, Any]:
-    from bnas.tools.reproduce import ALL, make_section, targets_of, write_page
+    from bnas.tools.reproduce import ALL, UnfinishedError, make_section, targets_of, write_page
     from bnas.tools.reproduce.facts import page_facts, provenance_of
 
     context = _context(target, out_dir, scale, **asked)
@@ -98,11 +98,19 @@ def _reproduce(target: str, out_dir: str, scale: str | None, **asked: Any) -> di
     facts = page_facts(context, target, provenance)
     page = "README.md" if target == ALL else f"{target}.md"
     sections: list[Section] = []
+    unfinished: UnfinishedError | None = None
     for each in targets_of(target):
         context.tell(f"{each}:")
-        sections.append(make_section(each, context))
+        try:
+            sections.append(make_section(each, context))
+        except UnfinishedError as error:  # the others need not wait for these trainings
+            unfinished = error
+            context.tell(f"{each}: left out, its trainings are not finished")
+            continue
         # What is found is on the page, should a later target fail.
         write_page(context, page, sections, facts)
+    if unfinished is not None:
+        raise unfinished
     return {
         "target": target,
         "scale": context.scale.name,
