@@ -21,7 +21,8 @@ def test_a_scale_fits_its_recipe_and_the_networks(name: str) -> None:
     assert len(set(scale.seeds)) == len(scale.seeds) > 0
     if scale.train_images is not None:
         assert recipe.batch_size <= scale.train_images
-    assert scale.channels.keys() <= {*cells.list_specs(), *cells.list_baselines()}
+    known = {*cells.list_specs(), *cells.list_baselines(), *SUBJECTS}
+    assert scale.channels.keys() | scale.num_cells.keys() <= known
     for subject in SUBJECTS.values():
         assert subject.spec(scale).num_classes == 10
         assert subject.spec(scale).input_size == 32
