@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from bnas import cells, search
+from bnas import search
 from bnas.tools.reproduce import SCALES, ScaleError, load_scale
 from bnas.tools.reproduce.device import choose_scale_and_device
 from bnas.tools.reproduce.subjects import SUBJECTS
@@ -21,7 +21,7 @@ def test_a_scale_fits_its_recipe_and_the_networks(name: str) -> None:
     assert len(set(scale.seeds)) == len(scale.seeds) > 0
     if scale.train_images is not None:
         assert recipe.batch_size <= scale.train_images
-    known = {*cells.list_specs(), *cells.list_baselines(), *SUBJECTS}
+    known = {name for subject in SUBJECTS.values() for name in (subject.key, subject.model)}
     assert scale.channels.keys() | scale.num_cells.keys() <= known
     for subject in SUBJECTS.values():
         assert subject.spec(scale).num_classes == 10
