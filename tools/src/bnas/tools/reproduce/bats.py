@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bnas.tools.reproduce.context import Context
+from bnas.tools.reproduce.published import BATS_FLOPS_RATIO
 from bnas.tools.reproduce.section import Section, Table, Verdict
 from bnas.tools.reproduce.subjects import SUBJECTS
 from bnas.tools.reproduce.trainings import Trained, trained
@@ -11,11 +12,10 @@ from bnas.tools.reproduce.words import ends_at, reduced_words
 BINARY, REAL = "BATS", "BATS-real"
 #: The specifications, which are counted at the size of ImageNet too.
 _MODELS = {BINARY: "BATS-style", REAL: "BATS-style-real"}
-_PUBLISHED_RATIO = 4.0
 _CLAIM = (
     "Section 5: trained as its preprint says, the searched architecture of BATS did not reach the "
     "reported accuracy on ImageNet; it did when layers that downsample channels or resolution were "
-    "left real, at roughly 4 times the reported FLOPs."
+    f"left real, at roughly {BATS_FLOPS_RATIO:g} times the reported FLOPs."
 )
 _NOT_THE_CELL = (
     "BATS's found cell is not published in a form that could be used here: `bats-style` is a cell "
@@ -55,7 +55,7 @@ def judge(ratios: dict[str, float], networks: tuple[Trained, Trained]) -> tuple[
         f"downsampling at {ends_at(real)}."
     )
     largest = max(ratios.values())
-    near = _PUBLISHED_RATIO / 2 <= largest <= 2 * _PUBLISHED_RATIO
+    near = BATS_FLOPS_RATIO / 2 <= largest <= 2 * BATS_FLOPS_RATIO
     better = None not in (binary.mean_top1, real.mean_top1) and real.mean_top1 > binary.mean_top1  # type: ignore[operator]
     if near and better:
         return "reproduced", finding
