@@ -16,7 +16,7 @@ from bnas import zoo
 from bnas.cells.nn import Network
 
 if TYPE_CHECKING:
-    from bnas.cells import NetworkSpec
+    from bnas.cells import Spec
     from bnas.zoo import PackedNetwork
 
 #: What stands behind the name of a network with random weights.
@@ -25,7 +25,7 @@ TAG = "random"
 _PASSES = 2
 
 
-def random_network(spec: NetworkSpec) -> PackedNetwork:
+def random_network(spec: Spec) -> PackedNetwork:
     """Return a packed network of random weights and calibrated batch norms.
 
     Args:
