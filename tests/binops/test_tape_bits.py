@@ -112,6 +112,9 @@ CONVOLUTIONS = [
     (6, 9, 3, 3, 1, 1, 1),  # groups that share bytes
     (12, 6, 3, 3, 2, 1, 1),
     (10, 15, 5, 3, 2, 1, 1),
+    (9, 9, 9, 3, 2, 1, 1),  # one channel a group
+    (21, 14, 7, 3, 1, 2, 2),  # three, with two outputs each
+    (36, 6, 6, 2, 2, 0, 1),  # six
     (4, 5, 1, 3, 3, 1, 1),
     (4, 5, 1, 5, 1, 0, 1),  # rows shorter than the image's
 ]
@@ -134,10 +137,8 @@ def test_restaged_convolutions(
     bench = workbench(isa, 5)
     planes = bench.plain_planes((channels, *size))
     bench.stage(bits, planes)
-    shares = groups > 1 and geometry.group_channels % tape.GROUP
-    other = tape.add_restage(
-        bench.builder, planes, tape.layout_for(geometry), geometry.group_channels if shares else 0
-    )
+    layout = tape.layout_for(geometry).together(channels)
+    other = tape.add_restage(bench.builder, planes, layout)
     packed = np.packbits(weights, axis=1, bitorder="little")
     writer = tape.ConvWriter(bench.builder, geometry, packed, other)
     counts = np.zeros(expected.shape, np.int32)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import attrs
 import pytest
+import torch
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from bnas import cells
 from bnas.cells import DartsSpec, NetworkSpec, SpecError, nodes
+from bnas.cells.nn import Network
 from bnas.cells.testing import ALL_PRIMITIVES, darts_specs, genotypes, network_specs
 
 DARTS, BATS = cells.spec("DARTS-V2"), cells.spec("BATS-style")
@@ -179,6 +181,23 @@ def test_any_genotype_in_both_templates(spec: DartsSpec | NetworkSpec) -> None:
     assert cells.cost(spec, rule="deployed").flops <= cells.cost(spec).real_macs + (
         cells.cost(spec).binary_macs / 64
     )
+
+
+@settings(max_examples=15)
+@given(
+    spec=darts_specs(max_cells=3, max_channels=4, templates=["cifar"])
+    | network_specs(max_cells=3, max_channels=4, wirings=genotypes(primitives=ALL_PRIMITIVES)),
+    binarize=st.sampled_from(["all", "none"]),
+)
+def test_pruning_leaves_the_function(spec: DartsSpec | NetworkSpec, binarize: str) -> None:
+    torch.manual_seed(0)
+    whole = Network(spec, pruned=False, binarize=binarize).eval()
+    pruned = Network(spec, binarize=binarize).eval()
+    state = whole.state_dict()
+    pruned.load_state_dict({name: state[name] for name in pruned.state_dict()})
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(pruned(images), whole(images), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

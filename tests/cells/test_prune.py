@@ -258,6 +258,20 @@ def test_zeros_keep_a_size_that_no_stride_tells(kind):
     assert prune(pruned) == pruned
 
 
+def test_zeros_stay_in_their_groups_of_channels() -> None:
+    def conv(groups: int, bias: bool = False) -> nodes.Conv:
+        sizes = {"in_channels": 4, "out_channels": 8, "groups": groups, "bias": bias}
+        return nodes.Conv(name="conv", inputs=("half",), **sizes)
+
+    images = nodes.Input(name="input", channels=2)
+    zero = nodes.Zero(name="zero", inputs=("input",), channels=2)
+    half = nodes.Concat(name="half", inputs=("input", "zero"))
+    for groups, bias, zeros in ((1, False, 0), (2, False, 4), (4, False, 4), (2, True, 0)):
+        graph = Graph(nodes=(images, zero, half, conv(groups, bias)), output="conv")
+        assert zero_channels(graph)["conv"] == (False,) * (8 - zeros) + (True,) * zeros
+        assert prune(graph) == prune(prune(graph))
+
+
 def test_layers_with_parameters_are_never_merged():
     norms = [nodes.BatchNorm(name=name, inputs=("input",), channels=2) for name in "ab"]
     total = nodes.Add(name="sum", inputs=("a", "b"))

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from bnas import cells
 from bnas.cells import FloatTwin, SpecError, nodes
 from bnas.cells.nn import Network
-from bnas.cells.testing import network_specs, resnet_specs
+from bnas.cells.testing import darts_specs, network_specs, resnet_specs
 
-SMALL = st.one_of(network_specs(max_cells=3, max_channels=6), resnet_specs(max_width=4))
+SMALL = st.one_of(
+    network_specs(max_cells=3, max_channels=6),
+    darts_specs(max_cells=3, max_channels=6),
+    resnet_specs(max_width=4),
+)
 
 
 @settings(max_examples=30)

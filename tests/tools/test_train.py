@@ -249,9 +249,11 @@ def test_times_have_units(text: str, seconds: float) -> None:
         cells.ResNetSpec(blocks=(1, 1), width=4, template="cifar"),
         cells.ResNetSpec(block="bn_sign_conv", blocks=(1, 1), width=4, template="cifar"),
         cells.FloatTwin(cells.ResNetSpec(blocks=(1, 1), width=4, template="cifar")),
+        cells.spec("DARTS-V2", num_cells=1, channels=2),
+        cells.spec("BATS-style-real", num_cells=1, channels=12),
     ],
 )
-def test_networks_without_cells_are_trained_and_packed(
+def test_other_networks_are_trained_and_packed(
     document: Callable[..., Any], plan: dict[str, Path], tmp_path: Path, spec: cells.Spec
 ) -> None:
     plan["--model"].write_text(spec.to_json())

@@ -59,7 +59,8 @@ class TestPlainGeometries:
             ({}, True),
             ({"dilation": 2, "padding": 2}, True),
             ({"groups": 2}, True),
-            ({"groups": 4}, False),  # groups of two channels
+            ({"groups": 4}, True),  # groups of two channels, which share bytes
+            ({"groups": 8}, True),
             ({"stride": 2}, False),
             ({"padding": 0}, False),
             ({"padding": 64, "dilation": 64}, True),

@@ -38,6 +38,17 @@ def test_it_is_rebuilt_from_its_specification(
     assert saved["facts"] == {"model": "custom network"}
 
 
+@pytest.mark.parametrize("name", ["DARTS-V2", "BATS-style-real"])
+def test_a_network_of_other_cells_is_packed_again(name: str, tmp_path: Path) -> None:
+    spec = cells.spec(name, num_cells=3, channels=12, num_classes=3)
+    network = zoo.pack(Network(spec).eval())
+    save_torch(network, tmp_path / "net.pt")
+    again = zoo.pack(tmp_path / "net.pt")
+    assert again.spec == spec
+    for key, tensor in network.parameters.tensors.items():
+        np.testing.assert_array_equal(again.parameters.tensors[key], tensor, err_msg=key)
+
+
 def test_it_is_packed_again(tmp_path: Path) -> None:
     network = zoo.load("BNAS-Mini")
     save_torch(network, tmp_path / "mini.pt")

@@ -37,6 +37,8 @@ class PlaneLayout:
         top: Rows of padding above.
         bottom: Rows of padding below.
         groups: Groups of four channels.
+        apart: Channels of one group of a convolution, each of which begins at a byte of its own; 0
+            where all channels follow each other.
     """
 
     in_size: tuple[int, int]
@@ -46,6 +48,7 @@ class PlaneLayout:
     top: int
     bottom: int
     groups: int
+    apart: int = 0
 
     @property
     def phases(self) -> int:
@@ -110,6 +113,10 @@ class PlaneLayout:
             mask[MARGIN : MARGIN + pixels][(seen >= 0) & (seen < width)] = 0
         return masks
 
+    def together(self, channels: int) -> PlaneLayout:
+        """Return the same planes of `channels` channels that follow each other."""
+        return attrs.evolve(self, groups=-(-channels // GROUP), apart=0)
+
     @property
     def is_plain(self) -> bool:
         """Whether planes are shifted copies of the image: no stride, rows of the same length."""
@@ -128,7 +135,10 @@ def tap_positions(geometry: ConvGeometry, axis: int) -> list[int]:
 
 
 def layout_for(geometry: ConvGeometry) -> PlaneLayout:
-    """The planes that one convolution reads; groups of channels begin at groups of four."""
+    """The planes that one convolution reads; groups of channels begin at groups of four.
+
+    With `PlaneLayout.together` of it, they follow each other as they lie in an image.
+    """
     turns = [row // geometry.stride[0] for row in tap_positions(geometry, 0)]
     rows = -(-geometry.in_size[0] // geometry.stride[0])
     return PlaneLayout(
@@ -139,4 +149,5 @@ def layout_for(geometry: ConvGeometry) -> PlaneLayout:
         top=max(0, -min(turns)),
         bottom=max(0, geometry.out_size[0] + max(turns) - rows),
         groups=geometry.groups * -(-geometry.group_channels // GROUP),
+        apart=geometry.group_channels if geometry.groups > 1 else 0,
     )

@@ -63,20 +63,6 @@ def run_pool_bits(tag, bases, record, planes, images):
 
 
 @kernel()
-def _collect_group(record, source, group, target):
-    """Gather the four channels of a group that begins anywhere in the source's groups."""
-    channels = record.group_channels
-    owner, part = divmod(group, record.parts)
-    target[:] = np.uint8(0)
-    for bit in range(min(4, channels - 4 * part)):
-        from_group, from_bit = divmod(owner * channels + 4 * part + bit, 4)
-        pixels = bytes_at(source + from_group * record.source_group_bytes, target.shape[0])
-        for p in range(target.shape[0]):
-            one = (pixels[p] >> np.uint8(from_bit)) & np.uint8(1)
-            target[p] |= one << np.uint8(bit)
-
-
-@kernel()
 def _restage_halves(tag, record, place, group, columns, target, halves):
     """Copy one group with a horizontal stride of 2: even and odd pixels, each in a frame."""
     half = halves.shape[0] // 2
@@ -125,7 +111,6 @@ def run_restage(tag, bases, record, images):
         images: Number of images.
     """
     columns = longs_at(resolve(bases, record.columns_at), record.columns)
-    pixels = bytes_at(resolve(bases, record.spare_at), record.height * record.in_width)
     halves = bytes_at(resolve(bases, record.halves_at), 2 * (record.in_width + 4 * _FRAME))
     halves[:] = np.uint8(PADDING)
     # Rows of the output reach at most a frame beyond the image.
@@ -136,9 +121,6 @@ def run_restage(tag, bases, record, images):
         target = resolve(bases, record.target_at) + image * record.target_step
         for group in range(record.groups):
             place = source + group * record.source_group_bytes
-            if record.group_channels > 0:
-                _collect_group(record, source, group, pixels)
-                place = pixels.ctypes.data
             if by_halves:
                 _restage_halves(tag, record, place, group, columns, target, halves)
             else:

@@ -118,20 +118,15 @@ def add_pool_bits(
     )
 
 
-def add_restage(
-    builder: TapeBuilder, source: PlaneSet, layout: PlaneLayout, group_channels: int
-) -> PlaneSet:
+def add_restage(builder: TapeBuilder, source: PlaneSet, layout: PlaneLayout) -> PlaneSet:
     """Write the copy of planes into those of another layout, and return these.
 
     Args:
         builder: The tape.
         source: Planes with column 0.
-        layout: The other layout.
-        group_channels: Channels of a group, each of which begins at a byte of its own there; 0
-            where channels stay where they are.
+        layout: The other layout, whose channels follow each other too.
     """
     target = add_planes(builder, layout)
-    parts = -(-group_channels // GROUP) if group_channels else 1
     builder.op(
         Kind.RESTAGE,
         "restages",
@@ -141,8 +136,6 @@ def add_restage(
         target_at=target.at,
         target_step=target.at.step,
         groups=layout.groups,
-        group_channels=group_channels,
-        parts=parts,
         height=layout.in_size[0],
         in_width=layout.in_size[1],
         width=layout.width,
@@ -152,7 +145,6 @@ def add_restage(
         plane_bytes=layout.plane_bytes,
         columns_at=target.columns,
         columns=len(layout.columns),
-        spare_at=builder.scratch(layout.in_size[0] * layout.in_size[1]),
         halves_at=builder.scratch(2 * layout.in_size[1] + 512),
     )
     return target

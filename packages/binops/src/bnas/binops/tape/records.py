@@ -191,8 +191,7 @@ PACK = _record(
     "readers",
 )
 
-#: Planes of one layout -> planes of another, by rows: strides and widths that are not the image's,
-#: groups of channels that begin at bytes of their own.
+#: Planes of one layout -> planes of another, by rows: strides and widths that are not the image's.
 RESTAGE = _record(
     "source_at",
     "source_step",
@@ -200,8 +199,6 @@ RESTAGE = _record(
     "target_at",
     "target_step",
     "groups",
-    "group_channels",
-    "parts",
     "height",
     "in_width",
     "width",
@@ -211,7 +208,6 @@ RESTAGE = _record(
     "plane_bytes",
     "columns_at",
     "columns",
-    "spare_at",
     "halves_at",
 )
 

@@ -139,10 +139,8 @@ class Writer:
         planes = self.planes[step.source]
         geometry = step.geometry
         if not is_plain(self.builder.isa, geometry):
-            shares = geometry.groups > 1 and geometry.group_channels % tape.GROUP
-            channels = geometry.group_channels if shares else 0
-            layout = tape.layout_for(geometry)
-            planes = tape.add_restage(self.builder, planes, layout, channels)
+            layout = tape.layout_for(geometry).together(geometry.in_channels)
+            planes = tape.add_restage(self.builder, planes, layout)
         conv = tape.ConvWriter(self.builder, geometry, step.weight, planes)
         for part in step.bits:
             conv.add_bits(part.cut.threshold, part.cut.flip, self.planes[part.target])
