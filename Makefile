@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV_DEMO ?= .venv-demo
 VENV_DEV ?= .venv-dev
 PYTEST_ARGS ?=
+# Processes that run tests, each whole files of them; 0 for one without any other.
+TEST_WORKERS ?= 2
 BENCH_ARGS ?=
 DEMO_PICTURE ?= demo.png
 # If set, pytest's exit status goes to this file and make itself succeeds: how .ci/run hands the status on.
@@ -13,7 +15,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 # onnxruntime runs the ONNX models that tests export; ptxas (in nvcc's wheel) and nvdisasm make and show the machine code of kernels for GPUs.
-DEV_TOOLS := hypothesis onnxruntime pytest ruff nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+DEV_TOOLS := hypothesis onnxruntime pytest pytest-xdist ruff nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
 DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
@@ -35,7 +37,7 @@ demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the 
 	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
 
 test: $(VENV_DEV)/.stamp  ## set up the development environment, run every test
-	@$(VENV_DEV)/bin/python -m pytest $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
+	@$(VENV_DEV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
 
 lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 	$(VENV_DEV)/bin/python -m ruff check .
