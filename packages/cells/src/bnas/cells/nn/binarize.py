@@ -178,8 +178,9 @@ def project_latent(latent: Tensor, *, official_centring: bool = False) -> None:
 
     Deviates:
         XNOR-Net's authors and those of BNAS centre all, for none of their networks has depthwise
-        convolutions. A binarised DARTS has, and with it no weights but 0 there: that alone leaves
-        it at chance, whatever its architecture (BNAS's supplement, Section 3: 10.01 %).
+        convolutions. A binarised DARTS has, and with it no weights but 0 there: its separable
+        convolutions put out constants, and what it learns passes through the 1x1 blocks before
+        its cells, its poolings and its identities alone.
     """
     if is_centred(latent, official_centring=official_centring):
         latent.sub_(latent.mean(dim=1, keepdim=True))
