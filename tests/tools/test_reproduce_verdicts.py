@@ -22,6 +22,7 @@ from bnas.tools.reproduce.gradients import (
 from bnas.tools.reproduce.learning_curves import course_of, courses_table, curves_table, judge
 from bnas.tools.reproduce.subjects import SUBJECTS
 from bnas.tools.reproduce.trainings import Trained
+from bnas.tools.reproduce.words import outcome_of
 
 GUESSING = 10.0
 
@@ -66,6 +67,16 @@ def test_the_course_of_a_training() -> None:
     assert course.test_jump == pytest.approx((25 + 35) / 2)
     assert course.collapsed
     assert course_of(result([], [], "diverged"), GUESSING) is None
+
+
+def test_how_trainings_end_in_words() -> None:
+    assert outcome_of(network("A", RISING)) == "ends at 50.0 % of the test images (one seed)"
+    both = outcome_of(network("A", RISING, LOWER, GONE))
+    assert both == (
+        "ends at 40.0 % of the test images (30.0 to 50.0 over 2 seeds) and diverges in 1 of 3 "
+        "trainings"
+    )
+    assert outcome_of(network("A", GONE)) == "diverges in 1 of 1 trainings"
 
 
 def test_what_counts_as_a_collapse() -> None:
@@ -173,7 +184,7 @@ def test_the_verdict_on_darts() -> None:
 )
 def test_the_verdict_on_bats(ratio: float, real: search.TrialResult, verdict: str) -> None:
     networks = (network("BATS", LOWER), network("BATS-real", real))
-    found, finding = judge_bats({"CIFAR-10, 32x32": ratio}, networks)
+    found, finding = judge_bats({"CIFAR-10, 32x32": 1.0, "ImageNet, 224x224": ratio}, networks)
     assert found == verdict
     assert f"{ratio:.2f}" in finding
 

@@ -11,7 +11,7 @@ from bnas.tools.reproduce.published import DARTS_TOP1
 from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
 from bnas.tools.reproduce.subjects import SUBJECTS, Subject
 from bnas.tools.reproduce.trainings import Trained, trained
-from bnas.tools.reproduce.words import ends_at, reduced_words
+from bnas.tools.reproduce.words import outcome_of, reduced_words
 
 if TYPE_CHECKING:
     from bnas.cells import CostReport
@@ -31,8 +31,9 @@ _CLAIM = (
 _CENTRING = (
     "A depthwise filter has one input channel. XNOR-Net subtracts from latent weights their mean "
     "over the input channels, as the authors' code does: of one channel that leaves 0, whatever "
-    "was learnt, and with it a scale of 0. So in *{centred}* no depthwise filter passes anything "
-    "on. In all other networks here, filters of one input channel are not centred."
+    "was learnt, and with it a scale of 0. So in *{centred}* separable convolutions put out "
+    "constants, and only 1x1 blocks, poolings and identities pass the image on. In all other "
+    "networks here, filters of one input channel are not centred."
 )
 _ZOO_NOTE = (
     "Networks of this run are compared with each other alone: the zoo's weights, which the picture "
@@ -69,7 +70,7 @@ def judge_darts(networks: dict[str, Trained]) -> tuple[Verdict, str]:
         networks: By key, those of DARTS and BNAS-A among them.
     """
     told = [
-        f"{networks[key].subject.title} ends at {ends_at(networks[key])}."
+        f"{networks[key].subject.title} {outcome_of(networks[key])}."
         for key in (CENTRED, DARTS, SKIPS, "A")
     ]
     fails = {key: is_near_chance(networks[key]) for key in (CENTRED, DARTS, SKIPS)}
@@ -115,7 +116,8 @@ def accuracy_table(context: Context, networks: Sequence[Trained]) -> Table:
             "params at full width", "FLOPs at full width",
         ),
         tuple(rows),
-        "Top-1 (mean of the seeds) and cost at 32x32 pixels, FLOPs by the rule `deployed`.",
+        "Top-1 (mean of the seeds) and cost, FLOPs by the rule `deployed`: as trained here, on "
+        f"{context.scale.side}x{context.scale.side} pixels, and at full width on 32x32.",
     )  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def _costs(context: Context, subject: Subject) -> tuple[CostReport, CostReport]:
 
     def count() -> tuple[CostReport, CostReport]:
         return (
-            cells.cost(subject.spec(context.scale), rule="deployed"),
+            cells.cost(subject.spec(context.scale), context.scale.side, rule="deployed"),
             cells.cost(subject.spec(), rule="deployed"),
         )
 

@@ -7,11 +7,13 @@ from bnas.tools.reproduce.published import BATS_FLOPS_RATIO
 from bnas.tools.reproduce.section import Section, Table, Verdict
 from bnas.tools.reproduce.subjects import SUBJECTS
 from bnas.tools.reproduce.trainings import Trained, trained
-from bnas.tools.reproduce.words import ends_at, reduced_words
+from bnas.tools.reproduce.words import outcome_of, reduced_words
 
 BINARY, REAL = "BATS", "BATS-real"
 #: The specifications, which are counted at the size of ImageNet too.
 _MODELS = {BINARY: "BATS-style", REAL: "BATS-style-real"}
+#: A ratio that is "roughly" another is no larger and no smaller than by this factor.
+_ROUGHLY = 1.5
 _CLAIM = (
     "Section 5: trained as its preprint says, the searched architecture of BATS did not reach the "
     "reported accuracy on ImageNet; it did when layers that downsample channels or resolution were "
@@ -51,11 +53,11 @@ def judge(ratios: dict[str, float], networks: tuple[Trained, Trained]) -> tuple[
     binary, real = networks
     finding = (
         f"Left real, the layers that downsample make the network cost so many times the FLOPs, by "
-        f"the rule `deployed`: {told}. {binary.subject.title} ends at {ends_at(binary)}, with real "
-        f"downsampling at {ends_at(real)}."
+        f"the rule `deployed`: {told}. {binary.subject.title} {outcome_of(binary)}, with real "
+        f"downsampling it {outcome_of(real)}."
     )
-    largest = max(ratios.values())
-    near = BATS_FLOPS_RATIO / 2 <= largest <= 2 * BATS_FLOPS_RATIO
+    ratio = next(value for size, value in ratios.items() if size.startswith("ImageNet"))
+    near = BATS_FLOPS_RATIO / _ROUGHLY <= ratio <= _ROUGHLY * BATS_FLOPS_RATIO
     better = None not in (binary.mean_top1, real.mean_top1) and real.mean_top1 > binary.mean_top1  # type: ignore[operator]
     if near and better:
         return "reproduced", finding
@@ -66,22 +68,23 @@ def costs_table(context: Context) -> Table:
     """Return what both readings cost: at CIFAR-10's size, at ImageNet's, and as trained here."""
     from bnas import cells
 
-    large = {"template": "imagenet", "num_classes": 1000}
+    # As DARTS stacks its cells for ImageNet: 14 of them, of 48 channels.
+    large = {"template": "imagenet", "num_classes": 1000, "num_cells": 14, "channels": 48}
     sizes = {
-        "CIFAR-10, 32x32": {key: SUBJECTS[key].spec() for key in _MODELS},
-        "ImageNet, 224x224": {
+        ("CIFAR-10", 32): {key: SUBJECTS[key].spec() for key in _MODELS},
+        ("ImageNet", 224): {
             key: cells.changed(cells.spec(model), **large) for key, model in _MODELS.items()
         },
     }
     if context.scale.is_reduced:
-        sizes["as trained here, 32x32"] = {
-            key: SUBJECTS[key].spec(context.scale) for key in _MODELS
-        }
+        small = {key: SUBJECTS[key].spec(context.scale) for key in _MODELS}
+        sizes["as trained here", context.scale.side] = small
     rows = []
-    for size, specs in sizes.items():
-        base = cells.cost(specs[BINARY], rule="deployed").flops
+    for (name, side), specs in sizes.items():
+        size = f"{name}, {side}x{side}"
+        base = cells.cost(specs[BINARY], side, rule="deployed").flops
         for key, spec in specs.items():
-            deployed = cells.cost(spec, rule="deployed")
+            deployed = cells.cost(spec, side, rule="deployed")
             counts = (deployed.params, deployed.binary_macs, deployed.real_macs, deployed.flops)
             rows.append((size, _MODELS[key], *counts, deployed.flops / base))
     columns = ("size", "network", "params", "binary MACs", "real MACs", "FLOPs", "times the FLOPs")

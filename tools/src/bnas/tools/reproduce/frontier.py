@@ -25,6 +25,12 @@ _MEANING: dict[Origin, str] = {
     "published": "published (not measured here)",
 }
 _FAINT = "#737985"
+#: Half of the side of the box that a marker takes, pixels.
+_MARKER = 7.0
+_POINTS_PER_INCH = 72
+
+#: Left, bottom, right, top, in pixels.
+Box = tuple[float, float, float, float]
 
 
 @frozen(kw_only=True)
@@ -35,7 +41,7 @@ class Point:
         label: Its name.
         family: Key of the colours.
         origin: Where the accuracy comes from.
-        flops: For one image, by the rule `deployed`.
+        flops: For one image of the size that it was measured on, by the rule `deployed`.
         top1: Percent of test images of CIFAR-10.
         low: Smallest of several seeds.
         high: Largest of several seeds.
@@ -101,32 +107,50 @@ def _plot(axes: Any, point: Point) -> None:
 
 
 def _label(axes: Any, points: Sequence[Point]) -> None:
-    """Write names beside the points, apart from each other where points are near."""
-    taken: list[tuple[float, float]] = []
+    """Write names beside the points, where neither a point nor another name is."""
     figure = axes.figure
-    figure.canvas.draw()
-    for point in sorted(points, key=lambda each: each.top1):
-        x, y = axes.transData.transform((point.flops, point.top1))
-        place = y
-        while any(
-            abs(place - other) < _LINE and abs(x - beside) < _REACH for beside, other in taken
-        ):
-            place += _STEP
-        taken.append((x, place))
-        offset = (place - y) * 72 / figure.dpi
-        axes.annotate(
+    figure.draw_without_rendering()  # Before it, nobody knows where points come to lie.
+    places = [axes.transData.transform((point.flops, point.top1)) for point in points]
+    taken = [(x - _MARKER, y - _MARKER, x + _MARKER, y + _MARKER) for x, y in places]
+    for point, (x, y) in zip(points, places, strict=True):
+        label = axes.annotate(
             point.label,
             (point.flops, point.top1),
-            xytext=(7, offset),
+            xytext=(0, 0),
             textcoords="offset points",
             va="center",
             fontsize=7.5,
             color=_FAINT if point.origin == "published" else "#2b2f36",
         )
+        label.set_in_layout(False)
+        extent = label.get_window_extent()
+        best, box = _place(x, y, extent.width, extent.height, taken)
+        is_left = best[0] < 0
+        label.set_horizontalalignment("right" if is_left else "left")
+        near = (best[0] + extent.width * is_left, best[1])
+        label.set_position([pixels * _POINTS_PER_INCH / figure.dpi for pixels in near])
+        taken.append(box)
 
 
-#: Pixels: height of a line of names, how wide a name reaches, how far it is moved at a time.
-_LINE, _REACH, _STEP = 13.0, 150.0, 2.0
+def _place(
+    x: float, y: float, width: float, height: float, taken: Sequence[Box]
+) -> tuple[tuple[float, float], Box]:
+    """Return where a name goes relative to its point, and the box that it takes, in pixels."""
+    boxes = {}
+    for rise in (0.0, 1.0, -1.0, 1.7, -1.7, 2.5, -2.5):
+        for left in (_MARKER + 2, -_MARKER - 2 - width):
+            shift = (left, rise * height)
+            low = y + shift[1] - height / 2
+            boxes[shift] = (x + left, low, x + left + width, low + height)
+    best = min(boxes, key=lambda shift: sum(_overlap(boxes[shift], other) for other in taken))
+    return best, boxes[best]
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Return the area that two boxes share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
 
 
 def _legend(axes: Any, points: Sequence[Point]) -> None:

@@ -11,7 +11,7 @@ from attrs import frozen
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
 from bnas.tools.reproduce.trainings import Trained, trained
-from bnas.tools.reproduce.words import ends_at, reduced_words
+from bnas.tools.reproduce.words import outcome_of, reduced_words
 
 if TYPE_CHECKING:
     from bnas.search import TrialResult
@@ -111,7 +111,7 @@ def judge(base: Trained, ablated: Sequence[Trained], guessing: float) -> tuple[V
         f"of their best training accuracy, or within {NEAR_GUESSING:g} points of guessing), "
         f"{fell} of them after having been better; {base_lost} of {len(kept)} of BNAS-A with skips."
     ]
-    lines += [f"{each.subject.title} ends at {ends_at(each)}." for each in (base, *ablated)]
+    lines += [f"{each.subject.title} {outcome_of(each)}." for each in (base, *ablated)]
     means = [each.mean_top1 for each in ablated]
     lower = base.mean_top1 is not None and all(
         mean is None or mean < base.mean_top1 for mean in means

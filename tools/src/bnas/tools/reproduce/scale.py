@@ -12,6 +12,8 @@ from attrs import field, frozen
 
 from bnas.tools.reproduce.errors import ScaleError
 
+#: Side of CIFAR-10's own images, in pixels.
+CIFAR10_SIDE = 32
 #: From the smallest to the paper's; each is a TOML file in `scales`.
 SCALES = ("quick", "reduced", "paper")
 
@@ -57,6 +59,12 @@ class Scale:
     first_frame: int = field(default=1, validator=_positive)
     frame_step: int = field(default=1, validator=_positive)
     bench_rounds: int = field(default=15, validator=_positive)
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of the images that networks are trained and measured on."""
+        stages = self.changes.get("resolutions", ())
+        return int(stages[-1][1]) if stages else CIFAR10_SIDE
 
     @property
     def is_reduced(self) -> bool:

@@ -19,17 +19,15 @@ def seeds_words(network: Trained) -> str:
     return f"{min(values):.1f} to {max(values):.1f} over {len(values)} seeds"
 
 
-def diverged_words(network: Trained) -> str:
-    """Return how many trainings of a network diverged."""
-    return f"{network.diverged} of {len(network.results)} trainings diverged"
-
-
-def ends_at(network: Trained) -> str:
-    """Return with which accuracy a network's trainings end."""
-    if network.mean_top1 is None:
-        return diverged_words(network)
-    told = f"{percent(network.mean_top1)} of the test images ({seeds_words(network)})"
-    return f"{told}; {diverged_words(network)}" if network.diverged else told
+def outcome_of(network: Trained) -> str:
+    """Return how the trainings of a network end, as what follows its name in a sentence."""
+    told = []
+    if network.mean_top1 is not None:
+        told.append(f"ends at {percent(network.mean_top1)} of the test images")
+        told[0] += f" ({seeds_words(network)})"
+    if network.diverged:
+        told.append(f"diverges in {network.diverged} of {len(network.results)} trainings")
+    return " and ".join(told)
 
 
 def reduced_words(context: Context) -> str:

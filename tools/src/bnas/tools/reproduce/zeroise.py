@@ -10,7 +10,7 @@ from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.published import TABLE_3_TOP1
 from bnas.tools.reproduce.section import Section, Table, Verdict
 from bnas.tools.reproduce.trainings import Trained, images_of, trained
-from bnas.tools.reproduce.words import ends_at, reduced_words
+from bnas.tools.reproduce.words import outcome_of, reduced_words
 from bnas.tools.reproduce.zeroise_costs import zeroise_costs
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def judge(
         ablated.mean_top1 is None or base.mean_top1 > ablated.mean_top1
     )
     finding = (
-        f"With Zeroise the network ends at {ends_at(base)}, without at {ends_at(ablated)}: it is "
+        f"With Zeroise the network {outcome_of(base)}, without it {outcome_of(ablated)}: it is "
         f"{'' if better else 'not '}more accurate with Zeroise."
     )
     cells = {key: [_cell_error(each) for each in found] for key, found in errors.items()}
