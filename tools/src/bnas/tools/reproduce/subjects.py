@@ -79,8 +79,14 @@ _ALL = (
     Subject(key="A", title="BNAS-A", model="BNAS-A", family="BNAS"),
     *(_without(f"BNAS-{letter}", "skip", changes=_NO_SKIP) for letter in "ABC"),
     _without("BNAS-A", "Zeroise", cells="bnas-imagenet"),
-    Subject(key="XNOR-18", title="XNOR-ResNet-18", model="XNOR-ResNet-18", family="ResNet"),
-    Subject(key="Bi-Real-18", title="Bi-Real-18", model="Bi-Real-18", family="ResNet"),
+    *(
+        Subject(key=f"{name}-{layers}", title=model, model=model, family="ResNet")
+        for layers in (18, 34)
+        for name, model in (
+            ("XNOR", f"XNOR-ResNet-{layers}"),
+            ("Bi-Real", f"Bi-Real-{layers}"),
+        )
+    ),
     Subject(key="BATS", title="BATS-style", model="BATS-style", family="BATS"),
     Subject(
         key="BATS-real",
