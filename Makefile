@@ -6,6 +6,8 @@ VENV_DEV ?= .venv-dev
 PYTEST_ARGS ?=
 # Processes that run tests, each whole files of them; 0 for one without any other.
 TEST_WORKERS ?= 2
+# torch's threads wait in loops for each other: two processes of two threads on two cores do little else.
+TEST_THREADS := $(if $(filter-out 0 1,$(TEST_WORKERS)),OMP_NUM_THREADS=1)
 BENCH_ARGS ?=
 DEMO_PICTURE ?= demo.png
 # If set, pytest's exit status goes to this file and make itself succeeds: how .ci/run hands the status on.
@@ -37,7 +39,7 @@ demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the 
 	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
 
 test: $(VENV_DEV)/.stamp  ## set up the development environment, run every test
-	@$(VENV_DEV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
+	@$(TEST_THREADS) $(VENV_DEV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
 
 lint: $(VENV_DEV)/.stamp  ## check the code with ruff
 	$(VENV_DEV)/bin/python -m ruff check .

@@ -62,7 +62,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(target)
         if target == "table3":
             raise UnfinishedError(2, 3, context.out_dir)
-        return Section(target=target, title=target, claim="", verdict="shown", finding="")
+        return Section(target=target, title=target, claim="", verdict="reproduced", finding="")
 
     monkeypatch.setattr("bnas.tools.reproduce.make_section", make)
     monkeypatch.setattr("bnas.tools.reproduce.trainings.describe_images", lambda _: "no images")
@@ -77,7 +77,8 @@ def test_what_the_time_limit_leaves_out_is_told_and_the_rest_is_on_the_page(
     assert result.stderr.splitlines()[-1].startswith(
         "Error: the time limit came first: 2 of 3 trainings are not finished"
     )
-    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert not (tmp_path / "README.md").exists()
+    page = (tmp_path / "README.partial.md").read_text(encoding="utf-8")
     assert "* **data**: no images" in page
     assert "`bnas-tools reproduce all --scale paper --data cifar10 --out DIR`" in page
     assert "## table2" in page
@@ -85,19 +86,26 @@ def test_what_the_time_limit_leaves_out_is_told_and_the_rest_is_on_the_page(
     assert "## baselines" in page
 
 
-def test_what_was_found_before_a_failure_is_on_the_page(
+def test_what_was_found_before_a_failure_is_kept_beside_an_older_page(
     call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(target: str, context: Any) -> Section:
         if target == "table2":
             raise ValueError("unforeseen")
-        return Section(target=target, title=target, claim="", verdict="shown", finding="")
+        return Section(target=target, title=target, claim="", verdict="reproduced", finding="")
 
     monkeypatch.setattr("bnas.tools.reproduce.make_section", make)
     monkeypatch.setattr("bnas.tools.reproduce.trainings.describe_images", lambda _: "no images")
+    (tmp_path / "README.md").write_text("an older page")
     result = call("reproduce", "all", "--out", tmp_path, code=1)
     assert "ValueError: unforeseen" in result.stderr
-    assert "## table1" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert (tmp_path / "README.md").read_text() == "an older page"
+    assert "## table1" in (tmp_path / "README.partial.md").read_text(encoding="utf-8")
+
+
+def test_the_papers_size_wants_its_images(call: Callable[..., Result], tmp_path: Path) -> None:
+    result = call("reproduce", "fig4", "--scale", "paper", "--out", tmp_path, code=1)
+    assert "`--scale` = 'paper' trains on all of CIFAR-10: `--data` must name" in result.stderr
 
 
 def test_an_interrupted_reproduction_says_how_to_go_on(

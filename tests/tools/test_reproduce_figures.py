@@ -10,7 +10,7 @@ from PIL import Image
 from bnas import cells
 from bnas.tools.reproduce import Context, load_scale
 from bnas.tools.reproduce.cell_facts import facts_of
-from bnas.tools.reproduce.cell_figures import Figure, fig1, fig2, fig3
+from bnas.tools.reproduce.cell_figures import fig1, fig2, fig3
 
 
 def test_a_block_of_a_residual_network() -> None:
@@ -46,17 +46,6 @@ def test_the_cells_of_darts() -> None:
 def test_grouped_kernels_are_named() -> None:
     kernels = facts_of(cells.spec("BATS-style"), "normal").kernels
     assert set(kernels) >= {"3x3 in 12 groups", "5x5 in 12 groups"}
-
-
-def test_the_verdict_is_that_of_the_claims() -> None:
-    def verdict(*holds: bool) -> str:
-        checks = {str(place): each for place, each in enumerate(holds)}
-        figure = Figure(target="f", title="", claim="", names=(), facts=(), checks=checks)
-        return figure.verdict
-
-    assert verdict(True, True) == "reproduced"
-    assert verdict(True, False) == "in part"
-    assert verdict(False, False) == "not reproduced"
 
 
 def test_the_figures_are_drawn_and_their_claims_hold(tmp_path: Path) -> None:

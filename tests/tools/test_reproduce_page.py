@@ -20,7 +20,7 @@ from bnas.tools.reproduce.page import csv_of, page_of, shown
 CELLS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
 
-def section(*parts: Any, target: str = "table1", verdict: Any = "shown") -> Section:
+def section(*parts: Any, target: str = "table1", verdict: Any = "reproduced") -> Section:
     return Section(
         target=target,
         title=f"Title of {target}",
@@ -120,4 +120,4 @@ def test_a_section_as_json_has_its_rows_by_column() -> None:
     told = section(Table("t", ("a", "b"), ((1, None),)), "Text.", Picture("p.svg", "")).to_dict()
     assert told["tables"] == [{"name": "t", "caption": "", "rows": [{"a": 1, "b": None}]}]
     assert told["pictures"] == ["p.svg"]
-    assert told["verdict"] == "shown"
+    assert told["verdict"] == "reproduced"

@@ -45,7 +45,7 @@ class DartsSpec:
 
     References:
         Liu, Simonyan, Yang, "DARTS", ICLR 2019, Appendix A.3, and its authors' code. The supplement
-        of ECCV 2020 BNAS binarises it (Section 3), and leaves downsampling layers real (Section 5).
+        of ECCV 2020 BNAS binarises it (Section 1); in BATS it leaves downsampling real (Section 5).
     Deviates:
         DARTS's convolutions are ReLU, convolution, batch norm. Its FactorizedReduce, in place of a
         1x1 of stride 2, computes half of the channels from pixels that lie one to the right and

@@ -11,6 +11,7 @@ from typing import Any
 _DISTRIBUTIONS = (
     "bnas-binops",
     "bnas-cells",
+    "bnas-search",
     "bnas-zoo",
     "bnas-tools",
     "numpy",
@@ -18,6 +19,8 @@ _DISTRIBUTIONS = (
     "llvmlite",
     "numba-cuda",
     "torch",
+    "torchvision",
+    "matplotlib",
     "onnx",
     "onnxruntime",
     "openvino",

@@ -36,7 +36,7 @@ def random_network(spec: Spec) -> PackedNetwork:
         torch.manual_seed(0)
         network = Network(spec)
         _spread_biases(network)
-        _calibrate(network, batch=16 if side <= 64 else 2, side=side)
+        _calibrate(network, batch=16 if side <= 64 else 4, side=side)
     return zoo.pack(network.eval())
 
 

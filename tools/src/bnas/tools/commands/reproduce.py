@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from bnas.tools.document import print_document
 from bnas.tools.durations import Duration
 from bnas.tools.extras import require
 from bnas.tools.options import FilePath, json_option
-from bnas.tools.run_options import device_option
+from bnas.tools.run_options import device_option, skip_corrupt_option
 from bnas.tools.stopped import Stopped
 from bnas.tools.tables import print_table
 
@@ -42,6 +43,7 @@ _SCALES = ("quick", "reduced", "paper")
     help="CIFAR-10: folders `train` and `test`, each of one folder a class.  "
     "[default: a bundled sample of 600 images, enough to try the command]",
 )  # fmt: skip
+@skip_corrupt_option
 @device_option
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
@@ -97,6 +99,7 @@ def _reproduce(target: str, out_dir: str, scale: str | None, **asked: Any) -> di
     provenance = provenance_of(_command(target, out_dir, context), context.device)
     facts = page_facts(context, target, provenance)
     page = "README.md" if target == ALL else f"{target}.md"
+    draft = f"{Path(page).stem}.partial.md"
     sections: list[Section] = []
     unfinished: UnfinishedError | None = None
     for each in targets_of(target):
@@ -107,10 +110,11 @@ def _reproduce(target: str, out_dir: str, scale: str | None, **asked: Any) -> di
             unfinished = error
             context.tell(f"{each}: left out, its trainings are not finished")
             continue
-        # What is found is on the page, should a later target fail.
-        write_page(context, page, sections, facts)
+        # What is found is there, should a later target fail; an older page stays till then.
+        write_page(context, draft, sections, facts)
     if unfinished is not None:
         raise unfinished
+    context.path(draft).replace(context.path(page))
     return {
         "target": target,
         "scale": context.scale.name,
@@ -128,30 +132,34 @@ def _context(
     data_dir: str | None,
     device: str | None,
     workers: int | None,
-    time_limit_s: float | None,
+    **options: Any,
 ) -> Context:
     from bnas.binops.threads import processors
     from bnas.tools.reproduce import Context
     from bnas.tools.reproduce.destination import make_destination
-    from bnas.tools.reproduce.device import choose_scale_and_device
+    from bnas.tools.reproduce.device import check_data, choose_scale_and_device
 
     found, device = choose_scale_and_device(target, scale, device)
+    check_data(target, found, data_dir)
     return Context(
         scale=found,
         out_dir=make_destination(out_dir),
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
         workers=workers or (processors() if device == "cpu" else 1),
-        time_limit_s=time_limit_s,
+        **options,
         tell=lambda line: click.echo(line, err=True),
     )
 
 
 def _command(target: str, out_dir: str, context: Context) -> str:
     """Return what repeats the reproduction where the directories are."""
+    from bnas.tools.reproduce.targets import trains
+
     words = ["bnas-tools reproduce", target, "--scale", context.scale.name]
     if context.data_dir is not None:
         words += ["--data", context.data_dir.name]
     if context.device != "cpu":
         words += ["--device", context.device]
-    return " ".join([*words, "--out", Path(out_dir).name or "."])
+    words += ["--workers", str(context.workers)] * trains(target)
+    return " ".join([*words[:1], shlex.join([*words[1:], "--out", Path(out_dir).name or "."])])

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.frontier import Origin, Point, draw_frontier
 from bnas.tools.reproduce.published import DARTS_TOP1
-from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
+from bnas.tools.reproduce.section import Picture, Section, Table
 from bnas.tools.reproduce.subjects import SUBJECTS, Subject
-from bnas.tools.reproduce.trainings import Trained, trained
+from bnas.tools.reproduce.trainings import NEAR_GUESSING, Trained, trained
 from bnas.tools.reproduce.words import outcome_of, reduced_words
 
 if TYPE_CHECKING:
     from bnas.cells import CostReport
     from bnas.zoo import Card
 
-#: Key of the binarised DARTS that the paper's comparison is taken to be, and of its variants.
-DARTS, CENTRED, SKIPS = "DARTS", "DARTS-centred", "DARTS-skips"
-#: So many points above guessing are near chance.
-NEAR_CHANCE = 5.0
+#: Keys of the network to compare with, of binarised DARTS, and of its variants.
+BASE, DARTS, CENTRED, SKIPS = "A", "DARTS", "DARTS-centred", "DARTS-skips"
+_JUDGED = (CENTRED, DARTS, SKIPS, BASE)
 _PICTURE = "accuracy_flops.png"
 _CIFAR10_CLASSES = 10
 _CLAIM = (
@@ -45,55 +45,71 @@ def baselines(context: Context) -> Section:
     """Train every network under one recipe and budget, and draw accuracy against FLOPs."""
     networks = trained(context, tuple(SUBJECTS))
     by_key = {network.subject.key: network for network in networks}
-    verdict, finding = judge_darts(by_key)
-    draw_frontier(points_of(context, networks), context.path(_PICTURE))
-    centred = SUBJECTS[CENTRED].title
+    checks = judge(by_key)
+    ends = [f"{by_key[key].subject.title} {outcome_of(by_key[key])}." for key in _JUDGED]
+    points = points_of(context, networks)
+    draw_frontier(points, context.path(_PICTURE))
     return Section(
         target="baselines",
         title="Baselines: does binarised DARTS fail, and accuracy against FLOPs",
         claim=_CLAIM,
-        verdict=verdict,
-        finding=f"{finding} {reduced_words(context)}".strip(),
+        verdict=verdict_of(checks),
+        finding=f"{told(checks)} {' '.join(ends)} {reduced_words(context)}".strip(),
         parts=(
-            _CENTRING.format(centred=centred),
+            _CENTRING.format(centred=SUBJECTS[CENTRED].title),
             accuracy_table(context, networks),
-            Picture(_PICTURE, "Top-1 against FLOPs of every trained network."),
+            Picture(_PICTURE, _caption(networks)),
             _ZOO_NOTE,
         ),
     )
 
 
-def judge_darts(networks: dict[str, Trained]) -> tuple[Verdict, str]:
-    """Return the verdict on binarised DARTS, and what it rests on.
+def judge(networks: dict[str, Trained]) -> list[Check]:
+    """Return the statements on binarised DARTS, and whether they hold.
 
     Args:
         networks: By key, those of DARTS and BNAS-A among them.
     """
-    told = [
-        f"{networks[key].subject.title} {outcome_of(networks[key])}."
-        for key in (CENTRED, DARTS, SKIPS, "A")
+    base, centred, plain, with_skips = (networks[key] for key in (BASE, CENTRED, DARTS, SKIPS))
+    near = f"within {NEAR_GUESSING:g} points of guessing"
+    return [
+        Check(
+            f"every training of {base.subject.title} ends clearly above guessing",
+            len(base.finished_top1) == len(base.results)
+            and min(base.finished_top1) > base.guessing + NEAR_GUESSING,
+            is_control=True,
+        ),
+        Check(
+            f"no training of binarised DARTS ends better than {near}, as the authors' code would "
+            "train it, with all filters centred",
+            centred.is_near_guessing,
+        ),
+        Check(
+            "none does with depthwise filters that are not centred, and learn",
+            plain.is_near_guessing,
+        ),
+        Check(
+            "its cells end above it when they are stacked with BNAS's skips",
+            with_skips.is_above(plain),
+        ),
     ]
-    fails = {key: is_near_chance(networks[key]) for key in (CENTRED, DARTS, SKIPS)}
-    finding = " ".join(told)
-    if fails[CENTRED] and fails[DARTS]:
-        return "reproduced", finding
-    if fails[CENTRED]:
-        why = "It fails where depthwise filters are centred, and only there: what fails is that."
-        return "in part", f"{finding} {why}"
-    return "not reproduced", finding
 
 
-def is_near_chance(network: Trained) -> bool:
-    """Return whether no training of a network ends clearly above guessing."""
-    most = network.guessing + NEAR_CHANCE
-    return all(value is None or value <= most for value in network.test_top1)
+def _caption(networks: Sequence[Trained]) -> str:
+    lost = [each.subject.title for each in networks if each.mean_top1 is None]
+    text = "Top-1 against FLOPs of every network that was trained"
+    return (
+        f"{text}; not there, for their trainings diverged: {', '.join(lost)}."
+        if lost
+        else f"{text}."
+    )
 
 
 def accuracy_table(context: Context, networks: Sequence[Trained]) -> Table:
     """Return accuracy and cost of every network, as it was trained and at its own width."""
     rows = []
     for network in networks:
-        found = [value for value in network.test_top1 if value is not None]
+        found = network.finished_top1
         report, own = _costs(context, network.subject)
         rows.append(
             (
@@ -127,7 +143,7 @@ def points_of(context: Context, networks: Sequence[Trained]) -> list[Point]:
     for network in networks:
         if network.mean_top1 is None:
             continue
-        found = [value for value in network.test_top1 if value is not None]
+        found = network.finished_top1
         points.append(
             Point(
                 label=network.subject.title,

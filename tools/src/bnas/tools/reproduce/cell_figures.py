@@ -8,8 +8,9 @@ from attrs import frozen
 
 from bnas import cells
 from bnas.tools.reproduce.cell_facts import COLUMNS, CellFacts, facts_of
+from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
+from bnas.tools.reproduce.section import Picture, Section, Table
 
 if TYPE_CHECKING:
     from bnas.cells.draw import CellPicture
@@ -44,14 +45,7 @@ class Figure:
     names: tuple[str, ...]
     reduction: bool = False
     facts: tuple[CellFacts, ...]
-    checks: dict[str, bool]
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether all claims hold, some or none."""
-        if all(self.checks.values()):
-            return "reproduced"
-        return "in part" if any(self.checks.values()) else "not reproduced"
+    checks: tuple[Check, ...]
 
 
 def fig1(context: Context) -> Section:
@@ -70,11 +64,16 @@ def fig1(context: Context) -> Section:
         "convolutions each; the cell found holds Zeroise layers besides (Section 1, Figure 1).",
         names=("XNOR-ResNet-18", "BNAS-A"),
         facts=(block, ours, *drawn),
-        checks={
-            "both cells hold two binary convolutions": len(block.kernels) == len(ours.kernels) == 2,
-            "all of them are 3x3": all(kernel.startswith("3x3") for kernel in kernels),
-            "the cell found holds Zeroise, XNOR-Net's none": ours.zeroise > 0 == block.zeroise,
-        },
+        checks=(
+            Check(
+                "both cells hold two binary convolutions",
+                len(block.kernels) == len(ours.kernels) == 2,
+            ),
+            Check("all of them are 3x3", all(kernel.startswith("3x3") for kernel in kernels)),
+            Check(
+                "the cell found holds Zeroise, XNOR-Net's none", ours.zeroise > 0 == block.zeroise
+            ),
+        ),
     )
     return _section(context, figure)
 
@@ -94,14 +93,18 @@ def fig2(context: Context) -> Section:
         "and very many separable convolutions (Section 1, Figure 2).",
         names=("BNAS-A", "DARTS-V2"),
         facts=(ours, *drawn, other),
-        checks={
-            "BNAS's cell has an inter-cell skip": ours.inter_skips > 0,
-            "DARTS's cell has none": other.inter_skips == 0,
-            "DARTS's cell has intra-cell skips, BNAS's none": other.intra_skips > 0
-            and ours.intra_skips == 0,
-            "most edges of DARTS's cell are separable convolutions": 2 * other.separable
-            > other.edges,
-        },
+        checks=(
+            Check("BNAS's cell has an inter-cell skip", ours.inter_skips > 0),
+            Check("DARTS's cell has none", other.inter_skips == 0),
+            Check(
+                "DARTS's cell has intra-cell skips, BNAS's none",
+                other.intra_skips > 0 and ours.intra_skips == 0,
+            ),
+            Check(
+                "most edges of DARTS's cell are separable convolutions",
+                2 * other.separable > other.edges,
+            ),
+        ),
     )
     return _section(context, figure)
 
@@ -122,12 +125,12 @@ def fig3(context: Context) -> Section:
         names=("BNAS-A", "DARTS-V2"),
         reduction=True,
         facts=(ours, *drawn, other),
-        checks={
-            "most edges of BNAS's cell are Zeroise": 2 * ours.zeroise > ours.edges,
-            "DARTS's cell has no Zeroise": other.zeroise == 0,
-            "BNAS's max pools read c(k-2) only": set(ours.max_pools) == {0},
-            "DARTS's cell has intra-cell skips": other.intra_skips > 0,
-        },
+        checks=(
+            Check("most edges of BNAS's cell are Zeroise", 2 * ours.zeroise > ours.edges),
+            Check("DARTS's cell has no Zeroise", other.zeroise == 0),
+            Check("BNAS's max pools read c(k-2) only", set(ours.max_pools) == {0}),
+            Check("DARTS's cell has intra-cell skips", other.intra_skips > 0),
+        ),
     )
     return _section(context, figure)
 
@@ -155,8 +158,8 @@ def _section(context: Context, figure: Figure) -> Section:
         target=figure.target,
         title=figure.title,
         claim=figure.claim,
-        verdict=figure.verdict,
-        finding=_finding(figure),
+        verdict=verdict_of(figure.checks),
+        finding=f"On the graphs that are drawn, {told(figure.checks)}",
         parts=(
             Picture(f"{figure.target}.svg", caption),
             _ON_SKIPS,
@@ -177,11 +180,3 @@ def _picture(name: str, reduction: bool) -> CellPicture:
     spec = cells.spec(name)
     skip = _DRAWN_SKIP if isinstance(spec, cells.NetworkSpec) else None
     return CellPicture(spec, reduction=reduction, skip=skip)
-
-
-def _finding(figure: Figure) -> str:
-    fulfilled = [claim for claim, holds in figure.checks.items() if holds]
-    failed = [claim for claim, holds in figure.checks.items() if not holds]
-    text = f"{len(fulfilled)} of {len(figure.checks)} claims hold on the graphs that are drawn"
-    text += f": {'; '.join(fulfilled)}." if fulfilled else "."
-    return f"{text} Not so: {'; '.join(failed)}." if failed else text

@@ -23,6 +23,7 @@ class Context:
         out_dir: Where pages, pictures and CSV files go; trainings go to its folder ``runs``.
         data_dir: Holds ``train`` and ``test`` of CIFAR-10; None for the sample that comes with
             bnas-search.
+        skip_corrupt: Leave images out that cannot be decoded.
         device: Of trainings, such as ``"cpu"``.
         workers: Trainings at once.
         time_limit_s: For all trainings together; None for no limit.
@@ -32,6 +33,7 @@ class Context:
     scale: Scale
     out_dir: Path
     data_dir: Path | None = None
+    skip_corrupt: bool = False
     device: str = "cpu"
     workers: int = 1
     time_limit_s: float | None = None
@@ -64,6 +66,11 @@ class Context:
     def found(self, key: object) -> Any:
         """Return what was found for a key that `knows` knows."""
         return self._found[key]
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether trainings are smaller than the paper's, or on a sample."""
+        return self.scale.is_reduced or self.data_dir is None
 
     def time_left(self) -> float | None:
         """Return the seconds until the time limit, at least 0; None for no limit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnas.tools.reproduce.errors import ScaleError
 from bnas.tools.reproduce.scale import Scale, load_scale
 from bnas.tools.reproduce.targets import trains
 
@@ -35,6 +36,24 @@ def choose_scale_and_device(
 
     found = load_scale(scale or (_LARGE if _is_gpu(device) else _SMALL))
     return found, str(choose_device(device, _recipe(found)))
+
+
+def check_data(target: str, scale: Scale, data_dir: str | None) -> None:
+    """Refuse trainings of the paper's size on the bundled sample.
+
+    Args:
+        target: A key of `TARGETS`, or `ALL`.
+        scale: Of the reproduction.
+        data_dir: Of the images; None for the sample.
+
+    Raises:
+        ScaleError: That is what is asked for.
+    """
+    if data_dir is None and trains(target) and not scale.is_reduced:
+        raise ScaleError(
+            f"`scale` = {scale.name!r} trains on all of CIFAR-10: `data_dir` must name a directory "
+            "of it (got none); the bundled sample serves the smaller scales"
+        )
 
 
 def _is_gpu(device: str | None) -> bool:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
+from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.learning_curves import WITH, WITHOUT
-from bnas.tools.reproduce.section import Picture, Section, Table, Verdict
+from bnas.tools.reproduce.section import Picture, Section, Table
+from bnas.tools.reproduce.spikes import (
+    jumps_of_epochs,
+    jumps_of_like,
+    jumps_of_neighbours,
+    kinds_of,
+)
 from bnas.tools.reproduce.trainings import Trained, trained
-from bnas.tools.reproduce.words import reduced_words
+from bnas.tools.reproduce.words import range_of, reduced_words
 
 if TYPE_CHECKING:
     from bnas.search import GradientHistory
 
-ANIMATION = "comb_grads.gif"
-_STILL = "fig5.png"
-#: A convolution of a cell; what is in brackets is its place there.
-_OF_CELL = re.compile(r"cells\.\d+\.(.+)")
+ANIMATION, _STILL = "comb_grads.gif", "fig5.png"
 _SEEDS = "thin lines are single seeds, bold ones their geometric mean"
 _CLAIM = (
     "Section 3.1, Figure 5: at epoch 100 the sums of the gradients' magnitudes of the convolutions "
@@ -33,6 +35,11 @@ _TABLE_2 = (
     "BNAS-A with skips beside A, B and C without. Its text says that gradients without skips are "
     "unstable in early epochs, and that those of all models become small in the end."
 )
+_MEASURES = (
+    "Spikiness is a mean factor, in powers of ten, between sums of |gradient|: of like "
+    "convolutions of successive cells (the same place in the cell, kernel and stride), or of "
+    "neighbours in the order of the picture, which differ in their numbers of weights too."
+)
 
 
 @frozen
@@ -42,73 +49,54 @@ class Gradients:
     Attributes:
         title: The network's.
         has_skips: Whether it has inter-cell skip connections.
-        histories: One a seed; of trainings that diverged, as far as they came.
+        runs: Seed -> what was recorded, of trainings that diverged as far as they came.
+        kinds: Convolution -> what makes it like another.
     """
 
     title: str
     has_skips: bool
-    histories: tuple[GradientHistory, ...]
+    runs: dict[int, GradientHistory]
+    kinds: dict[str, Hashable] = field(factory=dict, repr=False)
 
+    @property
+    def plot_title(self) -> str:
+        """As Table 2 names its panel."""
+        return f"{self.title.partition(',')[0]} {'w/' if self.has_skips else 'w/o'} SC"
 
-def spikiness(history: GradientHistory, epoch: int) -> float:
-    """Return how much the sums of |gradient| jump from cell to cell in an epoch.
+    def measured(self, measure: Callable[..., float], epoch: int) -> list[float]:
+        """Return a measure of spikes at an epoch, of every training that came so far."""
+        return [
+            measure(run, epoch, self.kinds) for run in self.runs.values() if epoch in run.epochs
+        ]
 
-    The mean of |log10(g' / g)| over all pairs of one binary convolution and the like one, of the
-    same edge, in the next cell that has it: 0 where they are as large as each other, 1 where they
-    differ tenfold. Unlike convolutions are not compared: sums grow with their weights. Convolutions
-    without any gradient are passed over.
+    def unsteadiness(self, epochs: Sequence[int]) -> list[float]:
+        """Return how much gradients jump from epoch to epoch, of every training."""
+        found = [jumps_of_epochs(run, epochs, self.kinds) for run in self.runs.values()]
+        return [value for value in found if value is not None]
 
-    Args:
-        history: Of a training of a network of cells.
-        epoch: From 0.
-    """
-    like: dict[str, list[float]] = {}
-    for layer, kind, value in zip(history.layers, history.kinds, history.at(epoch), strict=True):
-        found = _OF_CELL.fullmatch(layer)
-        if found and kind == "binary" and value > 0:
-            like.setdefault(found[1], []).append(math.log10(value))
-    jumps = [
-        abs(after - before)
-        for logs in like.values()
-        for before, after in zip(logs, logs[1:], strict=False)
-    ]
-    return fmean(jumps) if jumps else 0.0
-
-
-def unsteadiness(history: GradientHistory, epochs: Sequence[int]) -> float:
-    """Return how much the sums of |gradient| jump from epoch to epoch.
-
-    The mean of |log10(g' / g)| over the binary convolutions and pairs of successive epochs.
-
-    Args:
-        history: Of a training.
-        epochs: From 0, rising; those that were not recorded are passed over.
-    """
-    shown = [history.at(epoch) for epoch in epochs if epoch in history.epochs]
-    binary = [place for place, kind in enumerate(history.kinds) if kind == "binary"]
-    jumps = [
-        abs(math.log10(after[place] / before[place]))
-        for before, after in zip(shown, shown[1:], strict=False)
-        for place in binary
-        if before[place] > 0 and after[place] > 0
-    ]
-    return fmean(jumps) if jumps else 0.0
+    def decline(self, first: int, last: int) -> list[float]:
+        """Return the sum of all gradients at an epoch over that at an earlier one."""
+        return [
+            float(run.at(last).sum() / run.at(first).sum())
+            for run in self.runs.values()
+            if {first, last} <= set(run.epochs) and run.at(first).sum() > 0
+        ]
 
 
 def fig5(context: Context) -> Section:
     """Draw the gradients of every convolution at one epoch, as in the supplement's Figure 5."""
     panels = _panels(context)
     epoch = still_epoch(context)
-    verdict, finding = judge_spikiness(panels, epoch)
+    checks = judge_spikes(panels, epoch)
     return Section(
         target="fig5",
         title=f"Figure 5: gradients at epoch {epoch + 1}",
         claim=_CLAIM,
-        verdict=verdict,
-        finding=f"{finding} {reduced_words(context)}".strip(),
+        verdict=verdict_of(checks),
+        finding=f"{told(checks)} {_MEASURES} {reduced_words(context)}".strip(),
         parts=(
-            _draw_still(context, panels, epoch),
-            _spikiness_table(panels, frames(context)),
+            *_drawn(context, panels, (epoch,), _STILL),
+            spikes_table(panels, frames(context)),
             _sums_table(panels),
         ),
     )
@@ -118,11 +106,8 @@ def table2(context: Context) -> Section:
     """Make the animation that Table 2 describes."""
     panels = _panels(context)
     shown = frames(context)
-    verdict, finding = judge_decline(panels, shown)
-    rows = tuple(
-        (_plot_title(panel), panel.title.partition(",")[0], "yes" if panel.has_skips else "no")
-        for panel in panels
-    )
+    checks = judge_course(panels, shown)
+    rows = tuple((each.plot_title, each.title.partition(",")[0], each.has_skips) for each in panels)
     caption = (
         f"Panels of {ANIMATION}: epochs {shown[0] + 1} to {shown[-1] + 1}, {len(shown)} frames."
     )
@@ -130,11 +115,11 @@ def table2(context: Context) -> Section:
         target="table2",
         title="Table 2: the animation of gradients",
         claim=_TABLE_2,
-        verdict=verdict,
-        finding=f"{finding} {reduced_words(context)}".strip(),
+        verdict=verdict_of(checks),
+        finding=f"{told(checks)} {reduced_words(context)}".strip(),
         parts=(
             Table("table2", ("plot title", "model", "skip connections"), rows, caption),
-            _draw_animation(context, panels, shown),
+            *_drawn(context, panels, shown, ANIMATION),
         ),
     )
 
@@ -150,133 +135,131 @@ def frames(context: Context) -> tuple[int, ...]:
     return tuple(range(still_epoch(context), scale.epochs, scale.frame_step))
 
 
-def judge_spikiness(panels: Sequence[Gradients], epoch: int) -> tuple[Verdict, str]:
-    """Return the verdict on Figure 5, and what it rests on.
+def judge_spikes(panels: Sequence[Gradients], epoch: int) -> list[Check]:
+    """Return the statements of Figure 5, and whether they hold.
 
     Args:
         panels: With skips first.
         epoch: From 0.
     """
-    found = {panel.title: _at(panel, epoch) for panel in panels}
-    base, *others = panels
-    told = [f"{title} {_range(values)}" for title, values in found.items()]
-    finding = (
-        f"Spikiness, the mean factor between the gradients of like binary convolutions of "
-        f"successive cells in powers of ten, at epoch {epoch + 1}: {'; '.join(told)}."
-    )
-    if not all(found.values()):
-        return "in part", f"{finding} A training without skips diverged before that epoch."
-    most = max(found[base.title])
-    spikier = [min(found[panel.title]) > most for panel in others]
-    twin = min(found[others[0].title]) > most
-    if all(spikier):
-        return "reproduced", f"{finding} Without skips it is larger for every network and seed."
-    if twin or any(spikier):
-        return "in part", f"{finding} Without skips it is larger for some of the networks."
-    return "not reproduced", f"{finding} Without skips it is not larger."
+    measures = {
+        "like convolutions": jumps_of_like,
+        "neighbours in the picture": jumps_of_neighbours,
+    }
+    checks = [_came_so_far(panels[0], epoch)]
+    for name, measure in measures.items():
+        found = [panel.measured(measure, epoch) for panel in panels]
+        checks.append(_larger(f"spikiness between {name}", panels, found))
+    return checks
 
 
-def judge_decline(panels: Sequence[Gradients], shown: Sequence[int]) -> tuple[Verdict, str]:
-    """Return the verdict on what the animation is said to show, and what it rests on.
+def judge_course(panels: Sequence[Gradients], shown: Sequence[int]) -> list[Check]:
+    """Return the statements on the animation, and whether they hold.
 
     Args:
         panels: With skips first.
         shown: Epochs of the pictures, from 0.
     """
     first, last = shown[0], shown[-1]
-    ratios = {
-        panel.title: [
-            float(history.at(last).sum() / history.at(first).sum())
-            for history in panel.histories
-            if {first, last} <= set(history.epochs) and history.at(first).sum() > 0
-        ]
-        for panel in panels
-    }
-    told = [f"{title} {_range(values)}" for title, values in ratios.items()]
-    finding = (
-        f"From epoch {first + 1} to {last + 1} the sum of all gradients changes by the factor: "
-        f"{'; '.join(told)}."
+    early = shown[: max(len(shown) // 2, 2)]
+    found = [panel.unsteadiness(early) for panel in panels]
+    checks = [_came_so_far(panels[0], last)]
+    checks.append(
+        _larger(f"change from picture to picture up to epoch {early[-1] + 1}", panels, found)
     )
+    ratios = {panel.title: panel.decline(first, last) for panel in panels}
     every = [value for values in ratios.values() for value in values]
-    if every and max(every) < 1:
-        return "reproduced", f"{finding} It declines in every training."
-    if every and fmean(every) < 1:
-        return "in part", f"{finding} It declines in some of the trainings."
-    return "not reproduced", f"{finding} It does not decline."
+    falling = sum(value < 1 for value in every)
+    listed = "; ".join(f"{title} {range_of(values)}" for title, values in ratios.items())
+    checks.append(
+        Check(
+            f"the sum of all gradients of every training falls from epoch {first + 1} to "
+            f"{last + 1} ({falling} of {len(every)}; to its {listed})",
+            bool(every) and falling == len(every),
+        )
+    )
+    return checks
+
+
+def _came_so_far(base: Gradients, epoch: int) -> Check:
+    came = [epoch in run.epochs for run in base.runs.values()]
+    statement = f"every training of {base.title} with skips reaches epoch {epoch + 1}"
+    return Check(statement, bool(came) and all(came), is_control=True)
+
+
+def _larger(what: str, panels: Sequence[Gradients], found: Sequence[Sequence[float]]) -> Check:
+    """Return whether a measure of every network without skips is above every one with skips."""
+    base, *others = found
+    listed = "; ".join(
+        f"{panel.title} {range_of(values)}" for panel, values in zip(panels, found, strict=True)
+    )
+    holds = bool(base) and all(values and min(values) > max(base) for values in others)
+    return Check(f"{what} is larger without skips ({listed})", holds)
 
 
 def _panels(context: Context) -> tuple[Gradients, ...]:
-    found = trained(context, (WITH, *WITHOUT))
-    return tuple(context.once(("gradients", each.subject.key), _reader(each)) for each in found)
+    networks = trained(context, (WITH, *WITHOUT))
+    return tuple(
+        context.once(("gradients", each.subject.key), _reader(context, each)) for each in networks
+    )
 
 
-def _reader(network: Trained) -> Callable[[], Gradients]:
+def _reader(context: Context, network: Trained) -> Callable[[], Gradients]:
     def read() -> Gradients:
         from bnas import search
+        from bnas.search.gradient_history import GRADIENTS_NAME
 
-        return Gradients(
-            network.subject.title,
-            network.subject.changes.get("skip") != "none",
-            tuple(search.read_gradients(result.directory) for result in network.results),
-        )
+        runs = {
+            seed: search.read_gradients(result.directory)
+            for seed, result in zip(network.seeds, network.results, strict=True)
+            # What diverged in its first epoch has recorded nothing.
+            if Path(result.directory, GRADIENTS_NAME).is_file()
+        }
+        spec = network.subject.spec(context.scale)
+        has_skips = network.subject.changes.get("skip") != "none"
+        return Gradients(network.subject.title, has_skips, runs, kinds_of(spec.lower()))
 
     return read
 
 
-def _at(panel: Gradients, epoch: int) -> list[float]:
-    return [spikiness(each, epoch) for each in panel.histories if epoch in each.epochs]
-
-
-def _range(values: Sequence[float]) -> str:
-    if not values:
-        return "none left"
-    low, high = min(values), max(values)
-    return f"{low:.2f}" if len(values) == 1 else f"{low:.2f} to {high:.2f}"
-
-
-def _plot_title(panel: Gradients) -> str:
-    return f"{panel.title.partition(',')[0]} {'w/' if panel.has_skips else 'w/o'} SC"
-
-
-def _draw_still(context: Context, panels: Sequence[Gradients], epoch: int) -> Picture:
+def _drawn(
+    context: Context, panels: Sequence[Gradients], epochs: Sequence[int], file: str
+) -> tuple[Picture, ...]:
+    """Draw what came as far as to these epochs; no picture where nothing did."""
     from bnas import search
 
-    shown = _shown_runs(panels, (epoch,))
-    search.draw_gradients(shown, context.path(_STILL), epoch=epoch)
-    return Picture(_STILL, f"Sum of |gradient| of every convolution, first to last; {_SEEDS}.")
-
-
-def _draw_animation(
-    context: Context, panels: Sequence[Gradients], epochs: Sequence[int]
-) -> Picture:
-    from bnas import search
-
-    shown = _shown_runs(panels, epochs)
-    search.animate_gradients(shown, context.path(ANIMATION), epochs=epochs)
-    return Picture(ANIMATION, f"Sum of |gradient| of every convolution by epoch; {_SEEDS}.")
-
-
-def _shown_runs(
-    panels: Sequence[Gradients], epochs: Sequence[int]
-) -> dict[str, list[GradientHistory]]:
-    """Return of every network the trainings that came as far as to these epochs."""
-    found = {
-        _plot_title(panel): [run for run in panel.histories if set(epochs) <= set(run.epochs)]
+    runs = {
+        panel.plot_title: [run for run in panel.runs.values() if set(epochs) <= set(run.epochs)]
         for panel in panels
     }
-    return {title: runs for title, runs in found.items() if runs}
+    shown = {title: found for title, found in runs.items() if found}
+    if not shown:
+        return ()
+    if file == ANIMATION:
+        search.animate_gradients(shown, context.path(file), epochs=epochs)
+    else:
+        search.draw_gradients(shown, context.path(file), epoch=epochs[0])
+    return (Picture(file, f"Sum of |gradient| of every convolution, first to last; {_SEEDS}."),)
 
 
-def _spikiness_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:
+def spikes_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:
+    """Return spikiness and change since the picture before, of every training and epoch."""
     rows = [
-        (panel.title, seed, epoch + 1, spikiness(history, epoch), unsteadiness(history, pair))
+        (
+            panel.title,
+            seed,
+            epoch + 1,
+            jumps_of_like(run, epoch, panel.kinds),
+            jumps_of_neighbours(run, epoch, panel.kinds),
+            jumps_of_epochs(run, shown[max(place - 1, 0) : place + 1], panel.kinds),
+        )
         for panel in panels
-        for seed, history in enumerate(panel.histories)
-        for pair in zip((shown[0], *shown), shown, strict=False)
-        if (epoch := pair[-1]) in history.epochs
+        for seed, run in panel.runs.items()
+        for place, epoch in enumerate(shown)
+        if epoch in run.epochs
     ]
-    caption = "Spikiness, and unsteadiness since the picture before, of every training and epoch."
-    columns = ("network", "seed", "epoch", "spikiness", "unsteadiness")
+    caption = "Spikiness, and change since the picture before, of every training and epoch."
+    columns = ("network", "seed", "epoch", "of like convolutions", "of neighbours", "change")
     return Table("fig5_spikiness", columns, tuple(rows), caption, on_page=False)
 
 
@@ -284,9 +267,9 @@ def _sums_table(panels: Sequence[Gradients]) -> Table:
     rows = [
         (panel.title, seed, epoch + 1, layer, kind, value)
         for panel in panels
-        for seed, history in enumerate(panel.histories)
-        for epoch, values in zip(history.epochs, history.values.tolist(), strict=True)
-        for layer, kind, value in zip(history.layers, history.kinds, values, strict=True)
+        for seed, run in panel.runs.items()
+        for epoch, values in zip(run.epochs, run.values.tolist(), strict=True)
+        for layer, kind, value in zip(run.layers, run.kinds, values, strict=True)
     ]
     columns = ("network", "seed", "epoch", "layer", "weights", "sum of |gradient|")
     caption = "Sums of every layer, training and epoch."

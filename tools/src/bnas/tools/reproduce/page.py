@@ -18,7 +18,6 @@ VERDICTS = {
     "reproduced": "reproduced",
     "in part": "reproduced in part",
     "not reproduced": "not reproduced",
-    "shown": "shown",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-Verdict = Literal["reproduced", "in part", "not reproduced", "shown"]
+Verdict = Literal["reproduced", "in part", "not reproduced"]
 
 
 @frozen
@@ -57,7 +57,7 @@ class Section:
         target: Such as ``"table3"``.
         title: Heading.
         claim: What the supplement says, in our words, with its place.
-        verdict: ``"shown"`` where the supplement claims nothing that could fail.
+        verdict: Whether the run bears the claim out.
         finding: What the run shows, in one paragraph, every number of it from the run.
         parts: Paragraphs, tables and pictures in their order.
     """

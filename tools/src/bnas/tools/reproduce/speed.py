@@ -45,11 +45,6 @@ class Speed:
         """The fastest float runtime, the one to beat."""
         return min(self.float_ms, key=lambda name: self.float_ms[name], default=None)
 
-    @property
-    def fastest_ms(self) -> float | None:
-        """Milliseconds of the fastest float runtime."""
-        return None if self.fastest is None else self.float_ms[self.fastest]
-
     def speed_up(self, runtime: str | None, counterpart: Speed | None = None) -> float | None:
         """Return how many times longer a float network takes than this packed one.
 

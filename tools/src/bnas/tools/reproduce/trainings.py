@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Folder of the trainings in the output directory.
 RUNS = "runs"
+#: So many points above guessing are as good as guessing.
+NEAR_GUESSING = 5.0
 #: Of the choice of images; of no training.
 _SUBSET_SEED = 0
 
@@ -27,10 +29,12 @@ class Trained:
 
     Attributes:
         subject: The network.
+        seeds: Of its trainings.
         results: One a seed.
     """
 
     subject: Subject
+    seeds: tuple[int, ...]
     results: tuple[TrialResult, ...]
 
     @property
@@ -46,8 +50,26 @@ class Trained:
     @property
     def mean_top1(self) -> float | None:
         """Mean of `test_top1` over the trainings that finished; None if none did."""
-        found = [value for value in self.test_top1 if value is not None]
-        return fmean(found) if found else None
+        return fmean(self.finished_top1) if self.finished_top1 else None
+
+    @property
+    def finished_top1(self) -> list[float]:
+        """`test_top1` of the trainings that finished."""
+        return [value for value in self.test_top1 if value is not None]
+
+    @property
+    def is_near_guessing(self) -> bool:
+        """Whether no training ends clearly above guessing."""
+        return all(value <= self.guessing + NEAR_GUESSING for value in self.finished_top1)
+
+    def is_above(self, other: Trained) -> bool:
+        """Return whether every training ends above every one of another network.
+
+        A training that diverged is below all that did not.
+        """
+        if len(self.finished_top1) < len(self.results):
+            return False
+        return min(self.finished_top1) > max(other.finished_top1, default=0.0)
 
     @property
     def guessing(self) -> float:
@@ -91,7 +113,7 @@ def describe_images(context: Context) -> str:
     data = images_of(context)
     where = "the sample of CIFAR-10's training images that comes with bnas-search"
     if context.data_dir is not None:
-        where = "CIFAR-10"
+        where = f"`{context.data_dir.name}` (`--data`)"
     side = data.train.images.shape[-1]
     return (
         f"{len(data.train):,} training and {len(data.holdout):,} test images of {where}, "
@@ -129,7 +151,11 @@ def _train(context: Context, keys: Iterable[str]) -> list[Trained]:
     if stopped:
         raise UnfinishedError(len(stopped), len(every), context.out_dir)
     return [
-        Trained(subject, tuple(by_name[trial.name] for trial in trials[subject.key]))
+        Trained(
+            subject,
+            seeds_of(context.scale, subject),
+            tuple(by_name[trial.name] for trial in trials[subject.key]),
+        )
         for subject in subjects
     ]
 
@@ -158,8 +184,9 @@ def _read(context: Context) -> TrainingData:
         everything = search.load_training_data(sample, holdout=150)
         train, test = everything.train, everything.holdout
     else:
-        train = search.read_images(context.data_dir / "train")
-        test = search.read_images(context.data_dir / "test")
+        skip = context.skip_corrupt
+        train = search.read_images(context.data_dir / "train", skip_corrupt=skip)
+        test = search.read_images(context.data_dir / "test", skip_corrupt=skip)
     return search.TrainingData(
         train=_some(train, scale.train_images), holdout=_some(test, scale.test_images)
     )

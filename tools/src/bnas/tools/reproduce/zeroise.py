@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.published import TABLE_3_TOP1
-from bnas.tools.reproduce.section import Section, Table, Verdict
+from bnas.tools.reproduce.section import Section, Table
 from bnas.tools.reproduce.trainings import Trained, images_of, trained
-from bnas.tools.reproduce.words import outcome_of, reduced_words
+from bnas.tools.reproduce.words import outcome_of, range_of, reduced_words
 from bnas.tools.reproduce.zeroise_costs import zeroise_costs
 
 if TYPE_CHECKING:
-    from bnas.search import QuantizationError
+    from bnas.search import QuantizationError, TrialResult
 
+#: Seed -> what was found of its training.
+Errors = dict[int, "QuantizationError"]
 WITH, WITHOUT = "A", "A-no-zeroise"
 _CLAIM = (
     "Section 3.2, Table 3: with Zeroise layers BNAS-A is more accurate than without "
@@ -41,15 +44,17 @@ def table3(context: Context) -> Section:
     """Train BNAS-A with and without Zeroise, and compare accuracy, cost, speed and errors."""
     networks = trained(context, (WITH, WITHOUT))
     errors = {network.subject.key: _errors(context, network) for network in networks}
-    verdict, finding = judge(networks, errors)
+    costs = zeroise_costs(context)
+    checks = [*judge_costs(costs), *judge(networks, errors)]
+    ends = f"With Zeroise BNAS-A {outcome_of(networks[0])}, without it {outcome_of(networks[1])}."
     return Section(
         target="table3",
         title="Table 3: Zeroise",
         claim=_CLAIM,
-        verdict=verdict,
-        finding=f"{finding} {reduced_words(context)}".strip(),
+        verdict=verdict_of(checks),
+        finding=f"{told(checks)} {ends} {reduced_words(context)}".strip(),
         parts=(
-            zeroise_costs(context),
+            costs,
             _CELL,
             accuracy_table(networks),
             _ERROR,
@@ -59,54 +64,72 @@ def table3(context: Context) -> Section:
     )
 
 
-def judge(
-    networks: Sequence[Trained], errors: dict[str, list[QuantizationError]]
-) -> tuple[Verdict, str]:
-    """Return the verdict on accuracy and quantisation error, and what it rests on.
+def judge_costs(costs: Table) -> list[Check]:
+    """Return the statements on memory and speed, and whether they hold.
+
+    Args:
+        costs: As of `zeroise_costs`.
+    """
+    rows = [dict(zip(costs.columns, row, strict=True)) for row in costs.rows]
+    with_it, without = (
+        next(row for row in rows if which in row["network"]) for which in (" with ", " without ")
+    )
+    columns = {
+        "saves more memory, by both rules": ("memory saving", "memory saving, deployed"),
+        "is counted faster, by both rules": ("speed-up, counted", "speed-up, counted, deployed"),
+        "is measured faster": ("speed-up over it, measured",),
+    }
+    return [
+        Check(
+            f"with Zeroise the network {what}",
+            all(
+                with_it[name] is not None
+                and without[name] is not None
+                and with_it[name] > without[name]
+                for name in names
+            ),
+        )
+        for what, names in columns.items()
+    ]
+
+
+def judge(networks: Sequence[Trained], errors: dict[str, Errors]) -> list[Check]:
+    """Return the statements on accuracy and quantisation error, and whether they hold.
 
     Args:
         networks: With Zeroise, and without.
-        errors: Key of the network -> one a training that finished.
+        errors: Key of the network -> its trainings that finished.
     """
     base, ablated = networks
-    better = base.mean_top1 is not None and (
-        ablated.mean_top1 is None or base.mean_top1 > ablated.mean_top1
-    )
-    finding = (
-        f"With Zeroise the network {outcome_of(base)}, without it {outcome_of(ablated)}: it is "
-        f"{'' if better else 'not '}more accurate with Zeroise."
-    )
-    cells = {key: [_cell_error(each) for each in found] for key, found in errors.items()}
-    if not all(cells.values()):
-        return "in part" if better else "not reproduced", finding
-    means = {key: fmean(found) for key, found in cells.items()}
-    smaller = means[WITH] < means[WITHOUT]
-    finding += (
-        f" The mean quantisation error of its cells is {means[WITH]:.3f} with and "
-        f"{means[WITHOUT]:.3f} without: Zeroise {'lowers' if smaller else 'does not lower'} it."
-    )
-    if better and smaller:
-        return "reproduced", finding
-    return ("in part" if better or smaller else "not reproduced"), finding
+    cells = {key: [_cell_error(each) for each in found.values()] for key, found in errors.items()}
+    ranges = f"{range_of(cells[WITH])} with, {range_of(cells[WITHOUT])} without"
+    lower = all(cells.values()) and max(cells[WITH]) < min(cells[WITHOUT])
+    return [
+        Check("every training with Zeroise ends above those without", base.is_above(ablated)),
+        Check(f"the mean quantisation error of its cells is lower ({ranges})", lower),
+    ]
 
 
 def accuracy_table(networks: Sequence[Trained]) -> Table:
     """Return the accuracy of every training."""
     rows = tuple(
-        (network.subject.title, seed, result.outcome, top1, _last_train(network, seed))
+        (network.subject.title, seed, result.outcome, top1, _last_train(result))
         for network in networks
-        for seed, (result, top1) in enumerate(zip(network.results, network.test_top1, strict=True))
+        for seed, result, top1 in zip(
+            network.seeds, network.results, network.test_top1, strict=True
+        )
     )
     columns = ("network", "seed", "outcome", "test %", "last train %")
-    return Table("table3_accuracy", columns, rows, "Top-1 of every training.")
+    caption = "Top-1 of every training; on test images with real parameters rounded to float16."
+    return Table("table3_accuracy", columns, rows, caption)
 
 
-def error_table(networks: Sequence[Trained], errors: dict[str, list[QuantizationError]]) -> Table:
+def error_table(networks: Sequence[Trained], errors: dict[str, Errors]) -> Table:
     """Return the quantisation error of every training that finished."""
     rows = tuple(
         (
             network.subject.title,
-            number,
+            seed,
             len(found.layers),
             fmean(layer.relative_error for layer in found.layers),
             100 * found.zeros_nearer,
@@ -115,10 +138,10 @@ def error_table(networks: Sequence[Trained], errors: dict[str, list[Quantization
             found.cells[-1].accumulated_cosine,
         )
         for network in networks
-        for number, found in enumerate(errors[network.subject.key])
+        for seed, found in errors[network.subject.key].items()
     )
     columns = (
-        "network", "training", "binary convolutions", "error of a convolution",
+        "network", "seed", "binary convolutions", "error of a convolution",
         "positions where zeros are nearer %", "convolutions where zeros are nearer %",
         "error of a cell", "cosine at the last cell",
     )  # fmt: skip
@@ -126,22 +149,22 @@ def error_table(networks: Sequence[Trained], errors: dict[str, list[Quantization
     return Table("table3_quantization", columns, rows, caption)
 
 
-def layers_table(networks: Sequence[Trained], errors: dict[str, list[QuantizationError]]) -> Table:
+def layers_table(networks: Sequence[Trained], errors: dict[str, Errors]) -> Table:
     """Return the error of every convolution."""
     rows = tuple(
         (
             network.subject.title,
-            number,
+            seed,
             layer.layer,
             layer.relative_error,
             layer.cosine,
             layer.zeros_nearer,
         )
         for network in networks
-        for number, found in enumerate(errors[network.subject.key])
+        for seed, found in errors[network.subject.key].items()
         for layer in found.layers
     )
-    columns = ("network", "training", "layer", "error", "cosine", "share where zeros are nearer")
+    columns = ("network", "seed", "layer", "error", "cosine", "share where zeros are nearer")
     return Table("table3_layers", columns, rows, "The error of every convolution.", on_page=False)
 
 
@@ -149,24 +172,21 @@ def _cell_error(found: QuantizationError) -> float:
     return fmean(cell.relative_error for cell in found.cells if cell.cell.startswith("cell_"))
 
 
-def _last_train(network: Trained, seed: int) -> float | None:
-    history = network.histories[seed]
-    return history[-1].train_top1 if history else None
+def _last_train(result: TrialResult) -> float | None:
+    return result.history[-1].train_top1 if result.history else None
 
 
-def _errors(context: Context, network: Trained) -> list[QuantizationError]:
+def _errors(context: Context, network: Trained) -> Errors:
     """Measure the quantisation error of every training that finished, on the test images."""
     from bnas import search
 
     data = images_of(context)
-    found = []
-    for result in network.results:
+    found = {}
+    for seed, result in zip(network.seeds, network.results, strict=True):
         if result.final_path is None:
             continue
         context.tell(f"measuring the quantisation error of {result.name}")
-        trained_network = search.load_network(result.final_path)
+        module = search.load_network(result.final_path)
         side = result.history[-1].side
-        found.append(
-            search.quantization_error(trained_network, data.holdout, data.normalization, side=side)
-        )
+        found[seed] = search.quantization_error(module, data.holdout, data.normalization, side=side)
     return found
