@@ -12,7 +12,8 @@ from bnas.tools.reproduce import Context, Scale
 from bnas.tools.reproduce.baselines import judge as judge_baselines
 from bnas.tools.reproduce.bats import judge as judge_bats
 from bnas.tools.reproduce.checks import Check, told, verdict_of
-from bnas.tools.reproduce.gradients import Gradients, frames, judge_course, judge_spikes
+from bnas.tools.reproduce.gradient_panels import Gradients
+from bnas.tools.reproduce.gradients import frames, judge_course, judge_spikes
 from bnas.tools.reproduce.learning_curves import course_of, courses_table, curves_table, judge
 from bnas.tools.reproduce.section import Table
 from bnas.tools.reproduce.spikes import (

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from attrs import field, frozen
+from collections.abc import Sequence
 
 from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.learning_curves import WITH, WITHOUT
-from bnas.tools.reproduce.section import Picture, Section, Table
-from bnas.tools.reproduce.spikes import (
-    jumps_of_epochs,
-    jumps_of_like,
-    jumps_of_neighbours,
-    kinds_of,
-)
-from bnas.tools.reproduce.trainings import Trained, trained
+from bnas.tools.reproduce.gradient_panels import ANIMATION, Gradients, draw, panels_of
+from bnas.tools.reproduce.section import Section, Table
+from bnas.tools.reproduce.spikes import jumps_of_epochs, jumps_of_like, jumps_of_neighbours
 from bnas.tools.reproduce.words import range_of, reduced_words
 
-if TYPE_CHECKING:
-    from bnas.search import GradientHistory
-
-ANIMATION, _STILL = "comb_grads.gif", "fig5.png"
-_SEEDS = "thin lines are single seeds, bold ones their geometric mean"
+_STILL = "fig5.png"
 _CLAIM = (
     "Section 3.1, Figure 5: at epoch 100 the sums of the gradients' magnitudes of the convolutions "
     "of BNAS-A, -B and -C without skips are spiky, those of BNAS-A with skips are less so."
@@ -42,50 +28,9 @@ _MEASURES = (
 )
 
 
-@frozen
-class Gradients:
-    """The gradients of a network's trainings.
-
-    Attributes:
-        title: The network's.
-        has_skips: Whether it has inter-cell skip connections.
-        runs: Seed -> what was recorded, of trainings that diverged as far as they came.
-        kinds: Convolution -> what makes it like another.
-    """
-
-    title: str
-    has_skips: bool
-    runs: dict[int, GradientHistory]
-    kinds: dict[str, Hashable] = field(factory=dict, repr=False)
-
-    @property
-    def plot_title(self) -> str:
-        """As Table 2 names its panel."""
-        return f"{self.title.partition(',')[0]} {'w/' if self.has_skips else 'w/o'} SC"
-
-    def measured(self, measure: Callable[..., float], epoch: int) -> list[float]:
-        """Return a measure of spikes at an epoch, of every training that came so far."""
-        return [
-            measure(run, epoch, self.kinds) for run in self.runs.values() if epoch in run.epochs
-        ]
-
-    def unsteadiness(self, epochs: Sequence[int]) -> list[float]:
-        """Return how much gradients jump from epoch to epoch, of every training."""
-        found = [jumps_of_epochs(run, epochs, self.kinds) for run in self.runs.values()]
-        return [value for value in found if value is not None]
-
-    def decline(self, first: int, last: int) -> list[float]:
-        """Return the sum of all gradients at an epoch over that at an earlier one."""
-        return [
-            float(run.at(last).sum() / run.at(first).sum())
-            for run in self.runs.values()
-            if {first, last} <= set(run.epochs) and run.at(first).sum() > 0
-        ]
-
-
 def fig5(context: Context) -> Section:
     """Draw the gradients of every convolution at one epoch, as in the supplement's Figure 5."""
-    panels = _panels(context)
+    panels = panels_of(context)
     epoch = still_epoch(context)
     checks = judge_spikes(panels, epoch)
     return Section(
@@ -95,7 +40,7 @@ def fig5(context: Context) -> Section:
         verdict=verdict_of(checks),
         finding=f"{told(checks)} {_MEASURES} {reduced_words(context)}".strip(),
         parts=(
-            *_drawn(context, panels, (epoch,), _STILL),
+            *draw(context, panels, (epoch,), _STILL),
             spikes_table(panels, frames(context)),
             _sums_table(panels),
         ),
@@ -104,7 +49,7 @@ def fig5(context: Context) -> Section:
 
 def table2(context: Context) -> Section:
     """Make the animation that Table 2 describes."""
-    panels = _panels(context)
+    panels = panels_of(context)
     shown = frames(context)
     checks = judge_course(panels, shown)
     rows = tuple((each.plot_title, each.title.partition(",")[0], each.has_skips) for each in panels)
@@ -119,7 +64,7 @@ def table2(context: Context) -> Section:
         finding=f"{told(checks)} {reduced_words(context)}".strip(),
         parts=(
             Table("table2", ("plot title", "model", "skip connections"), rows, caption),
-            *_drawn(context, panels, shown, ANIMATION),
+            *draw(context, panels, shown, ANIMATION),
         ),
     )
 
@@ -195,51 +140,6 @@ def _larger(what: str, panels: Sequence[Gradients], found: Sequence[Sequence[flo
     )
     holds = bool(base) and all(values and min(values) > max(base) for values in others)
     return Check(f"{what} is larger without skips ({listed})", holds)
-
-
-def _panels(context: Context) -> tuple[Gradients, ...]:
-    networks = trained(context, (WITH, *WITHOUT))
-    return tuple(
-        context.once(("gradients", each.subject.key), _reader(context, each)) for each in networks
-    )
-
-
-def _reader(context: Context, network: Trained) -> Callable[[], Gradients]:
-    def read() -> Gradients:
-        from bnas import search
-        from bnas.search.gradient_history import GRADIENTS_NAME
-
-        runs = {
-            seed: search.read_gradients(result.directory)
-            for seed, result in zip(network.seeds, network.results, strict=True)
-            # What diverged in its first epoch has recorded nothing.
-            if Path(result.directory, GRADIENTS_NAME).is_file()
-        }
-        spec = network.subject.spec(context.scale)
-        has_skips = network.subject.changes.get("skip") != "none"
-        return Gradients(network.subject.title, has_skips, runs, kinds_of(spec.lower()))
-
-    return read
-
-
-def _drawn(
-    context: Context, panels: Sequence[Gradients], epochs: Sequence[int], file: str
-) -> tuple[Picture, ...]:
-    """Draw what came as far as to these epochs; no picture where nothing did."""
-    from bnas import search
-
-    runs = {
-        panel.plot_title: [run for run in panel.runs.values() if set(epochs) <= set(run.epochs)]
-        for panel in panels
-    }
-    shown = {title: found for title, found in runs.items() if found}
-    if not shown:
-        return ()
-    if file == ANIMATION:
-        search.animate_gradients(shown, context.path(file), epochs=epochs)
-    else:
-        search.draw_gradients(shown, context.path(file), epoch=epochs[0])
-    return (Picture(file, f"Sum of |gradient| of every convolution, first to last; {_SEEDS}."),)
 
 
 def spikes_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:
