@@ -162,7 +162,6 @@ def test_a_process_that_is_killed_is_told_of(
     assert multiprocessing.active_children() == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_no_process_trains_on_after_a_signal(
     tiny_spec: cells.NetworkSpec, data: search.TrainingData, tmp_path: Path, name: str
