@@ -445,6 +445,15 @@ def test_other_classes_than_the_network_s_are_refused(
         search.train(spec, RECIPE, data, tmp_path)
 
 
+def test_held_out_images_of_classes_of_other_names_are_refused(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    swapped = attrs.evolve(data.holdout, classes=("red", "green"))
+    with pytest.raises(search.DataError, match="got 'green' and 'blue' as class 1, from 0"):
+        search.train(tiny_spec, RECIPE, attrs.evolve(data, holdout=swapped), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_held_out_images_of_another_size_are_refused(
     tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
 ) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import attrs
 import pytest
+import torch
 
 from bnas import cells, search
+from bnas.search.lock import locked
 
 RECIPE = search.Recipe(epochs=2, batch_size=16, learning_rate=5e-3, crop_padding=1)
 
@@ -98,3 +107,93 @@ def test_what_cannot_be_run_is_refused(
     twice = [trials[0], trials[0]] if not change else trials
     with pytest.raises(search.RecipeError, match=words):
         search.run_trials(twice, data, tmp_path, **change)
+
+
+#: Of a training that lasts longer than any test waits.
+LONG = attrs.evolve(RECIPE, epochs=2000)
+WORKER = """
+import sys
+import torch
+from bnas import cells, search
+
+saved = torch.load(sys.argv[1], weights_only=True)
+parts = (search.ImageSet(*saved[name], ("red", "blue")) for name in ("train", "holdout"))
+spec = cells.NetworkSpec.from_json(saved["spec"])
+recipe = search.Recipe.from_dict(saved["recipe"])
+trials = [search.Trial(name, spec, recipe) for name in ("first", "second", "third")]
+search.run_trials(trials, search.TrainingData(*parts), sys.argv[2], workers=2)
+"""
+
+
+def wait_for(*paths: Path) -> None:
+    end = time.monotonic() + 60
+    while not all(path.exists() for path in paths):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_an_error_of_one_trial_stops_the_others(
+    trials: list[search.Trial], data: search.TrainingData, tmp_path: Path
+) -> None:
+    search.run_trials([trials[0]], data, tmp_path)
+    long = attrs.evolve(trials[1], recipe=LONG)
+    wrong = attrs.evolve(trials[0], recipe=LONG)
+    third = attrs.evolve(long, name="third")
+    with pytest.raises(search.CheckpointError, match="epochs: 2 in the checkpoint") as caught:
+        search.run_trials([long, wrong, third], data, tmp_path, workers=2)
+    assert caught.value.path == tmp_path / "skip" / "final.pt"
+    assert not (tmp_path / "third").exists()
+    assert not (tmp_path / "bare" / "final.pt").exists()
+
+
+def test_a_process_that_is_killed_is_told_of(
+    trials: list[search.Trial], data: search.TrainingData, tmp_path: Path
+) -> None:
+    def kill() -> None:
+        wait_for(*(tmp_path / trial.name / "metrics.csv" for trial in trials))
+        multiprocessing.active_children()[0].kill()
+
+    long = [attrs.evolve(trial, recipe=LONG) for trial in trials]
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(search.WorkerError, match="was killed"):
+        search.run_trials(long, data, tmp_path, workers=2)
+    killer.join()
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_no_process_trains_on_after_a_signal(
+    tiny_spec: cells.NetworkSpec, data: search.TrainingData, tmp_path: Path, name: str
+) -> None:
+    saved = {
+        "train": (data.train.images, data.train.labels),
+        "holdout": (data.holdout.images, data.holdout.labels),
+        "spec": tiny_spec.to_json(),
+        "recipe": LONG.to_dict(),
+    }
+    torch.save(saved, tmp_path / "plan.pt")
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path / "plan.pt"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        try:
+            wait_for(tmp_path / "first" / "metrics.csv", tmp_path / "second" / "metrics.csv")
+            if name == "SIGINT":
+                os.killpg(parent.pid, signal.SIGINT)  # As a terminal does: all get it.
+            else:
+                parent.terminate()
+            # Not before all who could write to it are gone.
+            _, told = parent.communicate(timeout=20)
+        finally:
+            if parent.returncode is None:
+                os.killpg(parent.pid, signal.SIGKILL)
+    assert parent.returncode == -signal.Signals[name]
+    assert told.count("Traceback") == (name == "SIGINT")
+    for each in ("first", "second"):
+        with locked(tmp_path / each):
+            assert (tmp_path / each / "checkpoint.pt").is_file()
+    assert not (tmp_path / "third").exists()

@@ -149,3 +149,16 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     most = numba.config.NUMBA_NUM_THREADS
     for one, two in zip(_everything(1), _everything(most), strict=True):
         assert torch.equal(one, two)
+
+
+def test_what_is_not_finite_warns_of_nothing() -> None:
+    # Warnings are errors here. The loop notices a loss that is not finite.
+    x = torch.full((4, 3, 2, 2), torch.inf)
+    x[::2] *= -1
+    assert applied(x, norm_of(3, 0), False).isnan().all()
+    norm = norm_of(3, 0)
+    applied(random(tuple(x.shape), 1), norm, False).backward(channels_last(x))
+    weight, bias = (torch.ones(3, requires_grad=True) for _ in range(2))
+    ScaledReLU.apply(channels_last(x.abs()), weight, bias).backward(channels_last(x))
+    for parameter in (norm.weight, norm.bias, weight, bias):
+        assert parameter.grad.isnan().all()

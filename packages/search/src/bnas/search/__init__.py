@@ -26,6 +26,7 @@ from bnas.search.errors import (
     RecordError,
     SearchError,
     SearchSpaceError,
+    WorkerError,
 )
 from bnas.search.evaluate import Accuracy, evaluate
 from bnas.search.gradient_history import GradientHistory, read_gradients
@@ -85,6 +86,7 @@ __all__ = [
     "TrainingData",
     "Trial",
     "TrialResult",
+    "WorkerError",
     "animate_gradients",
     "changed",
     "changed_search",

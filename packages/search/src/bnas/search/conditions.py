@@ -23,7 +23,7 @@ def check_conditions(spec: Spec, recipe: Recipe, data: TrainingData, options: Ru
 
     Raises:
         DataError: Fewer images than a batch, other classes than the network's, or held-out images
-            of another size.
+            of another size or of classes of other names.
         RecipeError: The network cannot take images of one of the sizes to be trained at, or there
             is a teacher without a weight or a weight without a teacher.
     """
@@ -49,6 +49,12 @@ def _check_data(spec: Spec, recipe: Recipe, data: TrainingData) -> None:
             raise DataError(
                 f"`data.{name}` must have as many classes as the network "
                 f"(got {len(images.classes)} classes, num_classes={spec.num_classes})"
+            )
+    for index, names in enumerate(zip(data.train.classes, data.holdout.classes, strict=True)):
+        if names[0] != names[1]:
+            raise DataError(
+                "`data.holdout` must have the classes of `data.train` in the same order "
+                f"(got {names[1]!r} and {names[0]!r} as class {index}, from 0)"
             )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def reason_of(error: BaseException) -> str:
@@ -18,6 +20,10 @@ def reason_of(error: BaseException) -> str:
 
 class SearchError(Exception):
     """Base of every error that `bnas.search` raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from process to process whatever the arguments of the constructor are."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class RecipeError(SearchError, ValueError):
@@ -165,4 +171,15 @@ class OutOfMemoryError(SearchError, MemoryError):
         super().__init__(
             f"a batch of {batch_size} images does not fit into the memory of the GPU; try "
             f"`batch_size` = {max(batch_size // 2, 2)} ({reason.splitlines()[0] if reason else ''})"
+        )
+
+
+class WorkerError(SearchError, RuntimeError):
+    """A process that trained beside others and died, so that nothing is known of its network."""
+
+    def __init__(self) -> None:
+        """Say what may have killed it, and that little is lost."""
+        super().__init__(
+            "a process that trained was killed, or could not start (the memory may be full: try "
+            "fewer `workers`); the same command goes on from the last checkpoints"
         )

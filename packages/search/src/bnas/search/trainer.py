@@ -73,7 +73,7 @@ def train(
 
     Raises:
         DataError: Fewer images than a batch, other classes than the network's, or held-out images
-            of another size.
+            of another size or of classes of other names.
         RecipeError: The network cannot take images of one of the sizes to be trained at, the device
             is not to be had, or the batch cannot be shared by the processes.
         CheckpointError: `out_dir` holds a damaged checkpoint or one of another configuration,

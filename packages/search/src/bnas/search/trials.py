@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Literal
 
 import attrs
-import torch
 from attrs import field, frozen
 
 from bnas.cells import Spec
 from bnas.search.checkpoint import check_same, load_checkpoint
 from bnas.search.errors import CheckpointError, DivergenceError, RecipeError
-from bnas.search.history import EpochMetrics
+from bnas.search.history import EpochMetrics, StepMetrics
 from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import TrainingData
 from bnas.search.long_run import CHECKPOINT_NAME
@@ -25,6 +22,7 @@ from bnas.search.options import RunOptions
 from bnas.search.recipe import Recipe
 from bnas.search.run import FINAL_NAME
 from bnas.search.trainer import train
+from bnas.search.workers import stop_here, stopping, worker_pool
 
 Outcome = Literal["finished", "stopped", "diverged"]
 
@@ -88,6 +86,10 @@ def run_trials(
     A trial has one thread where several run at once, and then its numbers are those of one thread;
     alone it has all. A finished one is not trained again.
 
+    Ctrl-C, or an error of one trial, lets no other begin. Those under way beside it stop after
+    their step, or are ended a few seconds later; asked for again, they go on from their last
+    checkpoints. If this process is killed, those that train for it die with it.
+
     Args:
         trials: What to train, of different names.
         data: For all of them.
@@ -102,6 +104,7 @@ def run_trials(
 
     Raises:
         RecipeError: Two trials of one name, or `workers` below 1.
+        WorkerError: A process that trained was killed; other trials stop.
         SearchError: What `train` raises, but for `DivergenceError`; other trials stop.
     """
     names = [trial.name for trial in trials]
@@ -121,8 +124,9 @@ def run_trials(
         for trial in trials:
             keep(_run(trial, data, Path(out_dir), deadline))
     else:
-        with _pool(min(workers, len(trials) or 1), data, Path(out_dir), deadline) as pool:
-            for future in as_completed([pool.submit(_run_shared, trial) for trial in trials]):
+        shared = (data, Path(out_dir), deadline)
+        with worker_pool(min(workers, len(trials) or 1), _share, shared) as submit:
+            for future in as_completed([submit(_run_shared, trial) for trial in trials]):
                 keep(future.result())
     return tuple(found[name] for name in names)
 
@@ -133,11 +137,15 @@ def _run(trial: Trial, data: TrainingData, out_dir: Path, deadline: float | None
     if done is not None:
         return done
     limit = None if deadline is None else max(deadline - time.time(), 0.0)
-    if limit == 0.0:
+    if limit == 0.0 or stopping():
         return TrialResult(trial.name, directory, "stopped", _history(directory))
     options = attrs.evolve(trial.options, time_limit_s=limit)
     try:
-        result = train(trial.spec, trial.recipe, data, directory, options=options)
+        result = train(
+            trial.spec, trial.recipe, data, directory, options=options, progress=_stop_if_told
+        )
+    except _Stopped:
+        return TrialResult(trial.name, directory, "stopped", _history(directory))
     except DivergenceError as error:
         reason = str(error)
         return TrialResult(trial.name, directory, "diverged", _history(directory), reason=reason)
@@ -177,35 +185,26 @@ def _history(directory: Path) -> tuple[EpochMetrics, ...]:
     return tuple(EpochMetrics.from_dict(record) for record in load_checkpoint(path)["history"])
 
 
-@contextmanager
-def _pool(
-    workers: int, data: TrainingData, out_dir: Path, deadline: float | None
-) -> Iterator[Executor]:
-    """Yield processes that hold the images; an error of one trial lets no other begin."""
-    pool: Executor = ProcessPoolExecutor(
-        workers,
-        # Not forked: the threads of torch and Numba do not survive it.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_share,
-        initargs=(data, out_dir, deadline),
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+class _Stopped(Exception):
+    """Another trial of the same call has failed, or Ctrl-C has ended it."""
+
+
+def _stop_if_told(_: StepMetrics | EpochMetrics) -> None:
+    if stopping():
+        raise _Stopped
 
 
 _SHARED: dict[str, object] = {}
 
 
 def _share(data: TrainingData, out_dir: Path, deadline: float | None) -> None:
-    """Prepare a process of the pool."""
-    import numba
-
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
+    """Keep in a process of the pool what all trials have in common."""
     _SHARED.update(data=data, out_dir=out_dir, deadline=deadline)
 
 
 def _run_shared(trial: Trial) -> TrialResult:
-    return _run(trial, **_SHARED)  # type: ignore[arg-type]
+    try:
+        return _run(trial, **_SHARED)  # type: ignore[arg-type]
+    except BaseException:
+        stop_here()  # The next trial may be here already, before the error is where it is raised.
+        raise

@@ -18,6 +18,10 @@ _LANES = 32
 
 Channels = NDArray[np.float64]
 
+#: What diverges has sums of infinities, whose warnings say nothing that the loop does not: it stops
+#: at a loss, parameter or statistic that is not finite, and names the step.
+_quiet = np.errstate(invalid="ignore", over="ignore")
+
 
 def flat(activations: Tensor) -> NDArray[np.uint16]:
     """Return the bits of bfloat16 (N, C, H, W) in the order N, H, W, C, without a copy.
@@ -55,6 +59,7 @@ class NormSign(torch.autograd.Function):
     """
 
     @staticmethod
+    @_quiet
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, statistics: Any, signed: bool
     ) -> Tensor:
@@ -88,6 +93,7 @@ class NormSign(torch.autograd.Function):
         return scaled(x, multiplier, offset, signed=signed)
 
     @staticmethod
+    @_quiet
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Return the gradients of x, weight and bias."""
         (x,) = ctx.saved_tensors
@@ -133,6 +139,7 @@ class ScaledReLU(torch.autograd.Function):
         return out
 
     @staticmethod
+    @_quiet
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradients of counts, scale and offset."""
         (counts,) = ctx.saved_tensors
