@@ -9,6 +9,7 @@ import matplotlib.figure
 import pytest
 from PIL import Image
 
+from bnas import cells
 from bnas.tools.reproduce.baselines import points_of
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.frontier import Point, _figure, _overlap, draw_frontier
@@ -62,5 +63,8 @@ def test_the_zoos_weights_and_published_figures_are_points_too(tmp_path: Path) -
     points = points_of(Context(scale=load_scale("quick"), out_dir=tmp_path), [])
     origins = {(point.label, point.origin) for point in points}
     assert {("BNAS-A", "published"), ("BNAS-C", "published")} <= origins
+    # That of the published network: weights of one name may be of a variant, such as `lean`.
+    published = {point.label: point.flops for point in points if point.origin == "published"}
+    assert published["BNAS-A"] == cells.cost(cells.spec("BNAS-A"), rule="deployed").flops
     assert any(point.label.startswith("BNAS-Mini.") and point.origin == "zoo" for point in points)
     assert all(0 < point.top1 <= 100 and point.flops > 0 for point in points)

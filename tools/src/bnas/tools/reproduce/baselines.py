@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bnas.tools.reproduce.checks import Check, told, verdict_of
 from bnas.tools.reproduce.context import Context
-from bnas.tools.reproduce.frontier import Origin, Point, draw_frontier
+from bnas.tools.reproduce.frontier import Point, draw_frontier
 from bnas.tools.reproduce.published import DARTS_TOP1
 from bnas.tools.reproduce.section import Picture, Section, Table
 from bnas.tools.reproduce.subjects import SUBJECTS, Subject
@@ -167,18 +167,39 @@ def _zoo_points() -> list[Point]:
         for entry in bundled_index().entries
         if entry.card.num_classes == _CIFAR10_CLASSES and entry.card.counts is not None
     ]
-    points = [_zoo_point(card, card.full_name, "zoo", card.top1) for card in cards if card.top1]
-    published = {card.name: card for card in cards if card.published_top1 is not None}
-    points += [
-        _zoo_point(card, name, "published", card.published_top1) for name, card in published.items()
-    ]
-    return points
+    trained_ones = [_zoo_point(card) for card in cards if card.top1 is not None]
+    return trained_ones + [_published_point(card) for card in _one_a_name(cards)]
 
 
-def _zoo_point(card: Card, label: str, origin: Origin, top1: float | None) -> Point:
-    assert card.counts is not None and top1 is not None
-    flops = card.counts.deployed_flops
-    return Point(label=label, family="BNAS", origin=origin, flops=flops, top1=top1)
+def _one_a_name(cards: Sequence[Card]) -> list[Card]:
+    """Return a card of every network whose accuracy was published; weights may have several."""
+    return list({card.name: card for card in cards if card.published_top1 is not None}.values())
+
+
+def _published_point(card: Card) -> Point:
+    """Return the point of the network as it was published, whatever weights of it there are."""
+    from bnas import cells
+
+    assert card.published_top1 is not None
+    return Point(
+        label=card.name,
+        family="BNAS",
+        origin="published",
+        flops=cells.cost(cells.spec(card.name), rule="deployed").flops,
+        top1=card.published_top1,
+    )
+
+
+def _zoo_point(card: Card) -> Point:
+    """Return the point of weights of the zoo."""
+    assert card.counts is not None and card.top1 is not None
+    return Point(
+        label=card.full_name,
+        family="BNAS",
+        origin="zoo",
+        flops=card.counts.deployed_flops,
+        top1=card.top1,
+    )
 
 
 def _costs(context: Context, subject: Subject) -> tuple[CostReport, CostReport]:

@@ -85,8 +85,8 @@ def _figure(matplotlib: Any, points: Sequence[Point]) -> Any:
     axes.set_ylabel("top-1 on test images of CIFAR-10, %")
     axes.grid(alpha=0.25, which="both")
     axes.spines[["top", "right"]].set_visible(False)
-    _label(axes, points)
     _legend(axes, points)
+    _label(axes, points)
     return figure
 
 
@@ -166,4 +166,4 @@ def _legend(axes: Any, points: Sequence[Point]) -> None:
         )
     for family in dict.fromkeys(point.family for point in points):
         axes.plot([], [], marker="o", linestyle="none", color=_COLOURS[family], label=family)
-    axes.legend(loc="upper left", fontsize=7.5, framealpha=0.9, edgecolor="none", ncols=2)
+    axes.figure.legend(loc="outside lower center", fontsize=7.5, frameon=False, ncols=3)
