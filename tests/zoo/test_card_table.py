@@ -48,7 +48,7 @@ def test_a_row_says_what_its_card_says() -> None:
     latency = Latency(median_ms=1.25, min_ms=1.1, machine="a quiet machine")
     index = index.with_card(attrs.evolve(index.find("BNAS-A").card, latency=latency))
     lines = table(index).splitlines()
-    (row,) = (line for line in lines if line.startswith("| BNAS-A "))
+    (row,) = (line for line in lines if line.startswith("| BNAS-A | `plus-cpu`"))
     for word in ("`plus-cpu` v1", "74.00 / 98.24", "92.70", "plus-cpu, 14, 0", "2.44", "1.25"):
         assert f" {word} |" in row
     assert "a quiet machine" in lines[-1]
