@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import attrs
 import pytest
 
@@ -79,3 +82,15 @@ def test_a_time_limit_ends_in_one_error(context: Context) -> None:
     late = attrs.evolve(context, time_limit_s=0.0, out_dir=context.path("late"))
     with pytest.raises(UnfinishedError, match="2 of 2 trainings are not finished"):
         trained(late, ["A"])
+
+
+def test_images_that_cannot_be_decoded_are_named(
+    context: Context, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = search.unpack_sample(tmp_path / "data") / "train"
+    shutil.copytree(sample, tmp_path / "data" / "test")
+    broken = sorted(sample.glob("cat/*"))[0]
+    broken.write_bytes(b"no image")
+    own = attrs.evolve(context, data_dir=tmp_path / "data", skip_corrupt=True, out_dir=tmp_path)
+    assert len(images_of(own).train) == 40
+    assert f"left out: {broken} cannot be decoded" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from attrs import frozen
 from bnas.tools.reproduce.context import Context
 from bnas.tools.reproduce.errors import UnfinishedError
 from bnas.tools.reproduce.subjects import SUBJECTS, Subject, recipe_fields, seeds_of
+from bnas.tools.runs import tell_skipped
 
 if TYPE_CHECKING:
     from bnas.search import EpochMetrics, ImageSet, TrainingData, Trial, TrialResult
@@ -187,6 +188,7 @@ def _read(context: Context) -> TrainingData:
         skip = context.skip_corrupt
         train = search.read_images(context.data_dir / "train", skip_corrupt=skip)
         test = search.read_images(context.data_dir / "test", skip_corrupt=skip)
+        tell_skipped((*train.skipped, *test.skipped))
     return search.TrainingData(
         train=_some(train, scale.train_images), holdout=_some(test, scale.test_images)
     )
