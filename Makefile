@@ -34,7 +34,7 @@ IS_OURS = [ ! -e $(1) ] || [ -f $(1)/pyvenv.cfg ] || { \
 .PHONY: help demo test lint bench bench-cuda cards device-wheels clean check-python
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the bundled photos, save a picture
 	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
@@ -97,3 +97,6 @@ $(VENV_DEV)/.stamp-bench: $(VENV_DEV)/.stamp
 	@$(VENV_DEV)/bin/pip install $(PIP_FLAGS) --no-build-isolation -e 'tools[bench]' \
 	  -e packages/binops -e packages/cells -e packages/zoo
 	@touch $@
+
+# Each chore of the maintainers has a file of its own.
+include $(wildcard maintenance/*.mk)
