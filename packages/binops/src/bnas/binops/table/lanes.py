@@ -40,7 +40,7 @@ class Lanes:
     @property
     def count(self) -> int:
         """Number of elements."""
-        return self.value.type.count
+        return int(self.value.type.count)
 
     def _of(self, other: Lanes | int | float) -> ir.Value:
         """Read an operand."""
