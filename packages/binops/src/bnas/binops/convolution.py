@@ -132,7 +132,7 @@ class Conv2d:
         """The packed input of a call, uint8 (N, ceil(C / 8), H, W) in C order."""
         # Bits of the right kind are what a network has: nothing else is asked of them.
         if type(x) is BitTensor and x.axis == 1 and x.length == self.geometry.in_channels:
-            data = x.data
+            data: np.ndarray = x.data
             if data.shape[2:] == self.geometry.in_size and data.flags.c_contiguous:
                 return data
         bits = as_bits(x, "x", 4, threads)
@@ -187,4 +187,5 @@ def conv2d(
     """
     bits = as_bits(x, "x", 4, threads)
     plan = Conv2d(w, bits.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return plan(bits, threads=threads)
+    counts: np.ndarray = plan(bits, threads=threads)
+    return counts

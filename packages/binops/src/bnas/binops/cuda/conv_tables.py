@@ -68,7 +68,7 @@ class Tables:
         self._geometry = geometry
         self._channels = table_channels
         rows, columns, border = border_table(geometry, bits, is_xor=is_xor)
-        comparisons = (*outputs.bits, *outputs.packs)
+        comparisons: tuple[Threshold | FloatThreshold, ...] = (*outputs.bits, *outputs.packs)
         thresholds = [self._filled(part.threshold, _NOWHERE) for part in outputs.bits]
         self._tables = {
             header.ROW_SET: rows,

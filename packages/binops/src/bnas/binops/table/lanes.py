@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from llvmlite import ir
 
@@ -39,7 +40,7 @@ class Lanes:
     @property
     def count(self) -> int:
         """Number of elements."""
-        return self.value.type.count
+        return int(self.value.type.count)
 
     def _of(self, other: Lanes | int | float) -> ir.Value:
         """Read an operand."""
@@ -178,7 +179,9 @@ def broadcast(builder: ir.IRBuilder, scalar: ir.Value, count: int) -> Lanes:
     return Lanes(builder, one).pick([0] * count)
 
 
-def address_at(builder: ir.IRBuilder, address: ir.Value, count: ir.Value | int, size: int = 1):
+def address_at(
+    builder: ir.IRBuilder, address: ir.Value, count: ir.Value | int, size: int = 1
+) -> Any:
     """`address` plus `count` elements of `size` bytes."""
     if isinstance(count, int):
         return builder.add(address, I64(count * size)) if count else address

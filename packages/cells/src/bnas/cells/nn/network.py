@@ -82,7 +82,7 @@ class Network(nn.Module):
         self.graph = float_twin(graph) if binarize == "none" else graph
         readers = self.graph.consumers()
         self.steps: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
-        readable = set()
+        readable: set[str] = set()
         for node in reversed(self.graph.nodes[1:]):
             last_reads = tuple(name for name in dict.fromkeys(node.inputs) if name not in readable)
             readable.update(last_reads)
@@ -194,9 +194,11 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     *path, last = name.split(".")
     try:
         for part in path:
-            if part not in root._modules:
-                root.add_module(part, nn.Module())
-            root = root._modules[part]  # type: ignore[assignment]
+            inner = root._modules.get(part)
+            if inner is None:
+                inner = nn.Module()
+                root.add_module(part, inner)
+            root = inner
         root.add_module(last, module)
     except KeyError as error:
         raise GraphError(

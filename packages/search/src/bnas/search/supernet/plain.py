@@ -6,6 +6,8 @@ convolution.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -114,6 +116,7 @@ class PlainCell(CellFrame):
 
     def _mixed(self, edge: int, state: Tensor, probabilities: Tensor) -> Tensor:
         columns = {name: column for column, name in enumerate(self.space.primitives)}
-        ops = self.edges[edge].items()
+        ops: Any = self.edges[edge].items()  # type: ignore[operator]
         terms = [probabilities[columns[name]] * op(state) for name, op in ops]
-        return sum(terms[1:], terms[0])
+        total: Tensor = sum(terms[1:], terms[0])
+        return total

@@ -8,6 +8,8 @@ the batch norms after them, are computed once and weighted for every edge.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +41,9 @@ class SharedConv(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
+    def _convs(self) -> list[BinaryConv2d]:
+        return cast("list[BinaryConv2d]", self.parts)  # torch forgets what a list holds.
+
     def forward(self, signs: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return counts (N, E * C, H', W') and the scale of every filter (E * C,), apart.
 
@@ -46,8 +51,11 @@ class SharedConv(nn.Module):
             signs: In ±1, (N, C, H, W).
             given: Their `sign_conv.levels`.
         """
-        weights, scales = [], []
-        for conv in self.parts:
+        convs = self._convs()
+        weights: list[Tensor] = []
+        scales: list[Tensor] = []
+        for conv in convs:
+            weight: Tensor
             if conv.real_weights:
                 weight, scale = conv.weight, torch.ones_like(conv.weight_scale)
             else:
@@ -58,21 +66,22 @@ class SharedConv(nn.Module):
                 )
             weights.append(weight)
             scales.append(scale if self.training or conv.real_weights else conv.weight_scale)
-        node = self.parts[0].node
+        node = convs[0].node
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         scale = scales[0] if len(scales) == 1 else torch.cat(scales)
         geometry = (node.stride, node.padding, node.dilation, node.groups)
-        if given is None or any(conv.real_weights for conv in self.parts):
+        if given is None or any(conv.real_weights for conv in convs):
             counts = convolve(signs, weight, *geometry)
         else:
             counts = sign_conv(signs, given, weight, geometry)
         return counts if self.training else self._rounded(counts), scale
 
     def _rounded(self, counts: Tensor) -> Tensor:
-        pieces = counts.split([conv.node.out_channels for conv in self.parts], dim=1)
+        convs = self._convs()
+        pieces = counts.split([conv.node.out_channels for conv in convs], dim=1)
         rounded = [
             piece if conv.real_weights else round_counts(piece)
-            for conv, piece in zip(self.parts, pieces, strict=True)
+            for conv, piece in zip(convs, pieces, strict=True)
         ]
         return rounded[0] if len(rounded) == 1 else torch.cat(rounded, dim=1)
 
