@@ -1,1 +1,1 @@
-"""What `make docs` needs besides mkdocs.yml: pages from elsewhere in the repository, and a check of the site."""
+"""The documentation as a site: pages from elsewhere in the repository, and a check of it."""

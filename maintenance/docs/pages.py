@@ -1,8 +1,8 @@
 """The pages of the documentation: where they lie in the repository, and where in the site.
 
-A page below ``docs`` keeps its path without ``docs/``. Pages that lie elsewhere are brought in under
-their own path: ``packages/zoo/README.md`` is that in the site too. So a link that is right in a
-checkout can be turned into one between pages.
+A page below ``docs`` keeps its path without ``docs/``. Pages that lie elsewhere are brought in
+under their own path: ``packages/zoo/README.md`` is that in the site too. So a link that is right in
+a checkout can be turned into one between pages.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 #: Folder of the pages that the site is made of.
 DOCS = "docs"
 #: The repository's front page; the site has its own, which says the same to its readers.
 FRONTS = {"README.md": "index.md"}
+#: What trainings leave there; git ignores it, and so does mkdocs.yml.
+LEFT_OUT = "docs/reproduction/runs/"
 PACKAGES = ("packages/binops", "packages/cells", "packages/search", "packages/zoo", "tools")
 #: Pages outside of ``docs``, by their path in the repository.
 BROUGHT_IN = (
@@ -24,17 +27,54 @@ BROUGHT_IN = (
     *(f"{package}/{name}" for package in PACKAGES for name in ("README.md", "CHANGELOG.md")),
 )
 
+_NAVIGATION = re.compile(r"^nav:\n((?: .*\n)+)", re.MULTILINE)
+_ENTRY = re.compile(r" +- [^:]+:(?: (\S+\.md))?")
 _FENCE = re.compile(r"^ *(```|~~~)")
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
-# A picture has an exclamation mark before it; a target may have a title behind it.
-_LINK = re.compile(r"(?P<text>!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?P<target>[^()\s]+)(?P<title>[^()]*)\)")
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)([^()]*)\)")
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+class Link(NamedTuple):
+    """A link or a picture.
+
+    Attributes:
+        mark: ``!`` of a picture.
+        words: What is read.
+        target: What it leads to, with the anchor.
+        title: What stands behind the target, with the blank before it.
+    """
+
+    mark: str
+    words: str
+    target: str
+    title: str
+
+
+def in_navigation(settings: str) -> list[str]:
+    """Return the pages that the navigation of mkdocs.yml names, in its order.
+
+    Args:
+        settings: The text of mkdocs.yml, in whose key ``nav`` every line is ``- Title: page.md``
+            or ``- Title:`` of a section. It is read without a library for YAML, so that a test
+            needs none.
+
+    Raises:
+        ValueError: Another line.
+    """
+    found = []
+    for line in _NAVIGATION.search(settings)[1].splitlines():  # type: ignore[index]
+        entry = _ENTRY.fullmatch(line)
+        if entry is None:
+            raise ValueError(f"a line of `nav` must be '- Title: page.md' (got {line.strip()!r})")
+        found += [entry[1]] if entry[1] else []
+    return found
 
 
 def page_paths(root: Path) -> Iterator[str]:
     """Yield the path in the repository of every page, those that are brought in last."""
-    for path in sorted((root / DOCS).rglob("*.md")):
-        yield path.relative_to(root).as_posix()
+    found = (path.relative_to(root).as_posix() for path in (root / DOCS).rglob("*.md"))
+    yield from sorted(path for path in found if not path.startswith(LEFT_OUT))
     yield from BROUGHT_IN
 
 
@@ -58,23 +98,30 @@ def place_in_repository(uri: str) -> str:
 def links(text: str) -> Iterator[str]:
     """Yield the targets of all links and pictures that lead to files of the repository."""
     found: list[str] = []
-    change_links(text, lambda link: found.append(link["target"]) or link[0])
+
+    def note(link: Link) -> str:
+        found.append(link.target)
+        return ""
+
+    change_links(text, note)
     yield from found
 
 
-def change_links(text: str, change: Callable[[re.Match[str]], str]) -> str:
+def change_links(text: str, change: Callable[[Link], str]) -> str:
     """Replace links and pictures that lead to files of the repository, but those in code.
 
     Args:
         text: A page in Markdown.
-        change: Gets the groups ``text``, ``target`` and ``title`` of a link and returns what
-            stands in its place.
+        change: Returns what stands in the place of a link.
     """
 
-    def changed(link: re.Match[str]) -> str:
-        target = link["target"]
-        is_file = not (target.startswith(("#", "/")) or _ELSEWHERE.match(target))
-        return change(link) if is_file else link[0]
+    def changed(match: re.Match[str]) -> str:
+        mark, words, target, title = match.groups()
+        # A picture may be what one clicks at.
+        words = _LINK.sub(changed, words)
+        if target.startswith(("#", "/")) or _ELSEWHERE.match(target):
+            return f"{mark}[{words}]({target}{title})"
+        return change(Link(mark, words, target, title))
 
     lines, fence = [], ""
     for line in text.splitlines(keepends=True):
@@ -123,14 +170,14 @@ def for_site(page: str, text: str, root: Path) -> str:
     """
     here = place_in_site(page) or page
 
-    def change(link: re.Match[str]) -> str:
-        path, anchor = target_in_repository(page, link["target"])
+    def change(link: Link) -> str:
+        path, anchor = target_in_repository(page, link.target)
         if (root / path).is_dir():
             path = f"{path}/README.md"
         there = place_in_site(path)
         if there is None:
-            return f"{link['text'].lstrip('!')[1:-1]} (`{path.removesuffix('/README.md')}`)"
+            return f"{link.words} (`{path.removesuffix('/README.md')}`)"
         relative = posixpath.relpath(there, posixpath.dirname(here) or ".")
-        return f"{link['text']}({relative}{anchor}{link['title']})"
+        return f"{link.mark}[{link.words}]({relative}{anchor}{link.title})"
 
     return change_links(text, change)
