@@ -53,7 +53,7 @@ class BitTensor:
     Raises:
         BitTensorError: The three do not fit each other, or an unused tail bit is 1.
 
-    Example:
+    Examples:
         >>> BitTensor(np.array([[5]], np.uint8), axis=1, length=3)
         BitTensor(shape=(1, 3), axis=1, 1 byte)
     """

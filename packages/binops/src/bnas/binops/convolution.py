@@ -45,7 +45,7 @@ class Conv2d:
         UnknownBackendError: No backend has the name.
         BackendUnavailableError: It cannot be used here.
 
-    Example:
+    Examples:
         >>> plan = Conv2d(np.ones((1, 8, 3, 3)), (8, 4, 4), padding=1)
         >>> plan(np.ones((1, 8, 4, 4)))[0, 0, 0]
         array([32, 48, 48, 32], dtype=int32)
@@ -180,7 +180,7 @@ def conv2d(
         GeometryError: A stride, padding, dilation, groups or kernel that is not possible.
         NanError: A number is NaN.
 
-    Example:
+    Examples:
         >>> conv2d(np.ones((1, 3, 2, 2)), -np.ones((1, 3, 1, 1)))
         array([[[[-3, -3],
                  [-3, -3]]]], dtype=int32)

@@ -110,7 +110,7 @@ def backends() -> dict[str, Availability]:
         For every backend by name, a record that is true exactly if it can be used, with
         `.available` and `.reason` (why not). Always has ``"portable"`` and ``"cuda"``.
 
-    Example:
+    Examples:
         >>> backends()["portable"]
         available (needs nothing but Numba)
     """

@@ -30,7 +30,7 @@ def gemm(a: Any, b: Any, *, threads: int | None = None) -> Any:
         DeviceError: `a` and `b` live in different memories.
         BackendUnavailableError: They live on a GPU that cannot be used.
 
-    Example:
+    Examples:
         >>> gemm([[1, 1, -1]], [[1, -1, -1], [1, 1, -1]])
         array([[1, 3]], dtype=int32)
     """

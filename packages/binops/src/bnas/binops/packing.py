@@ -48,7 +48,7 @@ def pack(
         ThreadsError: `threads` is not possible.
         BackendUnavailableError: `x` lives on a GPU that cannot be used.
 
-    Example:
+    Examples:
         >>> pack(np.array([[3.0, -1.0, 0.0]])).data
         array([[5]], dtype=uint8)
     """
@@ -126,7 +126,7 @@ def unpack(bits: BitTensor) -> Any:
     Raises:
         DtypeError: `bits` is not a BitTensor.
 
-    Example:
+    Examples:
         >>> unpack(pack([[3.0, -1.0, 0.0]]))
         array([[ 1, -1,  1]], dtype=int8)
     """

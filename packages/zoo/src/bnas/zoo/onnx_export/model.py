@@ -17,8 +17,10 @@ from bnas.zoo.onnx_export.draft import IMAGES, LOGITS, Draft
 from bnas.zoo.onnx_export.weights import Weights
 from bnas.zoo.onnx_export.writer import Writer
 
-#: The oldest version of ONNX's operators that has all of ours, and the files' version of its time.
-OPSET, IR_VERSION = 17, 8
+#: The oldest version of ONNX's operators that has all of ours.
+OPSET = 17
+#: The files' version of its time.
+IR_VERSION = 8
 
 
 @frozen
