@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+
+from bnas.tools.parameter_type import ParamType
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[float]  # Generic from click 8.2 on; 8.1 will do.
-else:
-    _ParamType = click.ParamType
-
-
-class Duration(_ParamType):
+class Duration(ParamType[float]):
     """Converts ``90``, ``90s``, ``1.5h`` and ``30m`` to seconds."""
 
     name = "time"

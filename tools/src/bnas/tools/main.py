@@ -60,7 +60,7 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (
+for _command in (
     predict,
     demo,
     list_models,
@@ -79,7 +79,7 @@ for command in (
     warmup,
     reproduce,
 ):
-    main.add_command(command)
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

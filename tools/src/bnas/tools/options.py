@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from bnas.tools.parameter_type import ParamType
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
+class ModelName(ParamType[str]):
     """Name of a network, or a file instead of it; the shell completes both.
 
     Attributes:
@@ -37,7 +39,7 @@ class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Cli
         ]
 
 
-class FilePath(click.ParamType):  # type: ignore[type-arg]
+class FilePath(ParamType[str]):
     """Path of a file or directory, which the command itself opens; the shell completes it."""
 
     name = "file"

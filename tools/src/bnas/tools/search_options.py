@@ -6,6 +6,7 @@ import click
 
 from bnas.tools.options import FilePath
 from bnas.tools.run_options import (
+    Option,
     cuda_graphs_option,
     device_option,
     events_option,
@@ -86,4 +87,4 @@ _OPTIONS = (
 
 
 #: Adds all options of `bnas-tools search` but ``--json``.
-search_options = with_options(_OPTIONS)
+search_options: Option = with_options(_OPTIONS)

@@ -11,6 +11,7 @@ import click
 from bnas.tools.durations import Duration
 from bnas.tools.options import FilePath, ModelName
 from bnas.tools.run_options import (
+    Option,
     cuda_graphs_option,
     device_option,
     events_option,
@@ -134,4 +135,4 @@ _OPTIONS = (
 
 
 #: Adds all options of `bnas-tools train` but ``--json``.
-training_options = with_options(_OPTIONS)
+training_options: Option = with_options(_OPTIONS)

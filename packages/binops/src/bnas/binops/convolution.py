@@ -13,7 +13,7 @@ from bnas.binops.bits import BitTensor
 from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.epilogues import as_epilogues
 from bnas.binops.errors import ShapeError
-from bnas.binops.geometry import Pair, conv_geometry
+from bnas.binops.geometry import ConvGeometry, Pair, conv_geometry
 from bnas.binops.operands import as_bits
 from bnas.binops.outputs import OutputPlan
 
@@ -70,10 +70,10 @@ class Conv2d:
             weights.is_on_gpu
         ):  # A plan lays weights out anew, for whichever memory its inputs are in.
             weights = BitTensor(gpu_operations().to_host(weights.data, "w"), 1, weights.length)
-        self.geometry = conv_geometry(
+        self.geometry: ConvGeometry = conv_geometry(
             tuple(input_shape), weights.shape, stride, padding, dilation, groups
         )
-        self.backend = chosen.name
+        self.backend: str = chosen.name
         epilogues = as_epilogues(epilogue, self.geometry.out_channels)
         self._outputs = OutputPlan(
             epilogues,

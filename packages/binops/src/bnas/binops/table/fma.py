@@ -80,8 +80,8 @@ class ProductEmitter:
 
     def __init__(self, isa: Isa, vectors: int, tail: int = 0) -> None:
         self.isa = isa
-        self.width = isa.lanes // 4
-        self.rows = block_of(isa).rows
+        self.width: int = isa.lanes // 4
+        self.rows: int = block_of(isa).rows
         self.vectors = vectors
         self.tail = tail
 

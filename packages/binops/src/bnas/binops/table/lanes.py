@@ -13,8 +13,14 @@ from typing import Any
 
 from llvmlite import ir
 
+I1: ir.Type
+I8: ir.Type
+I16: ir.Type
+I32: ir.Type
+I64: ir.Type
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
-F32, F64 = ir.FloatType(), ir.DoubleType()
+F32: ir.Type = ir.FloatType()
+F64: ir.Type = ir.DoubleType()
 
 
 class Lanes:

@@ -61,7 +61,7 @@ class BinaryConv2d(nn.Module):
         self.official_gradient = official_gradient
         self.official_centring = official_centring
         window = (node.kernel, node.kernel)
-        self.weight = nn.Parameter(
+        self.weight: nn.Parameter = nn.Parameter(
             torch.empty(node.out_channels, node.in_channels // node.groups, *window)
         )
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
@@ -194,9 +194,9 @@ class RPReLU(nn.Module):
     def __init__(self, channels: int) -> None:
         """Start as a PReLU of slope 0.25 in every channel."""
         super().__init__()
-        self.shift_in = nn.Parameter(torch.zeros(channels))
-        self.slope = nn.Parameter(torch.full((channels,), 0.25))
-        self.shift_out = nn.Parameter(torch.zeros(channels))
+        self.shift_in: nn.Parameter = nn.Parameter(torch.zeros(channels))
+        self.slope: nn.Parameter = nn.Parameter(torch.full((channels,), 0.25))
+        self.shift_out: nn.Parameter = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to (N, C, H, W)."""

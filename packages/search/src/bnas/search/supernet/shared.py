@@ -39,7 +39,7 @@ class SharedConv(nn.Module):
     def __init__(self, parts: list[BinaryConv2d]) -> None:
         """Take the parts."""
         super().__init__()
-        self.parts = nn.ModuleList(parts)
+        self.parts: nn.ModuleList = nn.ModuleList(parts)
 
     def _convs(self) -> list[BinaryConv2d]:
         return cast("list[BinaryConv2d]", self.parts)  # torch forgets what a list holds.
@@ -108,9 +108,11 @@ class SharedState(nn.Module):
             official_gradient: Of `BinaryConv2d`.
         """
         super().__init__()
-        self.edges = tuple(space.edge(node, state) for node in space.readers(state))
-        self.stride = plan.stride(state)
-        self.official_sign = space.official_quirks
+        self.edges: tuple[int, ...] = tuple(
+            space.edge(node, state) for node in space.readers(state)
+        )
+        self.stride: int = plan.stride(state)
+        self.official_sign: bool = space.official_quirks
         self._columns = {name: column for column, name in enumerate(space.primitives)}
         self._pools = [layer for layer in space.layers if layer.kind in ("max_pool", "avg_pool")]
         real = real_convs(space)
@@ -119,9 +121,9 @@ class SharedState(nn.Module):
             if layer.kind == "binary_conv":
                 kept = sum((plan.index, edge, layer.name) in real for edge in self.edges)
                 convs[layer.name] = self._conv(layer, plan.channels, kept, official_gradient)
-        self.bn = BatchNorm2d(plan.channels, affine=False) if convs else None
-        self.convs = nn.ModuleDict(convs)
-        self.norms = nn.ModuleDict(
+        self.bn: BatchNorm2d | None = BatchNorm2d(plan.channels, affine=False) if convs else None
+        self.convs: nn.ModuleDict = nn.ModuleDict(convs)
+        self.norms: nn.ModuleDict = nn.ModuleDict(
             {layer.name: BatchNorm2d(plan.channels, affine=False) for layer in self._pools}
         )
 
@@ -180,8 +182,8 @@ class SharedCell(CellFrame):
             official_gradient: Of `BinaryConv2d`.
         """
         super().__init__(plan, space)
-        self.channels = plan.channels
-        self.states = nn.ModuleList(
+        self.channels: int = plan.channels
+        self.states: nn.ModuleList = nn.ModuleList(
             SharedState(plan, space, state, official_gradient)
             for state in range(NUM_CELL_INPUTS + space.nodes - 1)
         )
