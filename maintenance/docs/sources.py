@@ -90,9 +90,21 @@ def _parameters(each: Class) -> Iterator[Parameter]:
         if isinstance(base, Class) and _is_record(base):
             yield from _parameters(base)
     by_keyword = _arguments(_decorator(each)).get("kw_only") == "True"
+    computed = set(_computed(each))
     for member in each.members.values():
         if isinstance(member, Attribute) and _is_field(member):
-            yield from _parameter(member, by_keyword)
+            for parameter in _parameter(member, by_keyword):
+                if member.name in computed:
+                    parameter.default = "..."
+                yield parameter
+
+
+def _computed(each: Class) -> Iterator[str]:
+    """Yield the fields whose default a method computes: ``@name.default``."""
+    for member in each.members.values():
+        if isinstance(member, Function):
+            names = [str(decorator.value).rpartition(".") for decorator in member.decorators]
+            yield from (name for name, _, last in names if last == "default")
 
 
 def _is_field(member: Attribute) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from maintenance.docs import pages
 
@@ -34,6 +38,16 @@ def test_every_link_leads_to_a_file(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [pages.target_in_repository(page, target)[0] for target in pages.links(text)]
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_what_makes_the_site_is_pinned() -> None:
+    recipe = (ROOT / "maintenance/docs.mk").read_text(encoding="utf-8")
+    tools = re.search(r"^DOCS_TOOLS := (.*)$", recipe, re.MULTILINE)
+    assert tools is not None
+    pins = re.findall(r"^(.*)==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
+    wanted = [canonicalize_name(Requirement(name).name) for name in shlex.split(tools[1])]
+    assert "mkdocs-material" in wanted
+    assert set(wanted) - set(map(canonicalize_name, pins)) == set()
 
 
 def test_pages_that_have_links_are_read() -> None:

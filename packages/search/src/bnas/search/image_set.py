@@ -14,7 +14,9 @@ from bnas.cells import NORMALIZATIONS, Normalization
 from bnas.search.errors import DataError
 from bnas.search.randomness import generator
 
+#: Of CIFAR-10 and its like; what networks of the template "cifar" are trained with.
 CIFAR = NORMALIZATIONS["cifar"]
+#: Of ImageNet; what networks of the template "imagenet" are trained with.
 IMAGENET = NORMALIZATIONS["imagenet"]
 
 #: Images that are held out unless told otherwise: so many, or a tenth of all where that is less.
