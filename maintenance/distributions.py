@@ -1,4 +1,4 @@
-"""The five distributions of a checkout: where each lies, what it declares, which names are public."""
+"""The five distributions of a checkout: where each lies and what it declares."""
 
 from __future__ import annotations
 

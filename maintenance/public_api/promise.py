@@ -13,7 +13,7 @@ from maintenance.release.versions import Version, part_for
 # Which fragments tell of which change. What breaks somebody is never a mere addition.
 _TELLING = {
     "breaking": ("breaking", "removed"),
-    "added": ("added", "changed", "breaking"),
+    "added": ("added", "changed", "breaking", "removed"),
     "changed": ("changed", "added", "fixed", "breaking", "removed"),
 }
 

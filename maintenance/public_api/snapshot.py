@@ -15,7 +15,7 @@ TITLE = "# The public names of {title}. Made by `make public-api`; a change bump
 _HEADING = re.compile(r"^## (\S+)(?: \(.*\))?\n", re.MULTILINE)
 _FOR_SIBLINGS = " (for siblings)"
 
-#: What one section holds: a module's stub. The key is the dotted module, or the command line's name.
+#: A snapshot's sections: dotted module (or the command line's name) -> stub.
 Sections = dict[str, str]
 
 
