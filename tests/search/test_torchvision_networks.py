@@ -1,4 +1,4 @@
-"""The ResNets of bnas-cells are torchvision's, which bnas-search brings: the same state, the same."""
+"""The ResNets of bnas-cells are those of torchvision, which bnas-search brings."""
 
 from __future__ import annotations
 
