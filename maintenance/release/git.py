@@ -70,8 +70,12 @@ def commit(tree: Path, message: str, *, needs_author: bool) -> str:
 
 
 def export(tree: Path, path: str, folder: Path) -> Path:
-    """Write the last commit's version of a folder, and nothing else, into another place."""
-    archive = _run(tree, "archive", "--format=tar", "HEAD", path)
+    """Write the last commit's version of a folder into another place.
+
+    What git ignores comes along: hatchling looks for it, and puts it into the sdist.
+    """
+    ignored = [".gitignore"] if (tree / ".gitignore").is_file() else []
+    archive = _run(tree, "archive", "--format=tar", "HEAD", path, *ignored)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
     return folder / path
