@@ -17,7 +17,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 # onnxruntime runs the ONNX models that tests export; ptxas (in nvcc's wheel) and nvdisasm make and show the machine code of kernels for GPUs.
-DEV_TOOLS := hypothesis onnxruntime pytest pytest-xdist ruff nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+DEV_TOOLS := build griffelib hypothesis onnxruntime pytest pytest-xdist ruff towncrier nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
 DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig

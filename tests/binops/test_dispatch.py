@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -11,6 +12,13 @@ import pytest
 from bnas import binops
 from bnas.binops.dispatch import ENVIRONMENT_VARIABLE, REGISTRY, Backend, choose_backend
 from bnas.binops.errors import BackendUnavailableError, UnknownBackendError
+
+# The extra may be missing: `make lowest` runs these tests with nothing but the wheel, too.
+NO_CUDA = (
+    "Numba's CUDA simulator"
+    if importlib.util.find_spec("numba_cuda")
+    else "numba-cuda is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +33,7 @@ def test_portable_is_available_and_cuda_says_why_not():
     assert found["portable"].available
     assert found["portable"].reason == ""
     assert not found["cuda"]
-    assert "simulator" in found["cuda"].reason
+    assert found["cuda"].reason.startswith(NO_CUDA)
 
 
 def test_the_widest_vectors_of_this_cpu_are_chosen():
@@ -37,7 +45,7 @@ def test_the_widest_vectors_of_this_cpu_are_chosen():
 def test_backends_print_as_a_sentence():
     found = binops.backends()
     assert repr(found["portable"]) == "available (needs nothing but Numba)"
-    assert repr(found["cuda"]).startswith("unavailable: Numba's CUDA simulator")
+    assert repr(found["cuda"]).startswith(f"unavailable: {NO_CUDA}")
 
 
 def test_a_backend_whose_instructions_are_missing_names_them():
@@ -64,7 +72,9 @@ def test_an_unknown_backend_is_refused(monkeypatch, value, nearest):
 
 
 def test_an_unavailable_backend_is_refused_with_its_reason():
-    with pytest.raises(BackendUnavailableError, match="names cuda, which cannot be used: Numba"):
+    with pytest.raises(
+        BackendUnavailableError, match=f"names cuda, which cannot be used: {NO_CUDA}"
+    ):
         binops.Conv2d(np.ones((1, 1, 1, 1)), (1, 2, 2), backend="cuda")
 
 
