@@ -84,9 +84,13 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
             if SLOW in block.marks and not slow:
                 break
             if NOT_RUN not in block.marks:
-                shown = after if after and after.follows and after.language == "text" else None
+                shown = after if after and _is_shown(after) else None
                 count += _run(page, block, shown)
     return count
+
+
+def _is_shown(block: Block) -> bool:
+    return block.follows and block.language == "text" and NOT_RUN not in block.marks
 
 
 def _run(page: _Page, block: Block, shown: Block | None) -> bool:
