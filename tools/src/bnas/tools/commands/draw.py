@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.options import ModelName, json_option, out_option
 from bnas.tools.specifications import is_file_name, read_spec_or_genotype
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Draw the cells of a network as SVG or PNG.")
 @click.argument(
     "names",
-    type=ModelName(baselines=True),
+    type=ModelName(known_names.baselines, known_names.genotypes),
     metavar="NAME_OR_FILE.JSON...",
     nargs=-1,
     required=True,
