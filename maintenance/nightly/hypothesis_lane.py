@@ -28,6 +28,8 @@ def main(backend: str, cases: int, family: str | None) -> None:
     # Read when tests are collected (the profile) and when kernels are chosen.
     os.environ["BNAS_TEST_PROFILE"] = "nightly"
     os.environ["BNAS_BINOPS_BACKEND"] = backend
+    # References are products of small matrices: threads would wait longer than they work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     families = tuple(FAMILIES) if family is None else (family,)
     counter = CaseCounter(cases, backend, families)
     begun = time.monotonic()

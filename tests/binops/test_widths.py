@@ -1,4 +1,7 @@
-"""Every kernel at every width: bytes, words and vectors that are just full, and just not."""
+"""Every kernel at every width: bytes, words and vectors that are just full, and just not.
+
+Few examples of what takes long; `make nightly` sets its own numbers.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +77,7 @@ def test_gemm(depth: int, rows: int, columns: int, seed: int) -> None:
     np.testing.assert_array_equal(binops.gemm(a, b), a @ b.T)
 
 
+@settings(max_examples=25)
 @given(
     channels=widths,
     outputs=few,
@@ -115,7 +119,7 @@ def test_max_pool2d(width: int, columns: int, seed: int) -> None:
 
 
 # The fixture is a class, and has nothing that one example could leave to the next.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("isa", TAPES, ids=lambda isa: isa.name)
 @given(channels=few, size=st.tuples(st.integers(1, 5), few), images=st.integers(1, 3), seed=seeds)
 def test_planes_of_tapes(
@@ -144,7 +148,7 @@ def test_planes_of_tapes(
     np.testing.assert_array_equal(signed > 0, wanted)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("isa", TAPES, ids=lambda isa: isa.name)
 @given(channels=few, outputs=few, columns=few, seed=seeds)
 def test_convolutions_of_tapes(
