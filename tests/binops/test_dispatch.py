@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -93,3 +94,19 @@ def test_importing_loads_neither_torch_nor_hypothesis_nor_numba():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_the_jit_portable_kernels_are_python_and_no_others_run():
+    script = (
+        "import numpy as np; from bnas import binops; found = binops.backends();"
+        "x = np.ones((2, 9)); print(*(name for name in found if found[name]));"
+        "print(found['avx2'].reason); print(binops.gemm(x, x).tolist());"
+        "print(binops.conv2d(x.reshape(2, 9, 1, 1), x.reshape(2, 9, 1, 1)).ravel())"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = [sys.executable, "-c", script]
+    result = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    usable, reason, product, counts = result.stdout.splitlines()
+    assert usable == "portable"
+    assert "NUMBA_DISABLE_JIT" in reason
+    assert (product, counts) == ("[[9, 9], [9, 9]]", "[9 9 9 9]")

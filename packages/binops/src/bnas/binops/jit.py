@@ -32,6 +32,8 @@ def kernel(*, parallel: bool = False, inline: bool = False) -> Callable[[_Functi
     """
 
     def compile_lazily(function: _Function) -> _Function:
+        if numba.config.DISABLE_JIT:
+            return function  # Python, for debuggers and coverage: there is nothing to cache
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
         if inline:
             options["inline"] = "always"
