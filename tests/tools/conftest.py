@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from bnas import cells, zoo
-from bnas.cells.nn import Network
 from bnas.tools.main import main
 from bnas.zoo.cards import CIFAR10_CLASSES
 from bnas.zoo.photos import bundled_photos
@@ -99,6 +97,11 @@ def photo() -> Path:
 
 def packed(spec: cells.NetworkSpec, name: str) -> zoo.PackedNetwork:
     """Pack a network of random weights whose answers depend on the photo."""
+    # Here, because many tests of the command run where there is no torch.
+    import torch
+
+    from bnas.cells.nn import Network
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = Network(spec).eval()
