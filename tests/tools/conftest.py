@@ -103,11 +103,6 @@ def photo() -> Path:
 
 def packed(spec: cells.NetworkSpec, name: str) -> zoo.PackedNetwork:
     """Pack a network of random weights whose answers depend on the photo."""
-    # Here, because many tests of the command run where there is no torch.
-    import torch
-
-    from bnas.cells.nn import Network
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = Network(spec).eval()
