@@ -71,7 +71,7 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
     Args:
         path: The page.
         folder: An empty folder for it to work in.
-        slow: Whether to go on beyond a block that is marked as slow.
+        slow: Whether to run blocks that are marked as slow too.
 
     Raises:
         ExampleError: An example fails, or prints something else than the page says.
@@ -81,9 +81,7 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
     with contextlib.chdir(folder), command_folder() as commands:
         page = _Page(path, folder, _environment(commands))
         for block, after in zip(blocks, [*blocks[1:], None], strict=True):
-            if SLOW in block.marks and not slow:
-                break
-            if NOT_RUN not in block.marks:
+            if NOT_RUN not in block.marks and (slow or SLOW not in block.marks):
                 shown = after if after and _is_shown(after) else None
                 count += _run(page, block, shown)
     return count
@@ -159,12 +157,19 @@ def command_folder() -> Iterator[Path]:
 
 
 def _environment(commands: Path) -> dict[str, str]:
-    # Output is what a pipe gets, whatever the terminal; kernels for GPUs are not simulated.
+    # Output is what a pipe gets, whatever the terminal; kernels for GPUs are not simulated; threads
+    # of torch do not wait in loops for each other where others work.
     left_out = {"COLUMNS", "NUMBA_ENABLE_CUDASIM", "PYTEST_ADDOPTS", "FORCE_COLOR"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     paths = os.pathsep.join(filter(None, [str(ROOT), *sys.path]))
     path = os.pathsep.join([str(commands), environment.get("PATH", os.defpath)])
-    return {**environment, "PYTHONPATH": paths, "PATH": path, "NO_COLOR": "1"}
+    return {
+        **environment,
+        "PYTHONPATH": paths,
+        "PATH": path,
+        "NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def main(arguments: list[str]) -> int:

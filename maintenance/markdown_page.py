@@ -3,7 +3,7 @@
 A mark is an HTML comment, alone on its line, before the fence that it is about:
 
 * ``<!-- not run: REASON -->``: the block is not run.
-* ``<!-- slow: REASON -->``: the block and what follows it on the page run in the slow lane only.
+* ``<!-- slow: REASON -->``: the block runs in the slow lane only; no other block needs it.
 * ``<!-- numbers vary: REASON -->``: numbers of the shown output may differ.
 
 ``<!-- hidden example`` begins a comment of several lines that is Python to run: what the page takes
