@@ -47,6 +47,8 @@ def test_what_makes_the_site_is_pinned() -> None:
     pins = re.findall(r"^(.*)==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     wanted = [canonicalize_name(Requirement(name).name) for name in shlex.split(tools[1])]
     assert "mkdocs-material" in wanted
+    # With --quiet mkdocs counts no warnings, and --strict refuses nothing.
+    assert "build --strict\n" in recipe
     assert set(wanted) - set(map(canonicalize_name, pins)) == set()
 
 
