@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -38,6 +39,28 @@ def test_every_link_leads_to_a_file(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [pages.target_in_repository(page, target)[0] for target in pages.links(text)]
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_anchor_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    aims = [pages.target_in_repository(page, target) for target in pages.links(text)]
+    aims += [(page, anchor) for anchor in re.findall(r"\]\((#[^)\s]+)\)", text)]
+    wrong = []
+    for path, anchor in aims:
+        if anchor and path.endswith(".md") and anchor[1:] not in anchors_of(path):
+            wrong.append(path + anchor)
+    assert wrong == []
+
+
+@functools.cache
+def anchors_of(page: str) -> set[str]:
+    return pages.anchors((ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_anchors_are_those_of_mkdocs() -> None:
+    text = '# The *bit* `x` - [a](b.md), C/C++\n```\n# no\n```\n## In ONNX\n<a id="fig1"></a>\n'
+    assert pages.anchors(text) == {"the-bit-x-a-cc", "in-onnx", "fig1"}
 
 
 def test_what_makes_the_site_is_pinned() -> None:
