@@ -21,7 +21,17 @@ hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, max_examples=50
 )
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+# `make nightly` gives every test of a kernel its share of 100,000 cases; by hand it is this number.
+# A busy machine draws slowly, which is no fault of a test.
+hypothesis.settings.register_profile(
+    "nightly",
+    deadline=None,
+    print_blob=True,
+    max_examples=2000,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+_DEFAULT_PROFILE = "ci" if os.environ.get("CI") == "true" else "dev"
+hypothesis.settings.load_profile(os.environ.get("BNAS_TEST_PROFILE") or _DEFAULT_PROFILE)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -13,7 +13,7 @@ from bnas.binops.bits import BitTensor
 from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.epilogues import as_epilogues
 from bnas.binops.errors import ShapeError
-from bnas.binops.geometry import Pair, conv_geometry
+from bnas.binops.geometry import ConvGeometry, Pair, conv_geometry
 from bnas.binops.operands import as_bits
 from bnas.binops.outputs import OutputPlan
 
@@ -70,10 +70,10 @@ class Conv2d:
             weights.is_on_gpu
         ):  # A plan lays weights out anew, for whichever memory its inputs are in.
             weights = BitTensor(gpu_operations().to_host(weights.data, "w"), 1, weights.length)
-        self.geometry = conv_geometry(
+        self.geometry: ConvGeometry = conv_geometry(
             tuple(input_shape), weights.shape, stride, padding, dilation, groups
         )
-        self.backend = chosen.name
+        self.backend: str = chosen.name
         epilogues = as_epilogues(epilogue, self.geometry.out_channels)
         self._outputs = OutputPlan(
             epilogues,
@@ -132,7 +132,7 @@ class Conv2d:
         """The packed input of a call, uint8 (N, ceil(C / 8), H, W) in C order."""
         # Bits of the right kind are what a network has: nothing else is asked of them.
         if type(x) is BitTensor and x.axis == 1 and x.length == self.geometry.in_channels:
-            data = x.data
+            data: np.ndarray = x.data
             if data.shape[2:] == self.geometry.in_size and data.flags.c_contiguous:
                 return data
         bits = as_bits(x, "x", 4, threads)
@@ -187,4 +187,5 @@ def conv2d(
     """
     bits = as_bits(x, "x", 4, threads)
     plan = Conv2d(w, bits.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return plan(bits, threads=threads)
+    counts: np.ndarray = plan(bits, threads=threads)
+    return counts

@@ -83,7 +83,8 @@ def gemm(a: Any, b: Any) -> np.ndarray:
     Returns:
         int32 (M, N).
     """
-    return (signs(a) @ signs(b).T).astype(np.int32)
+    products: np.ndarray = signs(a) @ signs(b).T
+    return products.astype(np.int32)
 
 
 def conv2d(
@@ -147,10 +148,10 @@ def scale(counts: np.ndarray, epilogue: Scale, out: np.ndarray | None = None) ->
     Returns:
         float32 (N, O, H, W).
     """
-    values = counts.astype(np.float32) * epilogue.scale[:, None, None]
+    values: np.ndarray = counts.astype(np.float32) * epilogue.scale[:, None, None]
     if epilogue.relu:
         values = np.where(values > 0, values, np.float32(0))
-    return out + values if epilogue.accumulate and out is not None else values
+    return np.add(out, values) if epilogue.accumulate and out is not None else values
 
 
 def max_pool2d(

@@ -110,7 +110,8 @@ def _pack_on_gpu(x: Any, name: str, axis: int, threshold: Any, flip: Any) -> Bit
     length = array.shape[axis]
     thresholds = _read_thresholds(gpu.to_host(threshold, "threshold"), length)
     flips = _read_flips(gpu.to_host(flip, "flip"), length)
-    return gpu.pack(array, name, axis, thresholds, flips)
+    packed: BitTensor = gpu.pack(array, name, axis, thresholds, flips)
+    return packed
 
 
 def unpack(bits: BitTensor) -> Any:

@@ -69,7 +69,8 @@ def max_pool2d(
     if bits.is_on_gpu:
         gpu = gpu_operations()
         inverts = _read_inverts(gpu.to_host(invert, "invert"), bits.length)
-        return gpu.max_pool2d(bits, inverts, window, size)
+        pooled: BitTensor = gpu.max_pool2d(bits, inverts, window, size)
+        return pooled
     inverts = _read_inverts(invert, bits.length)
     data = np.require(bits.data, requirements=("C", "W"))
     out = np.empty((*data.shape[:2], *size), np.uint8)

@@ -28,9 +28,13 @@ _MAX_STAGES = 8
 
 
 def _blocks(_: object, __: object, value: object) -> None:
-    fits = isinstance(value, tuple) and 1 <= len(value) <= _MAX_STAGES
-    fits = fits and all(is_between(count, 1, MAX_BLOCKS) for count in value)  # type: ignore[union-attr]
-    if not fits or sum(value) > MAX_BLOCKS:  # type: ignore[arg-type]
+    fits = (
+        isinstance(value, tuple)
+        and 1 <= len(value) <= _MAX_STAGES
+        and all(is_between(count, 1, MAX_BLOCKS) for count in value)
+        and sum(value) <= MAX_BLOCKS
+    )
+    if not fits:
         raise SpecError(
             f"`blocks` must be 1 to {_MAX_STAGES} integers >= 1, {MAX_BLOCKS} together at most "
             f"(got {value!r})",

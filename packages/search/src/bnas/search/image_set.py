@@ -71,8 +71,8 @@ class ImageSet:
     def sha256(self) -> str:
         """Return a hex digest of pixels, labels and class names."""
         digest = hashlib.sha256(repr((tuple(self.images.shape), self.classes)).encode())
-        digest.update(self.images.cpu().contiguous().numpy())
-        digest.update(self.labels.cpu().contiguous().numpy())
+        digest.update(self.images.cpu().contiguous().numpy().data)
+        digest.update(self.labels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> ImageSet:

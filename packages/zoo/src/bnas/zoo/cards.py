@@ -63,6 +63,10 @@ def _is_percent(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
+def _as_names(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _are_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(name, str) and name for name in value)
 
@@ -84,11 +88,11 @@ _NAME = _checked("text without '.'", lambda v: isinstance(v, str) and v != "" an
 _PERCENT = _checked("a number of percent, 0 to 100", _is_percent, optional=True)
 _TAGGED = _checked(
     "lower-case letters, digits and '-'",
-    lambda value: isinstance(value, str) and (value == "" or _TAG.fullmatch(value)),
+    lambda value: isinstance(value, str) and (value == "" or _TAG.fullmatch(value) is not None),
 )
 _HASH = _checked(
     "64 lower-case hexadecimal digits",
-    lambda value: isinstance(value, str) and _SHA256.fullmatch(value),
+    lambda value: isinstance(value, str) and _SHA256.fullmatch(value) is not None,
     optional=True,
 )
 
@@ -147,7 +151,7 @@ class Card:
     num_classes: int = field(validator=_count(1))
     class_names: tuple[str, ...] = field(
         default=(),
-        converter=lambda value: tuple(value) if isinstance(value, list) else value,
+        converter=_as_names,
         validator=_checked("a list of labels", _are_names),
     )
     preprocessing: Preprocessing = field(

@@ -33,8 +33,9 @@ def _one_a_channel(value: object) -> object:
 
 def _three_numbers(least: float) -> Any:
     def fits(number: object) -> bool:
-        is_number = isinstance(number, int | float) and not isinstance(number, bool)
-        return is_number and least <= number <= 1e6
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            return False
+        return least <= number <= 1e6
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not (isinstance(value, tuple) and len(value) == 3 and all(map(fits, value))):

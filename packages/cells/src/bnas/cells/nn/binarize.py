@@ -6,6 +6,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ class _SignSTE(torch.autograd.Function):
         return _plus_minus_one(x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return grads[0] * (x.abs() < 1), None
 
@@ -64,13 +66,13 @@ class _ScaleGradient(torch.autograd.Function):
     """x, whose gradient is multiplied by a constant."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor  # type: ignore[attr-defined]
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0] * ctx.factor, None  # type: ignore[attr-defined]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * ctx.factor, None
 
 
 def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
@@ -82,7 +84,8 @@ def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
         x: Any shape and float dtype.
         official_sign: Take sign(0) = 0, as the authors' code does while training.
     """
-    return _SignSTE.apply(x, official_sign)
+    signs: Tensor = _SignSTE.apply(x, official_sign)
+    return signs
 
 
 def round_counts(counts: Tensor) -> Tensor:
@@ -91,7 +94,8 @@ def round_counts(counts: Tensor) -> Tensor:
     Args:
         counts: Any shape and float dtype, off by the rounding of the convolution's algorithm.
     """
-    return _RoundIdentity.apply(counts)
+    rounded: Tensor = _RoundIdentity.apply(counts)
+    return rounded
 
 
 def latent_scale(latent: Tensor) -> Tensor:

@@ -84,8 +84,9 @@ def onnx_model(
     draft = Draft()
     Writer(graph, shapes, Weights(draft, network.parameters, plain_weights), draft).write()
     facts = facts_of(network, sha256)
-    images = (IMAGES, ["N", *shapes[graph.input.name]])
-    logits = (LOGITS, ["N", network.spec.num_classes])
+    # "N" is a name, so that the batch may be of any size.
+    images: tuple[str, list[str | int]] = (IMAGES, ["N", *shapes[graph.input.name]])
+    logits: tuple[str, list[str | int]] = (LOGITS, ["N", network.spec.num_classes])
     values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (images, logits)]
     proto = helper.make_model(
         helper.make_graph(
