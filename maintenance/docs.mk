@@ -8,8 +8,9 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools/src $(VENV_DOCS)/bin/python -m m
 
 .PHONY: docs docs-serve docs-clean
 
+# Not --quiet: mkdocs counts only the warnings that it shows.
 docs: $(VENV_DOCS)/.stamp  ## build the documentation into build/site; open build/site/index.html, no server is needed
-	@$(MKDOCS) build --quiet --strict
+	@$(MKDOCS) build --strict
 	@echo "build/site/index.html"
 
 docs-serve: $(VENV_DOCS)/.stamp  ## show the documentation on this machine, and build it anew when a page changes; DOCS_PORT=8000

@@ -29,6 +29,7 @@ BROUGHT_IN = (
 
 _NAVIGATION = re.compile(r"^nav:\n((?: .*\n)+)", re.MULTILINE)
 _ENTRY = re.compile(r" +- [^:]+:(?: (\S+\.md))?")
+_HEADING = re.compile(r"#{1,6} (.+?)(?: #+)?")
 _FENCE = re.compile(r"^ *(```|~~~)")
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)([^()]*)\)")
@@ -107,6 +108,19 @@ def links(text: str) -> Iterator[str]:
     yield from found
 
 
+def anchors(text: str) -> set[str]:
+    """Return what may stand behind ``#`` in a link to a page: headings as mkdocs names them, ids.
+
+    The second of two equal headings gets a number, which nobody should link to: it is left out.
+    """
+    found = set(re.findall(r'<[^<>]* id="([^"]+)"', text))
+    for line, is_text in _lines(text):
+        if is_text and (heading := _HEADING.fullmatch(line.rstrip())):
+            words = _LINK.sub(r"\2", heading[1]).replace("`", "").lower()
+            found.add(re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", words).strip()))
+    return found
+
+
 def change_links(text: str, change: Callable[[Link], str]) -> str:
     """Replace links and pictures that lead to files of the repository, but those in code.
 
@@ -123,14 +137,20 @@ def change_links(text: str, change: Callable[[Link], str]) -> str:
             return f"{mark}[{words}]({target}{title})"
         return change(Link(mark, words, target, title))
 
-    lines, fence = [], ""
+    return "".join(
+        _outside_code(line, lambda part: _LINK.sub(changed, part)) if is_text else line
+        for line, is_text in _lines(text)
+    )
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield every line, and whether it is text rather than code."""
+    fence = ""
     for line in text.splitlines(keepends=True):
-        if mark := _FENCE.match(line):
+        mark = _FENCE.match(line)
+        yield line, not (fence or mark or line.startswith("    "))
+        if mark:
             fence = "" if fence == mark[1] else fence or mark[1]
-        elif not fence and not line.startswith("    "):
-            line = _outside_code(line, lambda part: _LINK.sub(changed, part))
-        lines.append(line)
-    return "".join(lines)
 
 
 def _outside_code(line: str, change: Callable[[str], str]) -> str:

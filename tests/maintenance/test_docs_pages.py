@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -40,6 +41,28 @@ def test_every_link_leads_to_a_file(page: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_anchor_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    aims = [pages.target_in_repository(page, target) for target in pages.links(text)]
+    aims += [(page, anchor) for anchor in re.findall(r"\]\((#[^)\s]+)\)", text)]
+    wrong = []
+    for path, anchor in aims:
+        if anchor and path.endswith(".md") and anchor[1:] not in anchors_of(path):
+            wrong.append(path + anchor)
+    assert wrong == []
+
+
+@functools.cache
+def anchors_of(page: str) -> set[str]:
+    return pages.anchors((ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_anchors_are_those_of_mkdocs() -> None:
+    text = '# The *bit* `x` - [a](b.md), C/C++\n```\n# no\n```\n## In ONNX\n<a id="fig1"></a>\n'
+    assert pages.anchors(text) == {"the-bit-x-a-cc", "in-onnx", "fig1"}
+
+
 def test_what_makes_the_site_is_pinned() -> None:
     recipe = (ROOT / "maintenance/docs.mk").read_text(encoding="utf-8")
     tools = re.search(r"^DOCS_TOOLS := (.*)$", recipe, re.MULTILINE)
@@ -47,6 +70,8 @@ def test_what_makes_the_site_is_pinned() -> None:
     pins = re.findall(r"^(.*)==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     wanted = [canonicalize_name(Requirement(name).name) for name in shlex.split(tools[1])]
     assert "mkdocs-material" in wanted
+    # With --quiet mkdocs counts no warnings, and --strict refuses nothing.
+    assert "build --strict\n" in recipe
     assert set(wanted) - set(map(canonicalize_name, pins)) == set()
 
 
