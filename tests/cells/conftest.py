@@ -28,7 +28,7 @@ _RENAMES = (
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Run torch on one thread: the networks here are tiny, and many threads take turns at them."""
-    if importlib.util.find_spec("torch") is None:  # `make lowest` runs what needs no extra alone.
+    if importlib.util.find_spec("torch") is None:
         yield
         return
     import torch

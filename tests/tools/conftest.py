@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -19,11 +18,6 @@ from bnas import cells, zoo
 from bnas.tools.main import main
 from bnas.zoo.cards import CIFAR10_CLASSES
 from bnas.zoo.photos import bundled_photos
-
-if importlib.util.find_spec("torch"):  # Without it, `make lowest` runs what needs no extra.
-    import torch
-
-    from bnas.cells.nn import Network
 
 
 @pytest.fixture
@@ -103,6 +97,11 @@ def photo() -> Path:
 
 def packed(spec: cells.NetworkSpec, name: str) -> zoo.PackedNetwork:
     """Pack a network of random weights whose answers depend on the photo."""
+    # Here, because many tests of the command run where there is no torch.
+    import torch
+
+    from bnas.cells.nn import Network
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = Network(spec).eval()

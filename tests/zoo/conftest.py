@@ -1,26 +1,33 @@
-"""A small packed network with lively batch norms, shared by the tests of the zoo."""
+"""A small packed network with lively batch norms, shared by the tests of the zoo.
+
+torch waits for the first fixture that needs it: many tests here run where there is none.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from bnas import cells, zoo
 
-if importlib.util.find_spec("torch"):  # Without it, `make lowest` runs what needs no extra.
+if TYPE_CHECKING:
     import torch
 
-    from bnas.cells.nn import BatchNorm2d, BinaryConv2d, Network, RPReLU
+    from bnas.cells.nn import Network
 
 
 def enliven(module: Network, seed: int) -> Network:
     """Give a fresh network batch norms of every kind: rising, falling, constant; dead filters."""
+    import torch
+
+    from bnas.cells.nn import BatchNorm2d, BinaryConv2d
+
     generator = torch.Generator().manual_seed(seed)
 
     def random(like: torch.Tensor) -> torch.Tensor:
@@ -56,6 +63,10 @@ def small_spec() -> cells.NetworkSpec:
 @pytest.fixture(scope="session")
 def small_module(small_spec: cells.NetworkSpec) -> Network:
     """The torch module of `small_spec`, in evaluation mode."""
+    import torch
+
+    from bnas.cells.nn import Network
+
     torch.manual_seed(0)
     return enliven(Network(small_spec), 0)
 
@@ -87,6 +98,9 @@ def enliven_network() -> Callable[[Network, int], Network]:
 @pytest.fixture(scope="session")
 def lively_network() -> Callable[..., Network]:
     """Make `lively_network(spec, seed=0)`: fresh, with lively batch norms and RPReLUs."""
+    import torch
+
+    from bnas.cells.nn import Network, RPReLU
 
     def make(spec: cells.Spec, seed: int = 0) -> Network:
         torch.manual_seed(seed)
