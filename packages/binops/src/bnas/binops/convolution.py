@@ -95,14 +95,14 @@ class Conv2d:
         Args:
             x: (N, C, H, W) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1. Where
                 they live on a GPU, the outputs do too, and are of the same library.
-            out: Where to write: an array for counts and floats, a BitTensor for bits; a tuple of
-                these, with None where a fresh one is wanted, if the epilogue is a tuple. An array
-                may be a slice of channels of a larger one.
+            out: Where to write: int32 (N, O, OH, OW) for counts, float32 (N, O, OH, OW) for floats,
+                bits (N, O, OH, OW); a tuple of these, with None where a fresh one is wanted, if the
+                epilogue is a tuple. An array may be a slice of channels of a larger one.
             threads: Threads to use; None takes Numba's number. The result does not depend on it.
 
         Returns:
-            What the epilogue makes: int32 (N, O, H, W), a BitTensor of that shape packed on axis
-            1, float32 of that shape, or a tuple. It is `out` where that was given.
+            What the epilogue makes: int32 (N, O, OH, OW), float32 (N, O, OH, OW), or bits
+            (N, O, OH, OW) packed on axis 1; or a tuple. It is `out` where that was given.
 
         Raises:
             ShapeError: `x` or `out` does not fit the plan.

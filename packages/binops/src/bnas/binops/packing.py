@@ -32,14 +32,14 @@ def pack(
     it does on the CPU, packing floats waits for the GPU; packing bools and integers does not.
 
     Args:
-        x: Bools (True = +1, False = -1), integers or floats, of any shape and strides.
+        x: Any shape (...), any strides: bools (True = +1, False = -1), integers or floats.
         axis: The axis to pack; negative counts from the end.
         threshold: float32 (x.shape[axis],), or None for 0; ±infinity makes a channel constant.
         flip: bool (x.shape[axis],), or None for all False.
         threads: Threads to use; None takes Numba's number. Of no effect on a GPU.
 
     Returns:
-        The packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
+        bits (...): the packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
 
     Raises:
         DtypeError: `x`, `threshold` or `flip` is of a type that does not fit.
@@ -118,10 +118,11 @@ def unpack(bits: BitTensor) -> Any:
     """Unpack bits into signs.
 
     Args:
-        bits: Packed signs.
+        bits: Packed signs, bits (...).
 
     Returns:
-        int8 array of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a GPU.
+        int8 (...), of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a
+        GPU.
 
     Raises:
         DtypeError: `bits` is not a BitTensor.

@@ -29,7 +29,7 @@ def max_pool2d(
     where they are ``x <= t`` (a falling map: `invert`) it is the AND. Padding is neutral.
 
     Args:
-        bits: (N, C, H, W), packed on axis 1; on a GPU it is pooled there.
+        bits: bits (N, C, H, W), packed on axis 1; on a GPU it is pooled there.
         kernel: Window, pixels; an int or (height, width).
         stride: Steps between windows; None takes `kernel`.
         padding: Pixels added on every side; less than `kernel`.
@@ -37,7 +37,7 @@ def max_pool2d(
         threads: Threads to use; None takes Numba's number.
 
     Returns:
-        (N, C, OH, OW), packed on axis 1; OH = (H + 2*padding - kernel) // stride + 1.
+        bits (N, C, OH, OW), packed on axis 1; OH = (H + 2*padding - kernel) // stride + 1.
 
     Raises:
         DtypeError: `bits` is not a BitTensor, or `invert` not bool.

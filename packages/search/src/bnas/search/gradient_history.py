@@ -70,7 +70,10 @@ class GradientHistory:
             )
 
     def at(self, epoch: int) -> NDArray[np.float64]:
-        """Return the values of an epoch, float64 (layers,).
+        """Return the values of an epoch.
+
+        Returns:
+            float64 (layers,).
 
         Raises:
             ValueError: The epoch was not recorded.

@@ -65,7 +65,11 @@ class ImageSet:
         return len(self.images)
 
     def take(self, indices: Tensor) -> ImageSet:
-        """Return the images at int64 `indices` (M,), copied."""
+        """Return some of the images, copied.
+
+        Args:
+            indices: int64 (M,).
+        """
         return ImageSet(self.images[indices], self.labels[indices], self.classes)
 
     def sha256(self) -> str:

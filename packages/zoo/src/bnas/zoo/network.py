@@ -88,11 +88,14 @@ class PackedNetwork:
     @overload
     def __call__(self, images: Any, *, threads: int | None = None) -> Any: ...
     def __call__(self, images: Any, *, threads: int | None = None) -> Any:
-        """Return the logits, float32 (N, classes).
+        """Classify.
 
         Args:
             images: Normalised images, float32 (N, 3, H, W); arrays and CPU tensors alike.
             threads: Threads to use; None takes Numba's number. The result does not depend on it.
+
+        Returns:
+            The logits, float32 (N, classes).
 
         Raises:
             ImagesError: Another shape or dtype, a size the network cannot take, NaN or infinity.
@@ -104,7 +107,10 @@ class PackedNetwork:
         """Return what every stage puts out: ``stem``, ``cell_00``, …, and the ``logits``.
 
         Args:
-            images: As for a call.
+            images: As for a call, float32 (N, 3, H, W).
+
+        Returns:
+            float32 (N, C, H', W') of a stage, float32 (N, classes) of the logits.
 
         Raises:
             ImagesError: As for a call.

@@ -81,8 +81,11 @@ def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
     Forward ``+1 if x >= 0 else -1``; pseudo-gradient ``1 if |x| < 1 else 0``.
 
     Args:
-        x: Any shape and float dtype.
+        x: float (...).
         official_sign: Take sign(0) = 0, as the authors' code does while training.
+
+    Returns:
+        float (...), of the shape and dtype of `x`.
     """
     signs: Tensor = _SignSTE.apply(x, official_sign)
     return signs
@@ -92,7 +95,10 @@ def round_counts(counts: Tensor) -> Tensor:
     """Return the integers nearest to sums of ±1 products, whose gradient passes unchanged.
 
     Args:
-        counts: Any shape and float dtype, off by the rounding of the convolution's algorithm.
+        counts: float (...), off by the rounding of the convolution's algorithm.
+
+    Returns:
+        float (...), of the shape of `counts`.
     """
     rounded: Tensor = _RoundIdentity.apply(counts)
     return rounded
@@ -105,7 +111,7 @@ def latent_scale(latent: Tensor) -> Tensor:
         latent: Latent weights (O, I, K, K).
 
     Returns:
-        Float tensor (O,).
+        float (O,).
     """
     return latent.abs().mean(dim=(1, 2, 3))
 
@@ -157,8 +163,8 @@ def binary_weight(
         official_centring: Of `gradient_factor`.
 
     Returns:
-        Signs (O, I, K, K) in ±1 and scales (O,), apart, so that a convolution can sum exact ±1
-        products even in bfloat16.
+        float (O, I, K, K), the signs in ±1, and float (O,), the scales: apart, so that a
+        convolution can sum exact ±1 products even in bfloat16.
 
     References:
         XNOR-Net, Equations 6 and 12; the factor is read off the authors' public code.

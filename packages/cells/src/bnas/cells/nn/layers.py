@@ -83,7 +83,14 @@ class BinaryConv2d(nn.Module):
         return super().train(mode)
 
     def forward(self, signs: Tensor) -> Tensor:
-        """Convolve signs (N, I, H, W) in ±1; returns float (N, O, H', W')."""
+        """Convolve signs.
+
+        Args:
+            signs: In ±1, float (N, I, H, W).
+
+        Returns:
+            float (N, O, H', W').
+        """
         if self.real_weights:
             return self._convolve(signs, self.weight)
         weight, scale = binary_weight(
@@ -132,7 +139,14 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.all_reduce: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W)."""
+        """Normalise.
+
+        Args:
+            x: float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
+        """
         if self.training and self.all_reduce is not None:
             return self._normalise_together(x, self.all_reduce)
         if self.training:
@@ -161,7 +175,11 @@ class BatchNorm2d(nn.BatchNorm2d):
         return normalised.to(x.dtype)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Return multiplier and offset of evaluation, float32 (C,) each."""
+        """Return multiplier and offset of evaluation.
+
+        Returns:
+            float32 (C,) each.
+        """
         if self.running_mean is None or self.running_var is None:
             raise GraphError("a batch norm needs running statistics in evaluation (got none)")
         mean, variance = self.running_mean.double(), self.running_var.double()
@@ -180,7 +198,14 @@ class Sign(nn.Module):
         self.official_sign = official_sign
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ±1 of the shape of `x`."""
+        """Return signs.
+
+        Args:
+            x: float (...).
+
+        Returns:
+            In ±1, float (...), of the shape of `x`.
+        """
         return binarize_activation(x, official_sign=self.official_sign)
 
 
@@ -199,7 +224,14 @@ class RPReLU(nn.Module):
         self.shift_out: nn.Parameter = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply to (N, C, H, W)."""
+        """Apply it.
+
+        Args:
+            x: float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
+        """
         shift_in, slope, shift_out = (
             part[:, None, None] for part in (self.shift_in, self.slope, self.shift_out)
         )

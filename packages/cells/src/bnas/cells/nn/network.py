@@ -108,11 +108,25 @@ class Network(nn.Module):
             _attach(self, node.name, module)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
+        """Classify.
+
+        Args:
+            images: Normalised images, float (N, 3, H, W).
+
+        Returns:
+            The logits, float (N, classes).
+        """
         return self.evaluate(images)[self.graph.output].flatten(1)
 
     def trace(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``."""
+        """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``.
+
+        Args:
+            images: Normalised images, float (N, 3, H, W).
+
+        Returns:
+            float (N, C, H', W') of a tap, float (N, classes) of the logits.
+        """
         values = self.evaluate(images, self.graph.taps.values())
         traced = {label: values[name] for label, name in self.graph.taps.items()}
         return {**traced, "logits": values[self.graph.output].flatten(1)}
@@ -153,7 +167,10 @@ class Network(nn.Module):
 
         Args:
             name: Of the node.
-            value: Its output, (N, C, H, W).
+            value: Its output, float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
         """
         if not self.training or self.drop_path_scales is None or name not in self._edge_of:
             return value
@@ -164,8 +181,11 @@ class Network(nn.Module):
         """Return the values of the nodes named in `wanted`, and of the graph's output.
 
         Args:
-            images: Normalised images (N, 3, H, W).
+            images: Normalised images, float (N, 3, H, W).
             wanted: Names of nodes of `graph`; other values are dropped after their last reader.
+
+        Returns:
+            Node -> its value, float (N, C, H', W').
         """
         kept = {self.graph.output, *wanted}
         values = {self.graph.input.name: images}

@@ -76,10 +76,13 @@ class Supernet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of normalised images.
+        """Classify normalised images.
 
         Args:
             images: float32 (N, 3, H, W); H and W multiples of 4, of 32 in the imagenet template.
+
+        Returns:
+            The logits, float (N, classes).
 
         Raises:
             SearchSpaceError: Another shape.
