@@ -45,19 +45,19 @@ def deselected(package: Distribution) -> list[str]:
 
 def alone(package: Distribution) -> list[Path]:
     """Find the test files of a package that need none of its extras, nor another sibling."""
-    source = Source(package.tree)
+    needs = _Needs(Source(package.tree))
     folder = package.tree / "tests" / package.name
     core = _import_names(package)
 
     def is_there(module: str) -> bool:
-        return _roots([module], source) <= core
+        return needs.roots([module]) <= core
 
     lost = needing(folder / "conftest.py", is_there)
     chosen = []
     for path in sorted(folder.rglob("test_*.py")):
         is_late = any(path.match(f"{package.name}/{each}") for each in _LATE.get(package.name, ()))
         modules = _imports(ast.parse(path.read_text(encoding="utf-8")), late=True)
-        if not is_late and _roots(modules, source) <= core and not uses(path, lost):
+        if not is_late and needs.roots(modules) <= core and not uses(path, lost):
             chosen.append(path)
     return chosen
 
@@ -70,26 +70,40 @@ def _import_names(package: Distribution) -> set[str]:
     return {*others, *siblings, f"bnas.{package.name}", "attr", *sys.stdlib_module_names}
 
 
-def _roots(modules: Iterable[str], source: Source) -> set[str]:
-    """Name the libraries that modules need: themselves, and those that they import."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = list(modules)
-    while todo:
-        module = todo.pop()
-        if module in seen:
-            continue
-        seen.add(module)
-        if module == "bnas":  # The namespace, which nobody owns; what is taken from it follows.
-            continue
-        if not module.startswith("bnas."):
-            found.add(module.partition(".")[0])
-            continue
-        found.add(".".join(module.split(".")[:2]))
-        tree = source.module(module)
-        if tree is not None:
-            todo += _imports(tree, late=False)
-    return found
+class _Needs:
+    """Which libraries a module needs, each module of the checkout read once.
+
+    Args:
+        source: The checkout.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[str, list[str]] = {}
+
+    def roots(self, modules: Iterable[str]) -> set[str]:
+        """Name the libraries that modules need: themselves, and those that they import."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        todo = list(modules)
+        while todo:
+            module = todo.pop()
+            # The namespace is nobody's; what is taken from it follows.
+            if module in seen or module == "bnas":
+                continue
+            seen.add(module)
+            if not module.startswith("bnas."):
+                found.add(module.partition(".")[0])
+                continue
+            found.add(".".join(module.split(".")[:2]))
+            todo += self._imported_by(module)
+        return found
+
+    def _imported_by(self, module: str) -> list[str]:
+        if module not in self._known:
+            tree = self._source.module(module)
+            self._known[module] = [] if tree is None else [*_imports(tree, late=False)]
+        return self._known[module]
 
 
 def _imports(tree: ast.AST, *, late: bool) -> Iterator[str]:
