@@ -21,6 +21,8 @@ DEV_TOOLS := build griffelib hypothesis onnxruntime pytest pytest-xdist ruff tow
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
 DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
+# Environments that chores make for themselves.
+CLEAN_VENVS =
 PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml
 SET_UP := Makefile constraints.txt $(PROJECTS)
 
@@ -61,7 +63,8 @@ device-wheels:  ## what a GPU machine with torch but without network still needs
 clean:  ## remove the environments and what the tools left
 	@$(call IS_OURS,$(VENV_DEMO))
 	@$(call IS_OURS,$(VENV_DEV))
-	rm -rf $(VENV_DEMO) $(VENV_DEV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
+	@$(foreach folder,$(CLEAN_VENVS),{ $(call IS_OURS,$(folder)); } &&) true
+	rm -rf $(VENV_DEMO) $(VENV_DEV) $(CLEAN_VENVS) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
 	find packages tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-python:

@@ -3,6 +3,7 @@
 LOWEST_ARGS ?=
 # The environment of release.mk, named here too: make reads this file first.
 VENV_RELEASE ?= .venv-release
+CLEAN_VENVS += $(wildcard .venv-lowest-*)
 .PHONY: lowest
 
 lowest: $(VENV_RELEASE)/.stamp  ## test the packages, or PKG=…, against their wheels and the lowest versions that they declare

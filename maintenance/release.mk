@@ -1,6 +1,7 @@
 # `make release PKG=zoo` cuts one release: version, changelog, wheel and sdist, commit and tag; DRY_RUN=1 shows it and leaves nothing.
 VENV_RELEASE ?= .venv-release
 RELEASE_TOOLS := attrs build griffelib hatchling packaging tomlkit towncrier twine
+CLEAN_VENVS += $(VENV_RELEASE)
 .PHONY: release
 
 release: $(VENV_RELEASE)/.stamp  ## release PKG=…: the version (VERSION=1.2.0, BUMP=minor), changelog, checks, tag; DRY_RUN=1

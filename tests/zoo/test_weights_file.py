@@ -98,8 +98,11 @@ def test_header_is_readable_by_others(path: Path) -> None:
     assert Card.from_json(metadata["card"]) == CARD
 
 
-def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+def test_equal_content_gives_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In other interpreters too, where safetensors would order the header in another way."""
+    # The packages may be in reach of this process, in this folder, alone.
+    places = (os.path.abspath(place) for place in sys.path if place)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
     script = (
         "import sys, test_weights_file as t\n"
         "t.write_weights(sys.argv[1], dict(reversed(t.TENSORS.items())), t.HEADER)"

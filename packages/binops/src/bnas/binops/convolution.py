@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnas.binops import threads as _threads
 from bnas.binops.arrays import is_on_gpu
@@ -151,6 +152,16 @@ class Conv2d:
         return f"Conv2d({self.geometry}, backend={self.backend!r})"
 
 
+@overload
+def conv2d(
+    x: np.ndarray, w: np.ndarray, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1,
+    groups: int = 1, *, threads: int | None = None,
+) -> NDArray[np.int32]: ...  # fmt: skip
+@overload
+def conv2d(
+    x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1, *,
+    threads: int | None = None,
+) -> Any: ...  # fmt: skip
 def conv2d(
     x: Any,
     w: Any,
@@ -160,7 +171,7 @@ def conv2d(
     groups: int = 1,
     *,
     threads: int | None = None,
-) -> np.ndarray:
+) -> Any:
     """Convolve signs with signs once; for many calls with the same weights make a `Conv2d`.
 
     Args:
@@ -187,5 +198,4 @@ def conv2d(
     """
     bits = as_bits(x, "x", 4, threads)
     plan = Conv2d(w, bits.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    counts: np.ndarray = plan(bits, threads=threads)
-    return counts
+    return plan(bits, threads=threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from bnas.cells.errors import SpecError
 from bnas.cells.fields import MAX_BLOCKS, MAX_CHANNELS, MAX_CLASSES, between, choice, is_between
@@ -46,6 +46,11 @@ def _blocks(_: object, __: object, value: object) -> None:
 def _as_tuple(value: Any) -> Any:
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     return tuple(value) if is_list else value
+
+
+def _published_activation(spec: ResNetSpec) -> BlockActivation:
+    known = isinstance(spec.block, str) and spec.block in ACTIVATIONS
+    return ACTIVATIONS[spec.block][0] if known else "none"
 
 
 @frozen(kw_only=True)
@@ -91,12 +96,10 @@ class ResNetSpec:
     width: int = field(default=64, validator=between(1, MAX_CHANNELS))
     num_classes: int = field(default=1000, validator=between(1, MAX_CLASSES))
     template: TemplateName = field(default="imagenet", validator=choice(TemplateName))
-    activation: BlockActivation = field(validator=choice(BlockActivation))
-
-    @activation.default
-    def _published_activation(self) -> BlockActivation:
-        known = isinstance(self.block, str) and self.block in ACTIVATIONS
-        return ACTIVATIONS[self.block][0] if known else "none"
+    activation: BlockActivation = field(
+        default=Factory(_published_activation, takes_self=True),
+        validator=choice(BlockActivation),
+    )
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""

@@ -101,6 +101,10 @@ _HASH = _checked(
 _PARTS: dict[str, type] = {"preprocessing": Preprocessing, "counts": Counts, "latency": Latency}
 
 
+def _name_of_card(card: Card) -> str:
+    return card.name
+
+
 @frozen(kw_only=True)
 class Card:
     """What is known about a model's weights; `trained` is False where there are none yet.
@@ -140,7 +144,9 @@ class Card:
     name: str = field(validator=_NAME)
     tag: str = field(default="", validator=_TAGGED)
     version: str | None = field(default=None, validator=_text(optional=True))
-    architecture: str = field(validator=_NAME)
+    architecture: str = field(
+        default=attrs.Factory(_name_of_card, takes_self=True), validator=_NAME
+    )
     trained: bool = field(validator=_checked("true or false", lambda v: isinstance(v, bool)))
     top1: float | None = field(default=None, validator=_PERCENT)
     top5: float | None = field(default=None, validator=_PERCENT)
@@ -169,10 +175,6 @@ class Card:
     licence: str | None = field(default=None, validator=_text(optional=True))
     notes: str = field(default="", validator=_text())
     format_version: int = field(default=CARD_FORMAT_VERSION)
-
-    @architecture.default
-    def _named_after_its_network(self) -> str:
-        return self.name
 
     def __attrs_post_init__(self) -> None:
         """Check the fields against each other."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 from attrs import frozen
 
 from bnas.cells import NORMALIZATIONS, GraphError, Spec, cost
@@ -80,7 +81,13 @@ class PackedNetwork:
         self.card = card
         self._programs: OrderedDict[tuple[int, int], Program] = OrderedDict()
 
-    def __call__(self, images: Any, *, threads: int | None = None) -> np.ndarray:
+    @overload
+    def __call__(
+        self, images: np.ndarray, *, threads: int | None = None
+    ) -> npt.NDArray[np.float32]: ...
+    @overload
+    def __call__(self, images: Any, *, threads: int | None = None) -> Any: ...
+    def __call__(self, images: Any, *, threads: int | None = None) -> Any:
         """Return the logits, float32 (N, classes).
 
         Args:

@@ -47,6 +47,10 @@ def _three_numbers(least: float) -> Any:
     return check
 
 
+def _size_of(preprocessing: Preprocessing) -> int:
+    return preprocessing.size
+
+
 @frozen(kw_only=True)
 class Preprocessing:
     """How a photo becomes the input of a network.
@@ -65,7 +69,8 @@ class Preprocessing:
     """
 
     size: int = field(validator=_pixels)
-    resize: int = field(validator=_pixels)
+    # Without a margin, unless one is given.
+    resize: int = field(default=attrs.Factory(_size_of, takes_self=True), validator=_pixels)
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = field(
         converter=_one_a_channel, validator=_three_numbers(-1e6)
@@ -73,10 +78,6 @@ class Preprocessing:
     std: tuple[float, float, float] = field(
         converter=_one_a_channel, validator=_three_numbers(1e-6)
     )
-
-    @resize.default
-    def _no_margin(self) -> int:
-        return self.size
 
     def __attrs_post_init__(self) -> None:
         """Check the fields against each other."""
