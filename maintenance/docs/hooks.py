@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -15,6 +17,23 @@ from maintenance.docs import commands, pages, site
 ROOT = Path(__file__).parents[2]
 # Of the site, and of nothing else: they lie beside these hooks.
 _ASSETS = ("iframe-worker.js", "site.css")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Let the records of decisions follow the page that lists them."""
+    for section in _sections(config.nav or []):
+        if {"All decisions": "adr/README.md"} in section:
+            section.extend(pages.decisions(ROOT))
+    return config
+
+
+def _sections(entries: list[Any]) -> Iterator[list[Any]]:
+    """Yield the navigation and all sections in it, as mkdocs.yml has them: lists of mappings."""
+    yield entries
+    for entry in entries:
+        for below in entry.values() if isinstance(entry, dict) else ():
+            if isinstance(below, list):
+                yield from _sections(below)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

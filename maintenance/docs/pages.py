@@ -72,6 +72,11 @@ def in_navigation(settings: str) -> list[str]:
     return found
 
 
+def decisions(root: Path) -> list[str]:
+    """Return the records of decisions as places in the site; nobody writes them into mkdocs.yml."""
+    return [f"adr/{path.name}" for path in sorted((root / DOCS / "adr").glob("[0-9]*.md"))]
+
+
 def page_paths(root: Path) -> Iterator[str]:
     """Yield the path in the repository of every page, those that are brought in last."""
     found = (path.relative_to(root).as_posix() for path in (root / DOCS).rglob("*.md"))

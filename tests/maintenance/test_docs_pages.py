@@ -19,7 +19,18 @@ PAGES = list(pages.page_paths(ROOT))
 
 
 def test_the_navigation_names_every_page_once() -> None:
-    assert sorted(pages.in_navigation(SETTINGS)) == sorted(map(pages.place_in_site, PAGES))
+    named = [*pages.in_navigation(SETTINGS), *pages.decisions(ROOT)]
+    assert sorted(named) == sorted(map(pages.place_in_site, PAGES))
+
+
+def test_the_list_of_decisions_names_every_record() -> None:
+    text = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+    records = pages.decisions(ROOT)
+    assert len(records) >= 13
+    rows = re.findall(r"^\| \[(\d{4})\]\((\S+)\)", text, re.MULTILINE)
+    assert [f"adr/{name}" for _, name in rows] == records
+    assert all(name.startswith(number) for number, name in rows)
+    assert "      - All decisions: adr/README.md\n" in SETTINGS
 
 
 def test_every_page_is_there() -> None:
