@@ -18,8 +18,6 @@ from bnas.search import supernet
 
 SIGNS = np.random.default_rng(0).standard_normal((2, 11, 6, 5)).astype(np.float32)
 WEIGHTS = np.random.default_rng(1).standard_normal((4, 11, 3, 3)).astype(np.float32)
-CUT = binops.Threshold(np.zeros(4, np.int32), np.zeros(4, np.bool_))
-SCALE = binops.Scale(np.ones(4, np.float32))
 LOGITS = np.zeros((14, 7)), np.ones((14, 7))
 
 
@@ -41,12 +39,14 @@ def binops_calls() -> Iterator[Any]:
     yield binops.BitTensor.from_kernel(bits.data, 1, 11)
     yield binops.unpack(bits), binops.max_pool2d(bits, 2, invert=np.ones(11, np.bool_))
     yield binops.gemm(SIGNS[0, 0], SIGNS[1, 0]), binops.conv2d(bits, WEIGHTS)
-    epilogue = (binops.Counts(), CUT, SCALE)
+    cut = binops.Threshold(np.zeros(4, np.int32), np.zeros(4, np.bool_))
+    scale = binops.Scale(np.ones(4, np.float32))
+    epilogue = (binops.Counts(), cut, scale)
     yield binops.Conv2d(WEIGHTS, (11, 6, 5), epilogue=epilogue)(bits)
     yield oracles.signs(bits), oracles.unpack(oracles.pack(SIGNS))
     yield oracles.gemm(SIGNS[0, 0], SIGNS[1, 0]), oracles.max_pool2d(SIGNS, 2)
     counts = oracles.conv2d(SIGNS, WEIGHTS)
-    yield oracles.threshold(counts, CUT), oracles.scale(counts, SCALE)
+    yield oracles.threshold(counts, cut), oracles.scale(counts, scale)
 
 
 def cells_calls() -> Iterator[Any]:
