@@ -107,12 +107,9 @@ def test_no_build_file_names_what_is_gone(tree: list[Path], root: Path) -> None:
         if path.name == "BUILD":
             names = [n for t in targets(path.parent, "resources") for n in t.fields["sources"]]
             names += skipped(path.parent)[1]
-            wrong += [f"{path.relative_to(root)}: {n}" for n in names if not any_of(path, n)]
+            gone = [name for name in names if not any(path.parent.glob(name))]
+            wrong += [f"{path.relative_to(root)}: {name}" for name in gone]
     assert wrong == []
-
-
-def any_of(build: Path, pattern: str) -> bool:
-    return next(build.parent.glob(pattern), None) is not None
 
 
 def test_every_data_file_is_a_resource_of_the_modules_beside_it(package: Package) -> None:
