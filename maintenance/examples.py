@@ -78,13 +78,28 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
     """
     blocks = read_page(path)
     count = 0
-    with contextlib.chdir(folder), command_folder() as commands:
+    with _session_in(folder), command_folder() as commands:
         page = _Page(path, folder, _environment(commands))
         for block, after in zip(blocks, [*blocks[1:], None], strict=True):
             if NOT_RUN not in block.marks and (slow or SLOW not in block.marks):
                 shown = after if after and _is_shown(after) else None
                 count += _run(page, block, shown)
     return count
+
+
+@contextlib.contextmanager
+def _session_in(folder: Path) -> Iterator[None]:
+    """Be in a folder, as an interactive Python is: modules that lie there can be imported."""
+    known, place = set(sys.modules), str(folder)
+    sys.path.insert(0, place)
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        sys.path.remove(place)
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(place):
+                del sys.modules[name]
 
 
 def _is_shown(block: Block) -> bool:
