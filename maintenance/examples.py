@@ -5,7 +5,7 @@ The blocks of a page run in their order, in an empty folder and in one namespace
 * ``python`` is executed, or is compared with its ``>>>`` examples if it has any. What a plain block
   prints is compared with a ``text`` block that follows it.
 * ``console``: lines that begin with ``$ `` are commands for bash, the lines below each the output
-  that it must have, none if any will do. A command whose shown output ends in a line ``Error: …``
+  that it must have, none if any will do. A command whose shown output has a line ``Error: …``
   must fail, every other one must not. A block is one shell.
 * A block with a title (``title="kernel.py"``) is written to the file of that name.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import itertools
 import linecache
 import os
 import sys
@@ -80,7 +81,7 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
     count = 0
     with _session_in(folder), command_folder() as commands:
         page = _Page(path, folder, _environment(commands))
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in itertools.zip_longest(blocks, blocks[1:]):
             if NOT_RUN not in block.marks and (slow or SLOW not in block.marks):
                 shown = after if after and _is_shown(after) else None
                 count += _run(page, block, shown)

@@ -47,7 +47,7 @@ def test_the_examples_are_true(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", with_examples(slow=True))
 def test_the_slow_examples_are_true_too(name: str, tmp_path: Path) -> None:
-    assert run_page(PAGES[name], tmp_path, slow=True) > run_page(PAGES[name], tmp_path)
+    assert run_page(PAGES[name], tmp_path, slow=True) > 0
 
 
 def test_what_is_not_run_is_little_and_says_why() -> None:
