@@ -33,8 +33,7 @@ class Command:
     @property
     def fails(self) -> bool:
         """Whether the command is shown to fail."""
-        lines = self.output.rstrip().splitlines()
-        return bool(lines) and lines[-1].startswith("Error: ")
+        return any(line.startswith("Error: ") for line in self.output.splitlines())
 
 
 def read_console(text: str) -> list[Command]:

@@ -5,7 +5,7 @@ The blocks of a page run in their order, in an empty folder and in one namespace
 * ``python`` is executed, or is compared with its ``>>>`` examples if it has any. What a plain block
   prints is compared with a ``text`` block that follows it.
 * ``console``: lines that begin with ``$ `` are commands for bash, the lines below each the output
-  that it must have, none if any will do. A command whose shown output ends in a line ``Error: …``
+  that it must have, none if any will do. A command whose shown output has a line ``Error: …``
   must fail, every other one must not. A block is one shell.
 * A block with a title (``title="kernel.py"``) is written to the file of that name.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import itertools
 import linecache
 import os
 import sys
@@ -78,13 +79,28 @@ def run_page(path: Path, folder: Path, *, slow: bool = False) -> int:
     """
     blocks = read_page(path)
     count = 0
-    with contextlib.chdir(folder), command_folder() as commands:
+    with _session_in(folder), command_folder() as commands:
         page = _Page(path, folder, _environment(commands))
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in itertools.zip_longest(blocks, blocks[1:]):
             if NOT_RUN not in block.marks and (slow or SLOW not in block.marks):
                 shown = after if after and _is_shown(after) else None
                 count += _run(page, block, shown)
     return count
+
+
+@contextlib.contextmanager
+def _session_in(folder: Path) -> Iterator[None]:
+    """Be in a folder, as an interactive Python is: modules that lie there can be imported."""
+    known, place = set(sys.modules), str(folder)
+    sys.path.insert(0, place)
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        sys.path.remove(place)
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(place):
+                del sys.modules[name]
 
 
 def _is_shown(block: Block) -> bool:
