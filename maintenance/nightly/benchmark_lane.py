@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from attrs import asdict
 
 from benchmarks.results import BEGIN, END
+from bnas.tools.lists import Names
 from maintenance.nightly.figures import write_figures
-from maintenance.nightly.ratios import Contest, Regression, Speedup, regressions, speedups, still
+from maintenance.nightly.ratios import (
+    Contest,
+    Regression,
+    Speedup,
+    Tolerance,
+    regressions,
+    speedups,
+    still,
+)
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "benchmarks" / "results"
@@ -27,13 +37,18 @@ COMMITTED = ROOT / "benchmarks" / "results"
 PARTS = ("kernels", "networks")
 #: Half of the suite's own: a ratio that fell gets as many again.
 ROUNDS = 6
-TOLERANCE = 0.30
+#: Measured on two cores that twelve processes wanted, against committed ratios of a quiet machine:
+#: of 32 ratios of kernels the lowest was 0.95 of the committed one by minima and by medians; of 24
+#: of networks, whose calls are long enough to be interrupted, 0.77 by minima and 0.66 by medians.
+TOLERANCES = {"kernels": Tolerance(0.15, 0.20), "networks": Tolerance(0.30, 0.40)}
 #: Where the committed ratios come from a CPU of another kind, with vectors of another width.
-TOLERANCE_ELSEWHERE = 0.60
+ELSEWHERE = Tolerance(0.60, 0.60)
 
 
 @click.command()
-@click.option("--only", default=",".join(PARTS), show_default=True, help="Parts, with commas.")
+@click.option(
+    "--only", type=Names(PARTS), default=",".join(PARTS), show_default=True, help="Parts."
+)
 @click.option("--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True)
 @click.option(
     "--folder",
@@ -41,26 +56,27 @@ TOLERANCE_ELSEWHERE = 0.60
     default=ROOT / "build" / "nightly" / "benchmarks",
     help="For what is measured.  [default: build/nightly/benchmarks]",
 )
-def main(only: str, rounds: int, folder: Path) -> None:
+def main(only: tuple[str, ...], rounds: int, folder: Path) -> None:
     """Measure parts of the suite and name every ratio that fell."""
-    parts = tuple(only.split(","))
+    parts = only
     old, new = read_speedups(COMMITTED, parts), measure(parts, rounds, folder / "first")
-    tolerance = tolerance_for(COMMITTED, folder / "first", parts)
-    fallen = regressions(old, new, tolerance)
+    tolerances = tolerances_for(COMMITTED, folder / "first", parts)
+    fallen = regressions(old, new, tolerances)
     again = tuple(part for part in parts if any(each.contest.part == part for each in fallen))
     if again:
         _tell("fell, and is measured again", fallen)
-        second = regressions(old, measure(again, rounds, folder / "second"), tolerance)
+        second = regressions(old, measure(again, rounds, folder / "second"), tolerances)
         fallen = still(fallen, second)
     compared = [key for key in old if key in new]
     for key in compared:
         click.echo(f"{key}: {new[key].minima:.2f} (was {old[key].minima:.2f})")
     _tell("REGRESSION", fallen)
-    headline = f"{len(compared)} ratios, {len(fallen)} fell by more than {tolerance:.0%}"
+    worst_of_all = min((change(old, new, key) for key in compared), default=1.0)
+    headline = f"{len(compared)} ratios, {len(fallen)} fell too far, the lowest to {worst_of_all}"
     worst = f": {fallen[0]}" if fallen else ""
     write_figures(
         headline + worst,
-        tolerance=tolerance,
+        tolerances={part: asdict(tolerance) for part, tolerance in tolerances.items()},
         ratios={
             str(key): {
                 "old": old[key].minima,
@@ -73,7 +89,7 @@ def main(only: str, rounds: int, folder: Path) -> None:
     )
     if not compared:
         raise click.ClickException(
-            f"nothing to compare: no part of {only} ran beside another runtime"
+            f"nothing to compare: no part of {', '.join(parts)} ran beside another runtime"
         )
     sys.exit(1 if fallen else 0)
 
@@ -107,14 +123,16 @@ def read_speedups(folder: Path, parts: Sequence[str]) -> dict[Contest, Speedup]:
     }
 
 
-def tolerance_for(old: Path, new: Path, parts: Sequence[str]) -> float:
-    """Return the part of a ratio that may be lost: less if both are of one kind of CPU."""
-    kinds = {
-        _document(folder, part)["machine"]["microarchitecture"]
-        for folder in (old, new)
+def tolerances_for(old: Path, new: Path, parts: Sequence[str]) -> dict[str, Tolerance]:
+    """Return what may be lost of the ratios of each part: less if both are of one kind of CPU."""
+
+    def kind(folder: Path, part: str) -> Any:
+        return _document(folder, part)["machine"]["microarchitecture"]
+
+    return {
+        part: TOLERANCES[part] if kind(old, part) == kind(new, part) else ELSEWHERE
         for part in parts
     }
-    return TOLERANCE if len(kinds) == 1 else TOLERANCE_ELSEWHERE
 
 
 def change(old: dict[Contest, Speedup], new: dict[Contest, Speedup], key: Contest) -> float:

@@ -65,8 +65,8 @@ class CaseCounter:
             return False
         given = item.callspec.params if hasattr(item, "callspec") else {}
         named = given.get("backend", given.get("isa"))
-        name = getattr(named, "name", named)
-        return name is None or _OF_ISA.get(name, name) == self._backend
+        name = str(getattr(named, "name", named))
+        return named is None or _OF_ISA.get(name, name) == self._backend
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, Any, Any]:

@@ -53,7 +53,7 @@ class Lane:
 
     def filled(self, words: Mapping[str, str]) -> Lane:
         """Return it with the words of its command in braces replaced: ``{python}``, ``{cases}``."""
-        return evolve(self, command=[part.format_map(words) for part in self.command])
+        return evolve(self, command=tuple(part.format_map(words) for part in self.command))
 
 
 def read_lanes(path: Path = TABLE) -> dict[str, Lane]:

@@ -68,12 +68,12 @@ class Backend:
 
     def availability(self) -> Availability:
         """Look whether it can be used here."""
-        if self.cpu_features and is_jit_off():
-            reason = "its kernels are machine code, and NUMBA_DISABLE_JIT switches the compiler off"
-            return Availability(reason=reason, requires=self.requires)
         missing = cpu_features().missing(self.cpu_features) if self.cpu_features else ()
-        lacks = f"this CPU ({cpu_features().name}) lacks {', '.join(missing)}"
-        reason = lacks if missing else ""
+        reason = ""
+        if missing:
+            reason = f"this CPU ({cpu_features().name}) lacks {', '.join(missing)}"
+        elif self.cpu_features and is_jit_off():
+            reason = "its kernels are machine code, and NUMBA_DISABLE_JIT switches the compiler off"
         return Availability(reason=reason, requires=self.requires)
 
 
