@@ -73,8 +73,9 @@ def _test(package: Distribution, *, with_extras: bool) -> bool:
         passed = environment.test([*files, *deselected(package)]) == 0
         if with_extras:
             every = lowest(package, extras=True, pins=pins)
+            # What tests compare with, whether or not the package has to do with it.
             extra = ["onnxruntime"] if any(line.startswith("onnx=") for line in every) else []
-            environment.install(*every, *extra, pins=kept)
+            environment.install(*every, "torch", *extra, pins=kept)
             environment.install("--no-deps", *map(str, wheels.values()), pins=kept)
             ignored = [f"--ignore={path}" for path in files]
             rest = [f"tests/{package.name}", *ignored, *deselected(package)]
