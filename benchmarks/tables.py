@@ -123,7 +123,7 @@ def _networks(document: Document, _: dict[str, Document]) -> list[str]:
         for each in document["comparisons"]
     }
     rows = []
-    for (model, _, _), found in by_group(document).items():
+    for (model, _batch, _threads), found in by_group(document).items():
         base = found.get("packed")
         for runtime, record in found.items():
             difference = differences.get((model, runtime))

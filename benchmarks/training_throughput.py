@@ -6,7 +6,7 @@ medians are over the turns. All but the plain module have weights and images in 
 `bnas.search` would train them on the device (`engine.memory_format`): channels last on a GPU, but
 not on a CPU, where it would slow the rivals of the fused engine down.
 
-    python benchmarks/training_throughput.py --model BNAS-Mini --batch-size 128 --turns 9
+    python -m benchmarks.training_throughput --model BNAS-Mini --batch-size 128 --turns 9
 """
 
 from __future__ import annotations
@@ -73,14 +73,15 @@ def engines(device: torch.device, with_compiled: bool) -> tuple[Engine, ...]:
 
 
 def make_step(
-    engine: Engine, spec: cells.NetworkSpec, images: Tensor, labels: Tensor
+    engine: Engine, spec: cells.Spec, images: Tensor, labels: Tensor
 ) -> Callable[[], None]:
     """Return a function that takes one step of SGD on the batch, to its end."""
     torch.manual_seed(0)
     device = images.device
     network = Network(spec, pruned=engine.pruned).to(device).train()
     if engine.ordered:
-        network = network.to(memory_format=memory_format(device))
+        # torch declares no `memory_format` for modules.
+        network = network.to(memory_format=memory_format(device))  # type: ignore[call-overload]
         images = images.contiguous(memory_format=memory_format(device))
     runner: nn.Module = make_runner(network, engine.recipe, Processes())
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)

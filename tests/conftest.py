@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
@@ -21,7 +23,17 @@ hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
     "ci", deadline=None, print_blob=True, derandomize=True, max_examples=50
 )
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+# `make nightly` gives every test of a kernel its share of 100,000 cases; by hand it is this number.
+# A busy machine draws slowly, which is no fault of a test.
+hypothesis.settings.register_profile(
+    "nightly",
+    deadline=None,
+    print_blob=True,
+    max_examples=2000,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+_DEFAULT_PROFILE = "ci" if os.environ.get("CI") == "true" else "dev"
+hypothesis.settings.load_profile(os.environ.get("BNAS_TEST_PROFILE") or _DEFAULT_PROFILE)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -74,10 +86,29 @@ def quick_simulator() -> Iterator[None]:
     if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
         yield
         return
-    path = Path(__file__).with_name("simulator.py")
-    spec = importlib.util.spec_from_file_location("simulator", path)
+    with _beside("simulator").sleeping_threads():
+        yield
+
+
+@pytest.fixture(scope="session")
+def array_docs() -> ModuleType:
+    """Shapes and dtypes in docstrings, executed: `tests/array_docs.py`."""
+    return _beside("array_docs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def held_to_docstrings(array_docs: ModuleType) -> Iterator[None]:
+    """Hold every call of a public function on arrays to what its docstring says of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        array_docs.hold(patch, sys.modules)
+        yield
+
+
+def _beside(name: str) -> ModuleType:
+    """Load a file of this folder, which is on no path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # Where classes look up the names in their annotations.
     spec.loader.exec_module(module)
-    with module.sleeping_threads():
-        yield
+    return module

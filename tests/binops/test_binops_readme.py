@@ -1,4 +1,4 @@
-"""Every example in the README and the docstrings runs and prints what it says."""
+"""Every example in the docstrings runs; the README names what there is (`tests/docs` runs it)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ import pytest
 from bnas import binops
 
 README = Path(__file__).parents[2] / "packages" / "binops" / "README.md"
-
-
-def test_the_readme_examples_run():
-    result = doctest.testfile(str(README), module_relative=False)
-    assert result.attempted > 15
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize("module", ["bits", "dispatch", "packing", "matmul", "convolution"])

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnas.binops.epilogues import Counts
+from bnas import binops
+from bnas.binops.epilogues import Counts, Scale
 from bnas.binops.geometry import conv_geometry
-from bnas.binops.portable import border
+from bnas.binops.portable import border, conv
 from bnas.binops.portable.conv import PortableConv
 
 
@@ -38,3 +39,13 @@ def test_the_border_is_where_the_window_hangs_over_the_edge(padding, outside):
     assert len(found.columns) == len(found.tap_sets) == found.row_starts[-1] == outside
     # With padding 2 a corner window sees one pixel, so eight of its taps are missing.
     assert found.corrections.max() == {0: 0, 1: 5, 2: 8}[padding]
+
+
+@pytest.mark.parametrize("epilogue", [Counts(), Scale(np.float32([2, -3, 0.5, 1, 0, 4, 1, 9, -2]))])
+def test_small_work_may_be_shared_out_too(monkeypatch, epilogue):
+    """As large work is, which takes too long where it runs as Python."""
+    monkeypatch.setattr(conv, "SERIAL_BYTES", 0)
+    generator = np.random.default_rng(0)
+    x, w = generator.standard_normal((3, 10, 7, 6)), generator.standard_normal((9, 10, 3, 3))
+    plan = binops.Conv2d(w, x.shape, padding=1, epilogue=epilogue, backend="portable")
+    np.testing.assert_array_equal(plan(x, threads=2), plan(x, threads=1))

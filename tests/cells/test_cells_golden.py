@@ -65,7 +65,8 @@ def test_evaluation(golden, golden_json, own_arrays, name, pruned):
     }
     assert set(wanted) == set(values)
     for label, array in wanted.items():
-        error = np.abs(values[label].numpy() - array).max()
+        # Of the cells, the first image.
+        error = np.abs(values[label].numpy()[: len(array)] - array).max()
         assert error <= 1e-5 * np.abs(array).max(), label
 
 

@@ -7,6 +7,10 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from maintenance.distributions import Distribution
+from maintenance.release.changelog import CONFIG
+from maintenance.release.fragments import fragments
+
 if TYPE_CHECKING:
     from conftest import Package
 
@@ -46,6 +50,20 @@ def test_version_is_the_newest_of_the_changelog(package: Package) -> None:
     changelog = (package.root / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, flags=re.MULTILINE)
     assert versions[:1] == [package.project["version"]]
+
+
+def test_a_release_finds_its_place_in_the_changelog(package: Package) -> None:
+    start = tomllib.loads(CONFIG.read_text(encoding="utf-8"))["tool"]["towncrier"]["start_string"]
+    changelog = (package.root / "CHANGELOG.md").read_text(encoding="utf-8")
+    before, _, after = changelog.partition(start)
+    assert "\n## " not in before
+    assert after.startswith("\n## ")
+
+
+def test_every_fragment_is_one(package: Package, root: Path) -> None:
+    """A wrong name or an empty file is told here, long before the release that would refuse it."""
+    found = fragments(Distribution(package.name, root))
+    assert all(len(each.path.read_text(encoding="utf-8").splitlines()) < 8 for each in found)
 
 
 def test_pants_finds_every_source_root(packages: dict[str, Package], root: Path) -> None:

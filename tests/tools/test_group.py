@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from bnas import binops, cells, search, zoo
@@ -130,29 +129,3 @@ def test_every_command_explains_itself(call: Callable[..., Result], name: str) -
     assert "--json" in text
     short = main.commands[name].get_short_help_str(limit=80)
     assert short in call("--help").stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "incomplete", "expected"),
-    [
-        ([], "ev", ["evaluate"]),
-        (["cost"], "bnas-m", ["BNAS-Mini"]),
-        (["cost"], "", [*cells.list_specs(), *cells.list_baselines()]),
-        (["train", "--model"], "bi-", ["Bi-Real-18", "Bi-Real-34"]),
-        (["draw", "BNAS-A"], "darts", ["DARTS-V2"]),
-        (["predict", "--model"], "BNAS-B", ["BNAS-B"]),
-    ],
-)
-def test_shell_completes_commands_and_models(
-    arguments: list[str], incomplete: str, expected: list[str]
-) -> None:
-    completion = ShellComplete(main, {}, "bnas-tools", "_BNAS_TOOLS_COMPLETE")
-    found = completion.get_completions(arguments, incomplete)
-    assert [item.value for item in found] == expected
-
-
-@pytest.mark.parametrize(("arguments", "incomplete"), [(["cost"], "spec"), (["predict"], "")])
-def test_shell_completes_files(arguments: list[str], incomplete: str) -> None:
-    completion = ShellComplete(main, {}, "bnas-tools", "_BNAS_TOOLS_COMPLETE")
-    (found,) = completion.get_completions(arguments, incomplete)
-    assert found.type == "file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -94,12 +95,16 @@ class TestTrained:
         assert answer.confidence == pytest.approx(confidence, abs=0.01)
 
     @pytest.mark.slow
-    def test_it_is_as_accurate_as_its_card_says(self, name: str) -> None:
+    def test_it_is_as_accurate_as_its_card_says(
+        self, name: str, record_property: Callable[[str, object], None]
+    ) -> None:
         card = ENTRIES[name].card
         (variable,) = (v for data, v in DATA.items() if str(card.dataset).startswith(data))
         if variable not in os.environ:
             pytest.fail(f"needs the test images: set {variable} to their folder")
         result = evaluate(loaded(name), Path(os.environ[variable]))
+        record_property("top1", result.top1)
+        record_property("card_top1", card.top1)
         # Two decimals on the card; of an image that is a tie, another CPU may say otherwise.
         assert result.top1 == pytest.approx(card.top1, abs=0.015)
         assert result.top5 == pytest.approx(card.top5, abs=0.015)

@@ -140,7 +140,8 @@ def _colours(counts: np.ndarray) -> np.ndarray:
     right, wrong = (
         np.array(low) + depth * np.subtract(high, low) for low, high in (_RIGHT, _WRONG)
     )
-    return np.where(np.eye(len(counts), dtype=bool)[..., None], right, wrong)
+    colours: np.ndarray = np.where(np.eye(len(counts), dtype=bool)[..., None], right, wrong)
+    return colours
 
 
 def _draw_matrix(

@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from bnas.tools.parameter_type import ParamType
+
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Duration(click.ParamType):
+class Duration(ParamType[float]):
     """Converts ``90``, ``90s``, ``1.5h`` and ``30m`` to seconds."""
 
     name = "time"

@@ -7,8 +7,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from bnas.tools.parameter_type import ParamType
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
+
+class Numbers(ParamType[tuple[int, ...]]):
     """Converts ``1,8`` to (1, 8)."""
 
     name = "numbers"
@@ -25,7 +27,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since Click
         return tuple(dict.fromkeys(numbers))
 
 
-class Names(click.ParamType):  # type: ignore[type-arg]
+class Names(ParamType[tuple[str, ...]]):
     """Converts ``packed,torch`` to a tuple of names among those known.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from bnas.tools.commands.bench import bench
+from bnas.tools.commands.completion import completion
 from bnas.tools.commands.cost import cost
 from bnas.tools.commands.demo import demo
 from bnas.tools.commands.draw import draw
@@ -25,6 +26,7 @@ from bnas.tools.commands.search import search
 from bnas.tools.commands.train import train
 from bnas.tools.commands.warmup import warmup
 from bnas.tools.group import OneLineGroup, tools_version
+from bnas.tools.shells import complete_with_these
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -60,7 +62,7 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (
+for _command in (
     predict,
     demo,
     list_models,
@@ -77,9 +79,11 @@ for command in (
     publish,
     latency,
     warmup,
+    completion,
     reproduce,
 ):
-    main.add_command(command)
+    main.add_command(_command)
+complete_with_these()
 
 
 if __name__ == "__main__":

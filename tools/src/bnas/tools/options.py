@@ -8,39 +8,25 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from bnas.tools import known_names
+from bnas.tools.known_names import Source
+from bnas.tools.parameter_type import ParamType
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
-    """Name of a network, or a file instead of it; the shell completes both.
+class FilePath(ParamType[str]):
+    """Path of a file or directory, which the command itself opens; the shell completes it.
 
     Attributes:
-        baselines: Whether the networks that the zoo has no weights of are named too.
+        directory: Whether the shell proposes directories alone.
     """
 
-    name = "model"
-
-    def __init__(self, *, baselines: bool = False) -> None:
-        """Complete the zoo's names, and those of the baselines if asked to."""
-        self.baselines = baselines
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Propose the names that begin so; files, if there are none."""
-        from bnas.cells import list_baselines, list_specs
-
-        names = [*list_specs(), *list_baselines()] if self.baselines else list_specs()
-        fitting = [name for name in names if name.lower().startswith(incomplete.lower())]
-        return [CompletionItem(name) for name in fitting] or [
-            CompletionItem(incomplete, type="file")
-        ]
-
-
-class FilePath(click.ParamType):  # type: ignore[type-arg]
-    """Path of a file or directory, which the command itself opens; the shell completes it."""
-
     name = "file"
+
+    def __init__(self, *, directory: bool = False) -> None:
+        """Complete files and directories, or directories alone."""
+        self.directory = directory
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the path; an empty one would mean the current directory, which nobody means."""
@@ -52,7 +38,47 @@ class FilePath(click.ParamType):  # type: ignore[type-arg]
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Let the shell propose files."""
-        return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(incomplete, type="dir" if self.directory else "file")]
+
+
+class NameOrFile(FilePath):
+    """A name that is known, or a file instead of it; the shell completes both.
+
+    Attributes:
+        sources: What tells the names.
+    """
+
+    def __init__(self, *sources: Source) -> None:
+        """Complete the names of these sources, and files."""
+        super().__init__()
+        self.sources = sources
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Propose the names that begin so; files, if there are none.
+
+        Not both at once: bash drops one of them.
+        """
+        names = [name for source in self.sources for name in source(incomplete)]
+        fitting = [name for name in names if name.lower().startswith(incomplete.lower())]
+        return [CompletionItem(name) for name in fitting] or super().shell_complete(
+            ctx, param, incomplete
+        )
+
+
+class ModelName(NameOrFile):
+    """Name of a network, or a file instead of it."""
+
+    name = "model"
+
+    def __init__(self, *more: Source) -> None:
+        """Complete the networks of the paper, the names of more sources, and files."""
+        super().__init__(known_names.networks, *more)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; the command says which there are."""
+        return str(value)
 
 
 def json_option(command: _Command) -> _Command:
@@ -83,7 +109,7 @@ def model_option(command: _Command) -> _Command:
     """Add ``--model``, the parameter `model`."""
     return click.option(
         "--model",
-        type=ModelName(),
+        type=ModelName(known_names.weights),
         metavar="NAME",
         help="The zoo's model, such as BNAS-E.  [default: BNAS-Mini, or what FILE holds]",
     )(command)

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import numpy as np
@@ -36,7 +36,7 @@ class Classifier:
     """An actor: gets the network once, then classifies batch after batch on one processor."""
 
     def __init__(self, *given: Any) -> None:
-        self._given: _Given = given  # type: ignore[assignment]
+        self._given: _Given = cast("_Given", given)  # Ray passes them on one by one.
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return a JSON document for each photo: its answer, or why there is none.

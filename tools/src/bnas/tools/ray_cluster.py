@@ -7,6 +7,7 @@ the work takes.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 
@@ -48,7 +49,7 @@ def join_cluster() -> Iterator[Cluster]:
     is_ours = not ray.is_initialized()
     if is_ours:
         address = os.environ.get("RAY_ADDRESS") or "local"
-        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
         yield Cluster(

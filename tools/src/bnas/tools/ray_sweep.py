@@ -57,7 +57,7 @@ def run_all_on_ray(
 
     with join_cluster() as cluster, contextlib.redirect_stdout(sys.stderr):  # Ours is the table's.
         wants_gpu = cluster.has_gpu if gpu is None else gpu
-        resources = {"cpu": cluster.share(workers), "gpu": int(wants_gpu)}
+        resources: dict[str, float] = {"cpu": cluster.share(workers), "gpu": int(wants_gpu)}
         tuner = tune.Tuner(
             tune.with_resources(trial, resources),
             param_space={"case": tune.grid_search(list(range(len(cases))))},
@@ -69,9 +69,11 @@ def run_all_on_ray(
                 verbose=0,
             ),
         )
+        # A `ResultGrid`, which iterates by its indices alone.
+        results: Any = tuner.fit()
         found = {
             each.config["case"]: _outcome(cases, each.config, each.metrics, each.error)
-            for each in tuner.fit()
+            for each in results
             if each.metrics and {"document", "error"} & each.metrics.keys() or each.error
         }
     if len(found) < len(cases):

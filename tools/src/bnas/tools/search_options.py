@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from bnas.tools.options import FilePath
+from bnas.tools import known_names
+from bnas.tools.options import FilePath, NameOrFile
 from bnas.tools.run_options import (
+    Option,
     cuda_graphs_option,
     device_option,
     events_option,
@@ -20,21 +22,21 @@ _OPTIONS = (
     click.option(
         "--out",
         "out_dir",
-        type=FilePath(),
+        type=FilePath(directory=True),
         metavar="DIR",
         required=True,
         help="Where the cells, the report and checkpoints go; a search goes on from one there.",
     ),
     click.option(
         "--data",
-        type=FilePath(),
+        type=FilePath(directory=True),
         metavar="DIR",
         help="A directory with a folder `train` of one folder a class.  [default: a bundled sample "
         "of 600 images, for a demonstration]",
     ),
     click.option(
         "--recipe",
-        type=FilePath(),
+        type=NameOrFile(known_names.search_recipes),
         metavar="NAME_OR_FILE",
         help="How to search: a recipe's name, or a TOML file.  [default: paper-search; without "
         "--data demo-search]",
@@ -86,4 +88,4 @@ _OPTIONS = (
 
 
 #: Adds all options of `bnas-tools search` but ``--json``.
-search_options = with_options(_OPTIONS)
+search_options: Option = with_options(_OPTIONS)

@@ -17,8 +17,10 @@ from typing import Any
 
 import click
 
+from bnas.tools.parameter_type import ParamType
 
-class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic since Click 8.2 only
+
+class Seeds(ParamType[tuple[int, ...]]):
     """Converts ``0-3`` and ``0,4,7-9`` to a tuple of seeds."""
 
     name = "seeds"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.durations import Duration
-from bnas.tools.options import FilePath, ModelName
+from bnas.tools.options import FilePath, ModelName, NameOrFile
 from bnas.tools.run_options import (
+    Option,
     cuda_graphs_option,
     device_option,
     events_option,
@@ -23,7 +25,7 @@ from bnas.tools.run_options import (
 _OPTIONS = (
     click.option(
         "--model",
-        type=ModelName(baselines=True),
+        type=ModelName(known_names.baselines, known_names.float_twins),
         metavar="NAME",
         default="BNAS-Mini",
         show_default=True,
@@ -32,7 +34,7 @@ _OPTIONS = (
     ),
     click.option(
         "--genotype",
-        type=FilePath(),
+        type=NameOrFile(known_names.genotypes),
         metavar="NAME_OR_FILE",
         help="Stack these cells instead of the network's own: a name, or a genotype's JSON file.",
     ),
@@ -66,14 +68,14 @@ _OPTIONS = (
     ),
     click.option(
         "--data",
-        type=FilePath(),
+        type=FilePath(directory=True),
         metavar="DIR",
         required=True,
         help="A directory with a folder `train` of one folder a class.",
     ),
     click.option(
         "--recipe",
-        type=FilePath(),
+        type=NameOrFile(known_names.recipes),
         metavar="NAME_OR_FILE",
         default="plus-cpu",
         show_default=True,
@@ -90,7 +92,7 @@ _OPTIONS = (
     click.option(
         "--out",
         "out_dir",
-        type=FilePath(),
+        type=FilePath(directory=True),
         metavar="DIR",
         required=True,
         help="Where checkpoints and metrics go; training goes on from a checkpoint there.",
@@ -134,4 +136,4 @@ _OPTIONS = (
 
 
 #: Adds all options of `bnas-tools train` but ``--json``.
-training_options = with_options(_OPTIONS)
+training_options: Option = with_options(_OPTIONS)

@@ -52,7 +52,7 @@ def _convert(value: object, name: str) -> np.ndarray:
         if is_on_gpu(value):
             raise TypeError("it lives in GPU memory")
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
-            return np.from_dlpack(value)  # type: ignore[arg-type]
+            return np.from_dlpack(value)
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise DtypeError(

@@ -46,14 +46,14 @@ class BitTensor:
     constructor waits for the GPU.
 
     Args:
-        data: uint8 array; like the logical shape, but ``ceil(length / 8)`` along `axis`.
+        data: uint8 (...), like the logical shape, but ``ceil(length / 8)`` along `axis`.
         axis: The packed axis, non-negative.
         length: Number of signs along `axis`.
 
     Raises:
         BitTensorError: The three do not fit each other, or an unused tail bit is 1.
 
-    Example:
+    Examples:
         >>> BitTensor(np.array([[5]], np.uint8), axis=1, length=3)
         BitTensor(shape=(1, 3), axis=1, 1 byte)
     """
@@ -75,12 +75,12 @@ class BitTensor:
         keeps the convention by construction (its tests hold it to that).
 
         Args:
-            data: uint8 array that keeps the convention.
+            data: uint8 (...), which keeps the convention.
             axis: The packed axis, non-negative.
             length: Number of signs along `axis`.
 
         Returns:
-            The tensor; `data` is not copied.
+            bits (...): the tensor; `data` is not copied.
         """
         bits = object.__new__(cls)
         for name, value in (("data", data), ("axis", axis), ("length", length)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnas.binops import threads as _threads
 from bnas.binops.arrays import is_on_gpu
@@ -13,7 +14,7 @@ from bnas.binops.bits import BitTensor
 from bnas.binops.dispatch import choose_backend, gpu_operations
 from bnas.binops.epilogues import as_epilogues
 from bnas.binops.errors import ShapeError
-from bnas.binops.geometry import Pair, conv_geometry
+from bnas.binops.geometry import ConvGeometry, Pair, conv_geometry
 from bnas.binops.operands import as_bits
 from bnas.binops.outputs import OutputPlan
 
@@ -45,7 +46,7 @@ class Conv2d:
         UnknownBackendError: No backend has the name.
         BackendUnavailableError: It cannot be used here.
 
-    Example:
+    Examples:
         >>> plan = Conv2d(np.ones((1, 8, 3, 3)), (8, 4, 4), padding=1)
         >>> plan(np.ones((1, 8, 4, 4)))[0, 0, 0]
         array([32, 48, 48, 32], dtype=int32)
@@ -70,10 +71,10 @@ class Conv2d:
             weights.is_on_gpu
         ):  # A plan lays weights out anew, for whichever memory its inputs are in.
             weights = BitTensor(gpu_operations().to_host(weights.data, "w"), 1, weights.length)
-        self.geometry = conv_geometry(
+        self.geometry: ConvGeometry = conv_geometry(
             tuple(input_shape), weights.shape, stride, padding, dilation, groups
         )
-        self.backend = chosen.name
+        self.backend: str = chosen.name
         epilogues = as_epilogues(epilogue, self.geometry.out_channels)
         self._outputs = OutputPlan(
             epilogues,
@@ -94,14 +95,14 @@ class Conv2d:
         Args:
             x: (N, C, H, W) numbers, binarised by ``>= 0``, or a BitTensor packed on axis 1. Where
                 they live on a GPU, the outputs do too, and are of the same library.
-            out: Where to write: an array for counts and floats, a BitTensor for bits; a tuple of
-                these, with None where a fresh one is wanted, if the epilogue is a tuple. An array
-                may be a slice of channels of a larger one.
+            out: Where to write: int32 (N, O, OH, OW) for counts, float32 (N, O, OH, OW) for floats,
+                bits (N, O, OH, OW); a tuple of these, with None where a fresh one is wanted, if the
+                epilogue is a tuple. An array may be a slice of channels of a larger one.
             threads: Threads to use; None takes Numba's number. The result does not depend on it.
 
         Returns:
-            What the epilogue makes: int32 (N, O, H, W), a BitTensor of that shape packed on axis
-            1, float32 of that shape, or a tuple. It is `out` where that was given.
+            What the epilogue makes: int32 (N, O, OH, OW), float32 (N, O, OH, OW), or bits
+            (N, O, OH, OW) packed on axis 1; or a tuple. It is `out` where that was given.
 
         Raises:
             ShapeError: `x` or `out` does not fit the plan.
@@ -132,7 +133,7 @@ class Conv2d:
         """The packed input of a call, uint8 (N, ceil(C / 8), H, W) in C order."""
         # Bits of the right kind are what a network has: nothing else is asked of them.
         if type(x) is BitTensor and x.axis == 1 and x.length == self.geometry.in_channels:
-            data = x.data
+            data: np.ndarray = x.data
             if data.shape[2:] == self.geometry.in_size and data.flags.c_contiguous:
                 return data
         bits = as_bits(x, "x", 4, threads)
@@ -151,6 +152,16 @@ class Conv2d:
         return f"Conv2d({self.geometry}, backend={self.backend!r})"
 
 
+@overload
+def conv2d(
+    x: np.ndarray, w: np.ndarray, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1,
+    groups: int = 1, *, threads: int | None = None,
+) -> NDArray[np.int32]: ...  # fmt: skip
+@overload
+def conv2d(
+    x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1, *,
+    threads: int | None = None,
+) -> Any: ...  # fmt: skip
 def conv2d(
     x: Any,
     w: Any,
@@ -160,7 +171,7 @@ def conv2d(
     groups: int = 1,
     *,
     threads: int | None = None,
-) -> np.ndarray:
+) -> Any:
     """Convolve signs with signs once; for many calls with the same weights make a `Conv2d`.
 
     Args:
@@ -180,7 +191,7 @@ def conv2d(
         GeometryError: A stride, padding, dilation, groups or kernel that is not possible.
         NanError: A number is NaN.
 
-    Example:
+    Examples:
         >>> conv2d(np.ones((1, 3, 2, 2)), -np.ones((1, 3, 1, 1)))
         array([[[[-3, -3],
                  [-3, -3]]]], dtype=int32)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
+import sys
 
 import attrs
 
@@ -45,3 +47,12 @@ def cpu_features() -> CpuFeatures:
         name=llvm.get_host_cpu_name(),
         features=tuple(sorted(feature for feature, present in host.items() if present)),
     )
+
+
+def is_jit_off() -> bool:
+    """Whether Numba compiles nothing: portable kernels then run as Python, and no others can."""
+    if "numba" in sys.modules:
+        from numba.core import config
+
+        return bool(config.DISABLE_JIT)
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")

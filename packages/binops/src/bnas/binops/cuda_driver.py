@@ -30,7 +30,9 @@ class Driver:
 
     def __init__(self, library: Any = None) -> None:
         """Load it."""
-        loader = ctypes.WinDLL if sys.platform == "win32" else ctypes.CDLL
+        loader: Any = ctypes.CDLL
+        if sys.platform == "win32":  # A statement: type checkers skip it on other systems.
+            loader = ctypes.WinDLL
         self._library = loader(LIBRARY) if library is None else library
 
     def version(self) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def is_known_numba() -> bool:
     """Whether kernels may be loaded without making Numba ready to compile."""
     import numba
 
-    return numba.__version__.startswith(_KNOWN_NUMBA)
+    return str(numba.__version__).startswith(_KNOWN_NUMBA)
 
 
 @functools.cache

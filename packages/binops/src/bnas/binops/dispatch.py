@@ -14,7 +14,7 @@ from types import ModuleType
 
 import attrs
 
-from bnas.binops.cpu import cpu_features
+from bnas.binops.cpu import cpu_features, is_jit_off
 from bnas.binops.cuda_probe import cuda_obstacle, is_simulated
 from bnas.binops.errors import BackendUnavailableError, UnknownBackendError
 from bnas.binops.kernels import Kernels
@@ -69,8 +69,11 @@ class Backend:
     def availability(self) -> Availability:
         """Look whether it can be used here."""
         missing = cpu_features().missing(self.cpu_features) if self.cpu_features else ()
-        lacks = f"this CPU ({cpu_features().name}) lacks {', '.join(missing)}"
-        reason = lacks if missing else ""
+        reason = ""
+        if missing:
+            reason = f"this CPU ({cpu_features().name}) lacks {', '.join(missing)}"
+        elif self.cpu_features and is_jit_off():
+            reason = "its kernels are machine code, and NUMBA_DISABLE_JIT switches the compiler off"
         return Availability(reason=reason, requires=self.requires)
 
 
@@ -110,7 +113,7 @@ def backends() -> dict[str, Availability]:
         For every backend by name, a record that is true exactly if it can be used, with
         `.available` and `.reason` (why not). Always has ``"portable"`` and ``"cuda"``.
 
-    Example:
+    Examples:
         >>> backends()["portable"]
         available (needs nothing but Numba)
     """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 
 from bnas.binops.disk_cache import forgiving, warn_of_no_cache
 
-_Function = Callable[..., Any]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(*, parallel: bool = False, inline: bool = False) -> Callable[[_Function], _Function]:
@@ -32,15 +32,19 @@ def kernel(*, parallel: bool = False, inline: bool = False) -> Callable[[_Functi
     """
 
     def compile_lazily(function: _Function) -> _Function:
-        options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
+        if numba.config.DISABLE_JIT:
+            return function  # Python, for debuggers and coverage: there is nothing to cache
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
         if inline:
             options["inline"] = "always"
+        compiled: _Function
         try:
-            return forgiving(numba.njit(cache=True, **options)(function))
+            compiled = forgiving(numba.njit(cache=True, **options)(function))
         except RuntimeError:
             # Neither the installation nor the user's cache directory can be written (a container
             # with a read-only root): compile in every process rather than fail to import.
             warn_of_no_cache()
-            return numba.njit(**options)(function)
+            compiled = numba.njit(**options)(function)
+        return compiled
 
     return compile_lazily

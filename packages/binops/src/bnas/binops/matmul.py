@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bnas.binops import threads as _threads
 from bnas.binops.bits import BitTensor
@@ -11,6 +14,10 @@ from bnas.binops.errors import DeviceError, ShapeError
 from bnas.binops.operands import as_bits
 
 
+@overload
+def gemm(a: np.ndarray, b: np.ndarray, *, threads: int | None = None) -> NDArray[np.int32]: ...
+@overload
+def gemm(a: Any, b: Any, *, threads: int | None = None) -> Any: ...
 def gemm(a: Any, b: Any, *, threads: int | None = None) -> Any:
     """Multiply two sign matrices: ``a @ b.T``, exactly.
 
@@ -30,7 +37,7 @@ def gemm(a: Any, b: Any, *, threads: int | None = None) -> Any:
         DeviceError: `a` and `b` live in different memories.
         BackendUnavailableError: They live on a GPU that cannot be used.
 
-    Example:
+    Examples:
         >>> gemm([[1, 1, -1]], [[1, -1, -1], [1, 1, -1]])
         array([[1, 3]], dtype=int32)
     """

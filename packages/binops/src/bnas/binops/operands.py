@@ -29,6 +29,7 @@ def as_bits(value: Any, name: str, ndim: int, threads: int | None = None) -> Bit
         ShapeError: Wrong number of axes, or packed along another axis.
         NanError: It holds NaN.
     """
+    operand: Any
     if isinstance(value, BitTensor):
         operand = value
     elif is_on_gpu(value):
@@ -42,9 +43,10 @@ def as_bits(value: Any, name: str, ndim: int, threads: int | None = None) -> Bit
     if not isinstance(operand, BitTensor):
         source = operand if isinstance(operand, np.ndarray) else value
         return pack_operand(source, name, threads=threads)
-    if operand.axis != 1:
+    bits: BitTensor = operand
+    if bits.axis != 1:
         raise ShapeError(
-            f"`{name}` must be packed on axis 1 (got axis={operand.axis}); pack it with axis=1",
-            axis=operand.axis,
+            f"`{name}` must be packed on axis 1 (got axis={bits.axis}); pack it with axis=1",
+            axis=bits.axis,
         )
-    return operand
+    return bits

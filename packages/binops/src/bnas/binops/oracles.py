@@ -12,16 +12,17 @@ import numpy as np
 
 from bnas.binops.bits import BitTensor
 from bnas.binops.epilogues import Scale, Threshold
+from bnas.binops.geometry import Pair
 
 
 def signs(x: Any) -> np.ndarray:
     """The signs of numbers or bits.
 
     Args:
-        x: Numbers of any shape, or a BitTensor.
+        x: Numbers of any shape (...), or a BitTensor.
 
     Returns:
-        int64 array of the same (logical) shape: +1 or -1.
+        int64 (...), of the same logical shape: +1 or -1.
     """
     if isinstance(x, BitTensor):
         return unpack(x).astype(np.int64)
@@ -34,13 +35,13 @@ def pack(x: Any, axis: int = 1, *, threshold: Any = None, flip: Any = None) -> B
     """Twin of `bnas.binops.pack`, bit by bit.
 
     Args:
-        x: Numbers without NaN.
+        x: Numbers of any shape (...), without NaN.
         axis: The axis to pack.
-        threshold: One number for each element of the axis, or None for 0.
-        flip: One bool for each element of the axis, or None.
+        threshold: float32 (x.shape[axis],), or None for 0.
+        flip: bool (x.shape[axis],), or None.
 
     Returns:
-        The packed signs.
+        bits (...): the packed signs.
     """
     array = np.asarray(x)
     values = np.moveaxis(np.where(array, 1, -1) if array.dtype == np.bool_ else array, axis, -1)
@@ -61,10 +62,10 @@ def unpack(bits: BitTensor) -> np.ndarray:
     """Twin of `bnas.binops.unpack`, element by element.
 
     Args:
-        bits: Packed signs.
+        bits: Packed signs, bits (...).
 
     Returns:
-        int8 array: +1 or -1.
+        int8 (...): +1 or -1.
     """
     data = np.moveaxis(bits.data, bits.axis, -1)
     out = np.empty((*data.shape[:-1], bits.length), np.int8)
@@ -83,11 +84,12 @@ def gemm(a: Any, b: Any) -> np.ndarray:
     Returns:
         int32 (M, N).
     """
-    return (signs(a) @ signs(b).T).astype(np.int32)
+    products: np.ndarray = signs(a) @ signs(b).T
+    return products.astype(np.int32)
 
 
 def conv2d(
-    x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1
 ) -> np.ndarray:
     """Twin of `bnas.binops.conv2d`: dense integers, and zeros where there is padding.
 
@@ -130,7 +132,7 @@ def threshold(counts: np.ndarray, epilogue: Threshold) -> BitTensor:
         epilogue: Thresholds and flips of the O channels.
 
     Returns:
-        (N, O, H, W), packed on axis 1.
+        bits (N, O, H, W), packed on axis 1.
     """
     ones = (counts >= epilogue.threshold[:, None, None]) ^ epilogue.flip[:, None, None]
     return BitTensor(np.packbits(ones, axis=1, bitorder="little"), axis=1, length=counts.shape[1])
@@ -147,14 +149,14 @@ def scale(counts: np.ndarray, epilogue: Scale, out: np.ndarray | None = None) ->
     Returns:
         float32 (N, O, H, W).
     """
-    values = counts.astype(np.float32) * epilogue.scale[:, None, None]
+    values: np.ndarray = counts.astype(np.float32) * epilogue.scale[:, None, None]
     if epilogue.relu:
         values = np.where(values > 0, values, np.float32(0))
-    return out + values if epilogue.accumulate and out is not None else values
+    return np.add(out, values) if epilogue.accumulate and out is not None else values
 
 
 def max_pool2d(
-    bits: Any, kernel: Any, *, stride: Any = None, padding: Any = 0, invert: Any = None
+    bits: Any, kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0, invert: Any = None
 ) -> BitTensor:
     """Twin of `bnas.binops.max_pool2d`: a max of ±1, a min where `invert` is True.
 
@@ -166,7 +168,7 @@ def max_pool2d(
         invert: bool (C,), or None.
 
     Returns:
-        (N, C, OH, OW), packed on axis 1.
+        bits (N, C, OH, OW), packed on axis 1.
     """
     kh, kw = _pair(kernel)
     sh, sw = (kh, kw) if stride is None else _pair(stride)
@@ -189,6 +191,6 @@ def max_pool2d(
     return BitTensor(packed, axis=1, length=values.shape[1])
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _pair(value: Pair) -> tuple[int, int]:
     """An int for both axes, or a pair."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    return (value, value) if isinstance(value, int) else (value[0], value[1])

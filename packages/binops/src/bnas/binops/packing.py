@@ -32,14 +32,14 @@ def pack(
     it does on the CPU, packing floats waits for the GPU; packing bools and integers does not.
 
     Args:
-        x: Bools (True = +1, False = -1), integers or floats, of any shape and strides.
+        x: Any shape (...), any strides: bools (True = +1, False = -1), integers or floats.
         axis: The axis to pack; negative counts from the end.
         threshold: float32 (x.shape[axis],), or None for 0; ±infinity makes a channel constant.
         flip: bool (x.shape[axis],), or None for all False.
         threads: Threads to use; None takes Numba's number. Of no effect on a GPU.
 
     Returns:
-        The packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
+        bits (...): the packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
 
     Raises:
         DtypeError: `x`, `threshold` or `flip` is of a type that does not fit.
@@ -48,7 +48,7 @@ def pack(
         ThreadsError: `threads` is not possible.
         BackendUnavailableError: `x` lives on a GPU that cannot be used.
 
-    Example:
+    Examples:
         >>> pack(np.array([[3.0, -1.0, 0.0]])).data
         array([[5]], dtype=uint8)
     """
@@ -110,22 +110,24 @@ def _pack_on_gpu(x: Any, name: str, axis: int, threshold: Any, flip: Any) -> Bit
     length = array.shape[axis]
     thresholds = _read_thresholds(gpu.to_host(threshold, "threshold"), length)
     flips = _read_flips(gpu.to_host(flip, "flip"), length)
-    return gpu.pack(array, name, axis, thresholds, flips)
+    packed: BitTensor = gpu.pack(array, name, axis, thresholds, flips)
+    return packed
 
 
 def unpack(bits: BitTensor) -> Any:
     """Unpack bits into signs.
 
     Args:
-        bits: Packed signs.
+        bits: Packed signs, bits (...).
 
     Returns:
-        int8 array of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a GPU.
+        int8 (...), of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a
+        GPU.
 
     Raises:
         DtypeError: `bits` is not a BitTensor.
 
-    Example:
+    Examples:
         >>> unpack(pack([[3.0, -1.0, 0.0]]))
         array([[ 1, -1,  1]], dtype=int8)
     """

@@ -29,7 +29,7 @@ def max_pool2d(
     where they are ``x <= t`` (a falling map: `invert`) it is the AND. Padding is neutral.
 
     Args:
-        bits: (N, C, H, W), packed on axis 1; on a GPU it is pooled there.
+        bits: bits (N, C, H, W), packed on axis 1; on a GPU it is pooled there.
         kernel: Window, pixels; an int or (height, width).
         stride: Steps between windows; None takes `kernel`.
         padding: Pixels added on every side; less than `kernel`.
@@ -37,7 +37,7 @@ def max_pool2d(
         threads: Threads to use; None takes Numba's number.
 
     Returns:
-        (N, C, OH, OW), packed on axis 1; OH = (H + 2*padding - kernel) // stride + 1.
+        bits (N, C, OH, OW), packed on axis 1; OH = (H + 2*padding - kernel) // stride + 1.
 
     Raises:
         DtypeError: `bits` is not a BitTensor, or `invert` not bool.
@@ -69,7 +69,8 @@ def max_pool2d(
     if bits.is_on_gpu:
         gpu = gpu_operations()
         inverts = _read_inverts(gpu.to_host(invert, "invert"), bits.length)
-        return gpu.max_pool2d(bits, inverts, window, size)
+        pooled: BitTensor = gpu.max_pool2d(bits, inverts, window, size)
+        return pooled
     inverts = _read_inverts(invert, bits.length)
     data = np.require(bits.data, requirements=("C", "W"))
     out = np.empty((*data.shape[:2], *size), np.uint8)

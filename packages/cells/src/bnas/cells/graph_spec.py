@@ -30,6 +30,10 @@ _KEYS = ("nodes", "output", "taps", "template", "input_size")
 _MAX_SIZE = 4096
 
 
+def _size_of_template(spec: GraphSpec) -> int:
+    return DEFAULT_INPUT_SIZES.get(str(spec.template), 1)
+
+
 @frozen(kw_only=True)
 class GraphSpec:
     """A network given by its graph.
@@ -46,11 +50,9 @@ class GraphSpec:
 
     graph: Graph = field(validator=attrs.validators.instance_of(Graph))
     template: TemplateName = field(default="imagenet", validator=choice(TemplateName))
-    input_size: int = field(validator=between(1, _MAX_SIZE))
-
-    @input_size.default
-    def _size_of_template(self) -> int:
-        return DEFAULT_INPUT_SIZES.get(str(self.template), 1)
+    input_size: int = field(
+        default=attrs.Factory(_size_of_template, takes_self=True), validator=between(1, _MAX_SIZE)
+    )
 
     def __attrs_post_init__(self) -> None:
         """Check the graph at the size of the images."""

@@ -87,6 +87,7 @@ _CONVERTER = make_converter(forbid_extra_keys=True, detailed_validation=False)
 _CONVERTER.register_unstructure_hook(Genotype, lambda value: value.to_dict())
 _CONVERTER.register_structure_hook(Genotype, lambda value, _: Genotype.from_dict(value))
 _CONVERTER.register_structure_hook(int, lambda value, _: value)
+_UNCHANGED: tuple[object, ...] = (Literal, tuple)
 _CONVERTER.register_structure_hook_func(
-    lambda kind: get_origin(kind) in (Literal, tuple), lambda value, _: value
+    lambda kind: get_origin(kind) in _UNCHANGED, lambda value, _: value
 )

@@ -6,6 +6,8 @@ parameter: no rule depends on trained values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 from attrs import define, field, frozen
 
@@ -96,7 +98,7 @@ class _Pruner:
         )
         return self._keep(zero, [self.source.input.name])
 
-    def _keep(self, node: nodes.Node, values: list[_Known]) -> str:
+    def _keep(self, node: nodes.Node, values: Sequence[_Known]) -> str:
         """Append `node`, or find the equal one that is already there."""
         inputs = tuple(self._materialise(value) for value in values)
         kept = node.renamed(inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from bnas.cells.errors import SpecError
 from bnas.cells.fields import MAX_BLOCKS, MAX_CHANNELS, MAX_CLASSES, between, choice, is_between
@@ -28,9 +28,13 @@ _MAX_STAGES = 8
 
 
 def _blocks(_: object, __: object, value: object) -> None:
-    fits = isinstance(value, tuple) and 1 <= len(value) <= _MAX_STAGES
-    fits = fits and all(is_between(count, 1, MAX_BLOCKS) for count in value)  # type: ignore[union-attr]
-    if not fits or sum(value) > MAX_BLOCKS:  # type: ignore[arg-type]
+    fits = (
+        isinstance(value, tuple)
+        and 1 <= len(value) <= _MAX_STAGES
+        and all(is_between(count, 1, MAX_BLOCKS) for count in value)
+        and sum(value) <= MAX_BLOCKS
+    )
+    if not fits:
         raise SpecError(
             f"`blocks` must be 1 to {_MAX_STAGES} integers >= 1, {MAX_BLOCKS} together at most "
             f"(got {value!r})",
@@ -42,6 +46,11 @@ def _blocks(_: object, __: object, value: object) -> None:
 def _as_tuple(value: Any) -> Any:
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     return tuple(value) if is_list else value
+
+
+def _published_activation(spec: ResNetSpec) -> BlockActivation:
+    known = isinstance(spec.block, str) and spec.block in ACTIVATIONS
+    return ACTIVATIONS[spec.block][0] if known else "none"
 
 
 @frozen(kw_only=True)
@@ -87,12 +96,10 @@ class ResNetSpec:
     width: int = field(default=64, validator=between(1, MAX_CHANNELS))
     num_classes: int = field(default=1000, validator=between(1, MAX_CLASSES))
     template: TemplateName = field(default="imagenet", validator=choice(TemplateName))
-    activation: BlockActivation = field(validator=choice(BlockActivation))
-
-    @activation.default
-    def _published_activation(self) -> BlockActivation:
-        known = isinstance(self.block, str) and self.block in ACTIVATIONS
-        return ACTIVATIONS[self.block][0] if known else "none"
+    activation: BlockActivation = field(
+        default=Factory(_published_activation, takes_self=True),
+        validator=choice(BlockActivation),
+    )
 
     def __attrs_post_init__(self) -> None:
         """Validate what concerns several fields."""

@@ -23,12 +23,12 @@ from bnas.cells.templates import TemplateName
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:
+except ImportError as _error:
     raise MissingExtraError(
         "bnas.cells.testing needs Hypothesis (it is not installed); install the extra: "
         'pip install "bnas-cells[testing]"',
         extra="testing",
-    ) from error
+    ) from _error
 
 #: Names of the layer types of all search spaces, for `genotypes`.
 ALL_PRIMITIVES = tuple({**PRIMITIVES, **DARTS_PRIMITIVES, **BATS_PRIMITIVES})

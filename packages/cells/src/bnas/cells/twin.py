@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -44,7 +44,7 @@ def float_twin(graph: Graph) -> Graph:
     )
 
 
-def _spec(_: object, __: object, value: object) -> None:
+def _spec(_: object, __: object, value: Any) -> None:
     from bnas.cells.specification import Spec
 
     if isinstance(value, FloatTwin) or not isinstance(value, Spec):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -64,8 +65,9 @@ def make_runner(
     if recipe.engine == "compiled":
         # Static shapes: a stage of another side compiles anew instead of sharing slower code.
         mode = "reduce-overhead" if cuda_graphs else None
-        compiled: nn.Module = torch.compile(network, dynamic=False, mode=mode)
-        return compiled
+        compiled: Any = torch.compile(network, dynamic=False, mode=mode)
+        runner: nn.Module = compiled  # torch says no more than that it can be called.
+        return runner
     return network
 
 

@@ -62,7 +62,7 @@ class CheckpointError(SearchError, ValueError):
     def __init__(self, message: str, path: Path, differences: Iterable[str] = ()) -> None:
         """Keep the path and the differences beside the message."""
         self.path = path
-        self.differences = tuple(differences)
+        self.differences: tuple[str, ...] = tuple(differences)
         super().__init__(message)
 
 
@@ -103,7 +103,7 @@ class DivergenceError(SearchError, ArithmeticError):
         """Say what is wrong, where, and from where to go on; no `first_step` is `step`."""
         self.epoch = epoch
         self.step = step
-        self.first_step = step if first_step is None else first_step
+        self.first_step: int = step if first_step is None else first_step
         self.checkpoint = checkpoint
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint else "no checkpoint yet"
         if self.first_step == step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,14 @@ GRADIENTS_NAME = "gradients.csv"
 #: What the weights of a convolution are.
 KINDS = ("real", "binary")
 _COLUMNS = ("epoch", "index", "layer", "kind", "sum_abs_gradient")
+
+
+def _as_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+def _as_epochs(epochs: Iterable[int]) -> tuple[int, ...]:
+    return tuple(epochs)
 
 
 def _as_values(value: object) -> NDArray[np.float64]:
@@ -46,9 +55,9 @@ class GradientHistory:
         ECCV 2020 BNAS, Figure 4; supplement, Section 3.1, Figure 5 and Table 2.
     """
 
-    layers: tuple[str, ...] = field(converter=tuple)
-    kinds: tuple[str, ...] = field(converter=tuple)
-    epochs: tuple[int, ...] = field(converter=tuple)
+    layers: tuple[str, ...] = field(converter=_as_names)
+    kinds: tuple[str, ...] = field(converter=_as_names)
+    epochs: tuple[int, ...] = field(converter=_as_epochs)
     values: NDArray[np.float64] = field(converter=_as_values)
 
     def __attrs_post_init__(self) -> None:
@@ -61,7 +70,10 @@ class GradientHistory:
             )
 
     def at(self, epoch: int) -> NDArray[np.float64]:
-        """Return the values of an epoch, float64 (layers,).
+        """Return the values of an epoch.
+
+        Returns:
+            float64 (layers,).
 
         Raises:
             ValueError: The epoch was not recorded.

@@ -34,13 +34,13 @@ class GradientLog:
         """
         self.active = active
         found = [
-            (node.name, module)
+            (node.name, module, module.weight)
             for node, module, _ in network.steps
             if isinstance(node, nodes.Conv) and isinstance(module.weight, torch.nn.Parameter)
         ]
-        self._layers = tuple(name for name, _ in found)
-        self._kinds = tuple("binary" if _is_binary(module) else "real" for _, module in found)
-        self._weights = [module.weight for _, module in found]
+        self._layers = tuple(name for name, _, _ in found)
+        self._kinds = tuple("binary" if _is_binary(module) else "real" for _, module, _ in found)
+        self._weights = [weight for _, _, weight in found]
         device = self._weights[0].device if self._weights else None
         self._sums = torch.zeros(len(found), dtype=torch.float64, device=device)
         self._steps = 0

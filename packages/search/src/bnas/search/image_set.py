@@ -14,7 +14,9 @@ from bnas.cells import NORMALIZATIONS, Normalization
 from bnas.search.errors import DataError
 from bnas.search.randomness import generator
 
+#: Of CIFAR-10 and its like; what networks of the template "cifar" are trained with.
 CIFAR = NORMALIZATIONS["cifar"]
+#: Of ImageNet; what networks of the template "imagenet" are trained with.
 IMAGENET = NORMALIZATIONS["imagenet"]
 
 #: Images that are held out unless told otherwise: so many, or a tenth of all where that is less.
@@ -63,14 +65,18 @@ class ImageSet:
         return len(self.images)
 
     def take(self, indices: Tensor) -> ImageSet:
-        """Return the images at int64 `indices` (M,), copied."""
+        """Return some of the images, copied.
+
+        Args:
+            indices: int64 (M,).
+        """
         return ImageSet(self.images[indices], self.labels[indices], self.classes)
 
     def sha256(self) -> str:
         """Return a hex digest of pixels, labels and class names."""
         digest = hashlib.sha256(repr((tuple(self.images.shape), self.classes)).encode())
-        digest.update(self.images.cpu().contiguous().numpy())
-        digest.update(self.labels.cpu().contiguous().numpy())
+        digest.update(self.images.cpu().contiguous().numpy().data)
+        digest.update(self.labels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> ImageSet:

@@ -122,7 +122,8 @@ class Processes:
         parallel = nn.parallel.DistributedDataParallel
         known = inspect.signature(parallel).parameters
         name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-        return parallel(runner, **{name: False})
+        options: dict[str, Any] = {name: False}
+        return parallel(runner, **options)
 
 
 class _SumOverAll(torch.autograd.Function):

@@ -89,7 +89,8 @@ class Run(LongRun):
             teacher = load_teacher(options.teacher, data, sides_of(recipe, data), device)
         if options.initial is not None:
             copy_weights(options.initial, network, data)
-        network.to(device, memory_format=memory_format(device))
+        # torch declares no `memory_format` for modules.
+        network.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
         run = cls(
             recipe=recipe,
             options=options,

@@ -121,8 +121,13 @@ def _megabytes(size_bytes: int | None) -> str:
     return _NONE if size_bytes is None else f"{size_bytes / 1e6:.2f}"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Renew the table of this checkout."""
     root = checkout_of(Path(__file__))
     if root is None:
         sys.exit("the table is made in a checkout of the sources")
     renew(root / "packages" / "zoo" / "README.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -63,6 +63,10 @@ def _is_percent(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
 
 
+def _as_names(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _are_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(name, str) and name for name in value)
 
@@ -84,17 +88,21 @@ _NAME = _checked("text without '.'", lambda v: isinstance(v, str) and v != "" an
 _PERCENT = _checked("a number of percent, 0 to 100", _is_percent, optional=True)
 _TAGGED = _checked(
     "lower-case letters, digits and '-'",
-    lambda value: isinstance(value, str) and (value == "" or _TAG.fullmatch(value)),
+    lambda value: isinstance(value, str) and (value == "" or _TAG.fullmatch(value) is not None),
 )
 _HASH = _checked(
     "64 lower-case hexadecimal digits",
-    lambda value: isinstance(value, str) and _SHA256.fullmatch(value),
+    lambda value: isinstance(value, str) and _SHA256.fullmatch(value) is not None,
     optional=True,
 )
 
 
 #: Fields of a card that have fields of their own.
 _PARTS: dict[str, type] = {"preprocessing": Preprocessing, "counts": Counts, "latency": Latency}
+
+
+def _name_of_card(card: Card) -> str:
+    return card.name
 
 
 @frozen(kw_only=True)
@@ -136,7 +144,9 @@ class Card:
     name: str = field(validator=_NAME)
     tag: str = field(default="", validator=_TAGGED)
     version: str | None = field(default=None, validator=_text(optional=True))
-    architecture: str = field(validator=_NAME)
+    architecture: str = field(
+        default=attrs.Factory(_name_of_card, takes_self=True), validator=_NAME
+    )
     trained: bool = field(validator=_checked("true or false", lambda v: isinstance(v, bool)))
     top1: float | None = field(default=None, validator=_PERCENT)
     top5: float | None = field(default=None, validator=_PERCENT)
@@ -147,7 +157,7 @@ class Card:
     num_classes: int = field(validator=_count(1))
     class_names: tuple[str, ...] = field(
         default=(),
-        converter=lambda value: tuple(value) if isinstance(value, list) else value,
+        converter=_as_names,
         validator=_checked("a list of labels", _are_names),
     )
     preprocessing: Preprocessing = field(
@@ -165,10 +175,6 @@ class Card:
     licence: str | None = field(default=None, validator=_text(optional=True))
     notes: str = field(default="", validator=_text())
     format_version: int = field(default=CARD_FORMAT_VERSION)
-
-    @architecture.default
-    def _named_after_its_network(self) -> str:
-        return self.name
 
     def __attrs_post_init__(self) -> None:
         """Check the fields against each other."""

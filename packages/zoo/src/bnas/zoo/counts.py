@@ -12,7 +12,7 @@ from bnas.zoo.errors import CardError
 _MAX = 1e30  # and no NaN, which JSON does not know
 
 
-def _check(_: object, attribute: Any, value: object) -> None:
+def _check(_: object, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MAX:
         raise CardError(f"`{attribute.name}` must be a number >= 0 (got {value!r})")
 

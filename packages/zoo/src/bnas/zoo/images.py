@@ -39,7 +39,7 @@ PHOTO_SUFFIXES = (
 
 # Value of the EXIF tag "Orientation" -> what turns the picture upright.
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
+_UPRIGHT: dict[int | None, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -248,7 +248,8 @@ def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
         )
     scales = (1, 255, 65535) if image.mode == "F" else (65535,)
     scale = next(scale for scale in scales if greatest <= scale)
-    return np.rint(values.astype(np.float32) * np.float32(255 / scale)).astype(np.uint8)
+    scaled: npt.NDArray[np.float32] = np.rint(values.astype(np.float32) * np.float32(255 / scale))
+    return scaled.astype(np.uint8)
 
 
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:

@@ -83,11 +83,15 @@ class Entry:
             raise WeightsIndexError(f"`url` of {name} must be http(s) (got {self.url!r})")
 
 
+def _as_tuple(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(entries)
+
+
 @frozen
 class Index:
     """All entries; the first of a model is the one meant by its bare name."""
 
-    entries: tuple[Entry, ...] = field(converter=tuple)
+    entries: tuple[Entry, ...] = field(converter=_as_tuple)
 
     def names(self, *, trained: bool | None = None) -> tuple[str, ...]:
         """Return the models' names in order; only the trained or untrained ones if asked."""

@@ -26,7 +26,7 @@ SECONDS = 3.0
 MAX_NAME_LENGTH = 100
 
 
-def _is_name(_: object, attribute: Any, value: object) -> None:
+def _is_name(_: object, attribute: Any, value: Any) -> None:
     is_text = isinstance(value, str) and value.isprintable() and value.strip() != ""
     if not is_text or len(str(value)) > MAX_NAME_LENGTH:
         raise CardError(
@@ -35,7 +35,7 @@ def _is_name(_: object, attribute: Any, value: object) -> None:
         )
 
 
-def _is_time(_: object, attribute: Any, value: object) -> None:
+def _is_time(_: object, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         raise CardError(f"`{attribute.name}` must be a number of milliseconds > 0 (got {value!r})")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 from attrs import frozen
 
 from bnas.cells import NORMALIZATIONS, GraphError, Spec, cost
@@ -80,12 +81,21 @@ class PackedNetwork:
         self.card = card
         self._programs: OrderedDict[tuple[int, int], Program] = OrderedDict()
 
-    def __call__(self, images: Any, *, threads: int | None = None) -> np.ndarray:
-        """Return the logits, float32 (N, classes).
+    @overload
+    def __call__(
+        self, images: np.ndarray, *, threads: int | None = None
+    ) -> npt.NDArray[np.float32]: ...
+    @overload
+    def __call__(self, images: Any, *, threads: int | None = None) -> Any: ...
+    def __call__(self, images: Any, *, threads: int | None = None) -> Any:
+        """Classify.
 
         Args:
             images: Normalised images, float32 (N, 3, H, W); arrays and CPU tensors alike.
             threads: Threads to use; None takes Numba's number. The result does not depend on it.
+
+        Returns:
+            The logits, float32 (N, classes).
 
         Raises:
             ImagesError: Another shape or dtype, a size the network cannot take, NaN or infinity.
@@ -97,7 +107,10 @@ class PackedNetwork:
         """Return what every stage puts out: ``stem``, ``cell_00``, …, and the ``logits``.
 
         Args:
-            images: As for a call.
+            images: As for a call, float32 (N, 3, H, W).
+
+        Returns:
+            float32 (N, C, H', W') of a stage, float32 (N, classes) of the logits.
 
         Raises:
             ImagesError: As for a call.

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from bnas.cells import Graph, NetworkSpec, list_specs, nodes, prune, spec, zero_channels
+from bnas.cells import Graph, NetworkSpec, Spec, list_specs, nodes, prune, spec, zero_channels
 from bnas.cells.folding import fold_batch_norm
 from bnas.zoo.errors import OfficialImportError, listed
 from bnas.zoo.network import PackedNetwork
@@ -58,7 +58,7 @@ _RENAMES: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
 
 
 def import_official(
-    path_or_state_dict: str | os.PathLike[str] | Mapping[str, Any], model: str | NetworkSpec
+    path_or_state_dict: str | os.PathLike[str] | Mapping[str, Any], model: str | Spec
 ) -> PackedNetwork:
     """Pack a checkpoint of the authors.
 
@@ -241,4 +241,5 @@ def _offset(norm: nodes.BatchNorm, state: dict[str, np.ndarray]) -> np.ndarray:
     variance = state[f"{norm.name}.running_var"].astype(np.float64)
     weight = state[f"{norm.name}.weight"].astype(np.float64) if norm.affine else 1.0
     bias = state[f"{norm.name}.bias"].astype(np.float64) if norm.affine else 0.0
-    return fold_batch_norm(weight, bias, mean, variance)[1]
+    offset: np.ndarray = fold_batch_norm(weight, bias, mean, variance)[1]
+    return offset

@@ -33,8 +33,9 @@ def _one_a_channel(value: object) -> object:
 
 def _three_numbers(least: float) -> Any:
     def fits(number: object) -> bool:
-        is_number = isinstance(number, int | float) and not isinstance(number, bool)
-        return is_number and least <= number <= 1e6
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            return False
+        return least <= number <= 1e6
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not (isinstance(value, tuple) and len(value) == 3 and all(map(fits, value))):
@@ -44,6 +45,10 @@ def _three_numbers(least: float) -> Any:
             )
 
     return check
+
+
+def _size_of(preprocessing: Preprocessing) -> int:
+    return preprocessing.size
 
 
 @frozen(kw_only=True)
@@ -64,7 +69,8 @@ class Preprocessing:
     """
 
     size: int = field(validator=_pixels)
-    resize: int = field(validator=_pixels)
+    # Without a margin, unless one is given.
+    resize: int = field(default=attrs.Factory(_size_of, takes_self=True), validator=_pixels)
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = field(
         converter=_one_a_channel, validator=_three_numbers(-1e6)
@@ -72,10 +78,6 @@ class Preprocessing:
     std: tuple[float, float, float] = field(
         converter=_one_a_channel, validator=_three_numbers(1e-6)
     )
-
-    @resize.default
-    def _no_margin(self) -> int:
-        return self.size
 
     def __attrs_post_init__(self) -> None:
         """Check the fields against each other."""

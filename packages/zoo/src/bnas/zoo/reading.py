@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,8 @@ def read_ahead(
             for batch in itertools.islice(coming, count):
                 reading.append([pool.submit(_read, path, preprocessing) for path in batch])
 
-        coming, reading = iter(batches), deque()
+        coming = iter(batches)
+        reading: deque[list[Future[np.ndarray | ImageError]]] = deque()
         try:
             begin(_AHEAD)
             while reading:

@@ -85,7 +85,8 @@ def _blank(spec: Spec) -> Network:
 def _uniform(like: torch.Tensor, fan_in: int, seed: int) -> torch.Tensor:
     """Draw from ±1 / sqrt(fan_in), as torch does for a linear layer, by a generator of its own."""
     generator = torch.Generator().manual_seed(seed % 2**63)  # what torch takes, of any integer
-    return (2 * torch.rand(like.shape, generator=generator) - 1) / fan_in**0.5
+    draws: torch.Tensor = (2 * torch.rand(like.shape, generator=generator) - 1) / fan_in**0.5
+    return draws
 
 
 def from_module(module: Any) -> tuple[Spec, Parameters]:

@@ -68,7 +68,7 @@ class Contender:
         self.warmup_s: float = ready["warmup_s"]
         self.call_s: float = ready["call_s"]
         self.note: str = ready["note"]
-        self.peak_mb = 0.0
+        self.peak_mb: float = 0.0
         self._output, self._shape = ready["output"], ready["shape"]
 
     @property

@@ -115,6 +115,11 @@ CONVERTERS: dict[str, Callable[[Path, Shape], None]] = {
 }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Convert as the command line says."""
     kind, place, sizes = sys.argv[1:]
     CONVERTERS[kind](Path(place), tuple(int(size) for size in sizes.split(",")))
+
+
+if __name__ == "__main__":
+    main()

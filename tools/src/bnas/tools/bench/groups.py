@@ -31,6 +31,19 @@ class Skipped:
     reason: str
 
 
+# One a type: mypy does not see through `tuple` as a converter.
+def _as_records(records: Iterable[Record]) -> tuple[Record, ...]:
+    return tuple(records)
+
+
+def _as_comparisons(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    return tuple(comparisons)
+
+
+def _as_skipped(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(skipped)
+
+
 @frozen
 class Findings:
     """What was measured.
@@ -41,9 +54,9 @@ class Findings:
         skipped: What could not be measured.
     """
 
-    records: tuple[Record, ...] = field(default=(), converter=tuple)
-    comparisons: tuple[Comparison, ...] = field(default=(), converter=tuple)
-    skipped: tuple[Skipped, ...] = field(default=(), converter=tuple)
+    records: tuple[Record, ...] = field(default=(), converter=_as_records)
+    comparisons: tuple[Comparison, ...] = field(default=(), converter=_as_comparisons)
+    skipped: tuple[Skipped, ...] = field(default=(), converter=_as_skipped)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings as JSON knows them."""

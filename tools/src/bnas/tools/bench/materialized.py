@@ -31,14 +31,15 @@ class Sign(nn.Module):
 class Zero(nn.Module):
     """Zeros made once, (N, C, H, W): a constant, that compilers may fold."""
 
+    zeros: Tensor
+
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.register_buffer("zeros", torch.zeros(shape))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the zeros, whatever `x` is."""
-        zeros: Tensor = self.zeros
-        return zeros
+        return self.zeros
 
 
 def materialize(network: PackedNetwork, input_shape: tuple[int, ...]) -> nn.Module:

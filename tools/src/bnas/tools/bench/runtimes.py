@@ -47,7 +47,7 @@ class Runtime:
 
     def job(self, files: ModelFiles, threads: int) -> Job:
         """Return what a contender's process makes; the files it needs are made now."""
-        more = {}
+        more: dict[str, Any] = {}
         if self.device == "cuda":
             more["inputs"] = rotating(4 * math.prod(files.input_shape))
         return Job(

@@ -25,9 +25,10 @@ def make(*, inputs: list[Any], threads: int, weights: str, mode: str) -> Subject
     del threads
     shape = inputs[0].shape
     module = bfloat16(materialize(zoo.load_file(weights), shape))
-    place = {"device": "cuda", "dtype": torch.bfloat16, "memory_format": torch.channels_last}
     for index, array in enumerate(inputs):
-        inputs[index] = torch.from_numpy(array).to(**place)
+        inputs[index] = torch.from_numpy(array).to(
+            device="cuda", dtype=torch.bfloat16, memory_format=torch.channels_last
+        )
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
@@ -57,7 +58,11 @@ def bfloat16(module: nn.Module) -> nn.Module:
     alone.
     """
     torch.set_default_dtype(torch.bfloat16)
-    return module.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+    # torch declares no `memory_format` for modules.
+    placed: nn.Module = module.to(  # type: ignore[call-overload]
+        dtype=torch.bfloat16, memory_format=torch.channels_last
+    )
+    return placed
 
 
 def event_ms(call: Callable[[], Any]) -> float:

@@ -18,6 +18,12 @@ _LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_las
 _TRIALS = 3
 
 
+def _laid_out(module: nn.Module, layout: str) -> nn.Module:
+    # torch declares no `memory_format` for modules.
+    placed: nn.Module = module.to(memory_format=_LAYOUTS[layout])  # type: ignore[call-overload]
+    return placed
+
+
 def make(*, inputs: list[Any], threads: int, weights: str, compiled: bool) -> Subject:
     """Return the module that computes what a weights file's packed network does.
 
@@ -44,7 +50,7 @@ def _compiled(module: nn.Module, inputs: list[Any]) -> Subject:
 
     inductor.freezing = True
     layout = "channels_last"
-    call = _call(torch.compile(module.to(memory_format=_LAYOUTS[layout])))
+    call = _call(torch.compile(_laid_out(module, layout)))
     _change(inputs, layout)
     return Subject(call=call, inputs=inputs, output=lambda y: y.numpy(), note=layout)
 
@@ -58,7 +64,7 @@ def faster_layout(make: Callable[[], nn.Module], inputs: list[Any]) -> Subject:
     """
     tried: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {}
     for layout in _LAYOUTS:
-        call = _call(make().to(memory_format=_LAYOUTS[layout]))
+        call = _call(_laid_out(make(), layout))
         tried[layout] = (_seconds(call, _tensor(inputs[0], layout)), call)
     best = min(tried, key=lambda layout: tried[layout][0])
     _change(inputs, best)

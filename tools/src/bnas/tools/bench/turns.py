@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from attrs import field, frozen
@@ -30,6 +30,10 @@ class TakesTurns(Protocol):
         ...
 
 
+def _as_rounds(rounds: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(one) for one in rounds)
+
+
 @frozen
 class Times:
     """The times of one contender.
@@ -38,9 +42,7 @@ class Times:
         rounds_ms: For every round the milliseconds of its calls.
     """
 
-    rounds_ms: tuple[tuple[float, ...], ...] = field(
-        converter=lambda rounds: tuple(tuple(one) for one in rounds)
-    )
+    rounds_ms: tuple[tuple[float, ...], ...] = field(converter=_as_rounds)
 
     @property
     def min_ms(self) -> float:

@@ -14,10 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import cycle
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bnas.tools.bench.jobs import Job, Subject
 from bnas.tools.bench.memory import PeakMemory
+
+if TYPE_CHECKING:
+    import numpy as np  # Not before memory is looked at: it is a contender's own.
 
 #: After the first call, calls that tell how long one takes: at most so many, and so long together.
 _TRIALS, _TRIAL_S = 5, 0.3
@@ -35,14 +38,14 @@ class Runner:
             importlib.import_module(name)
         factory = _factory(job.factory)
         inputs = draw_inputs(job)
-        self.memory = PeakMemory()
+        self.memory: PeakMemory = PeakMemory()
         begun = time.perf_counter()
         self.subject: Subject = factory(inputs=inputs, threads=job.threads, **job.arguments)
         self._next: Iterator[Any] = cycle(self.subject.inputs)
         first = self.subject.call(next(self._next))
-        self.warmup_s = time.perf_counter() - begun
-        self.output = self.subject.output(first)
-        self.call_s = self._try()
+        self.warmup_s: float = time.perf_counter() - begun
+        self.output: np.ndarray = self.subject.output(first)
+        self.call_s: float = self._try()
 
     def _try(self) -> float:
         begun, best = time.perf_counter(), float("inf")

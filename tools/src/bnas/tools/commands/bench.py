@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.extras import require
 from bnas.tools.lists import Names, Numbers
@@ -35,7 +36,9 @@ _DEFAULT_RUNTIMES = {"cpu": ("packed", "torch"), "cuda": _CUDA_RUNTIMES}
 
 
 @click.command(short_help="Time a network, beside other runtimes.")
-@click.argument("model", type=ModelName(), metavar="[MODEL_OR_FILE]", required=False)
+@click.argument(
+    "model", type=ModelName(known_names.weights), metavar="[MODEL_OR_FILE]", required=False
+)
 @click.option(
     "--device", type=click.Choice(tuple(_DEFAULT_RUNTIMES)), default="cpu", show_default=True,
     help="What to compute on; cuda is the first NVIDIA GPU.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.layers import print_real_layers
 from bnas.tools.options import ModelName, json_option
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Count parameters, MACs, FLOPs and bytes of a network.")
-@click.argument("network", type=ModelName(baselines=True), metavar="NAME_OR_SPEC.JSON")
+@click.argument(
+    "network",
+    type=ModelName(known_names.baselines, known_names.float_twins),
+    metavar="NAME_OR_SPEC.JSON",
+)
 @click.option(
     "--rule",
     type=click.Choice(["paper", "deployed"]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.options import ModelName, json_option, out_option
 from bnas.tools.specifications import is_file_name, read_spec_or_genotype
@@ -14,12 +15,13 @@ from bnas.tools.specifications import is_file_name, read_spec_or_genotype
 if TYPE_CHECKING:
     from bnas.cells import Genotype, Spec
     from bnas.cells.draw import CellPicture
+    from bnas.cells.spec import Skip
 
 
 @click.command(short_help="Draw the cells of a network as SVG or PNG.")
 @click.argument(
     "names",
-    type=ModelName(baselines=True),
+    type=ModelName(known_names.baselines, known_names.genotypes),
     metavar="NAME_OR_FILE.JSON...",
     nargs=-1,
     required=True,
@@ -40,7 +42,7 @@ def draw(
     out: str,
     which: str | None,
     pruned: bool,
-    skip: str | None,
+    skip: Skip | None,
     as_json: bool,
 ) -> None:
     """Draw the cells of networks or of genotypes, as SVG or PNG.
@@ -74,7 +76,7 @@ def _has_choice_of_skip(wiring: Spec | Genotype) -> bool:
 
 
 def _draw_one(
-    wiring: Spec | Genotype, out: str, pruned: bool, skip: str | None, *, reduction: bool
+    wiring: Spec | Genotype, out: str, pruned: bool, skip: Skip | None, *, reduction: bool
 ) -> None:
     from bnas.cells.draw import draw_cell
 
@@ -82,17 +84,20 @@ def _draw_one(
 
 
 def _draw_both(
-    wiring: Spec | Genotype, out: str, pruned: bool, skip: str | None, *, label: str
+    wiring: Spec | Genotype, out: str, pruned: bool, skip: Skip | None, *, label: str
 ) -> None:
     from bnas.cells import Genotype, changed, name_of, spec
     from bnas.cells.draw import draw_spec
 
     title = None
     if isinstance(wiring, Genotype):
-        wiring, title = spec("BNAS-Mini", genotype=wiring), f"{label}, stacked as in BNAS-Mini"
+        network: Spec = spec("BNAS-Mini", genotype=wiring)
+        title = f"{label}, stacked as in BNAS-Mini"
+    else:
+        network = wiring
     if skip is not None:  # with other skips, the network has no name
-        wiring, title = changed(wiring, skip=skip), title or name_of(wiring) or None
-    draw_spec(wiring, out, pruned=pruned, title=title)
+        network, title = changed(network, skip=skip), title or name_of(network) or None
+    draw_spec(network, out, pruned=pruned, title=title)
 
 
 def _draw_several(
@@ -101,7 +106,7 @@ def _draw_several(
     out: str,
     which: str,
     pruned: bool,
-    skip: str | None,
+    skip: Skip | None,
 ) -> None:
     from bnas.cells.draw import draw_cells
 
@@ -116,7 +121,7 @@ def _draw_several(
 
 
 def _picture(
-    name: str, wiring: Spec | Genotype, pruned: bool, skip: str | None, *, reduction: bool
+    name: str, wiring: Spec | Genotype, pruned: bool, skip: Skip | None, *, reduction: bool
 ) -> CellPicture:
     from bnas.cells.draw import CellPicture
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.evaluation_bar import evaluation_bar
 from bnas.tools.extras import require
@@ -28,10 +29,10 @@ _CONFUSED = 10
 
 
 @click.command(short_help="Measure accuracy over a directory of photos.")
-@click.argument("model", type=ModelName(), metavar="MODEL_OR_FILE")
+@click.argument("model", type=ModelName(known_names.weights), metavar="MODEL_OR_FILE")
 @click.option(
     "--data",
-    type=FilePath(),
+    type=FilePath(directory=True),
     metavar="DIR",
     required=True,
     help="Photos in one folder a class.",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.export_formats import FORMATS, ExportFormat, ExportRequest
 from bnas.tools.extras import require
@@ -17,7 +18,7 @@ from bnas.tools.tables import print_facts
 
 
 @click.command(short_help="Write a network as C, as ONNX or for torch.")
-@click.argument("model", type=ModelName(), metavar="MODEL")
+@click.argument("model", type=ModelName(known_names.weights), metavar="MODEL")
 @weights_option
 @click.option(
     "--format",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.layers import print_real_layers, real_layers
 from bnas.tools.networks import load_network, name_of
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Show a model's card, sizes, and layers that are not 1 bit.")
-@click.argument("model", type=ModelName(baselines=True), metavar="MODEL")
+@click.argument(
+    "model",
+    type=ModelName(known_names.weights, known_names.baselines, known_names.float_twins),
+    metavar="MODEL",
+)
 @weights_option
 @json_option
 def info(model: str, weights: str | None, as_json: bool) -> None:

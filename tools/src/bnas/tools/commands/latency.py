@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from bnas.tools import known_names
 from bnas.tools.document import print_document
 from bnas.tools.options import ModelName, json_option, machine_option
 from bnas.tools.tables import print_facts
 
 
 @click.command(short_help="Measure a model's latency for its card in the zoo.")
-@click.argument("model", type=ModelName(), metavar="MODEL")
+@click.argument("model", type=ModelName(known_names.weights), metavar="MODEL")
 @machine_option
 @json_option
 def latency(model: str, machine: str | None, as_json: bool) -> None:

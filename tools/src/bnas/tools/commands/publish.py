@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @click.option("--model", type=ModelName(), required=True, help="The model's name in the zoo.")
 @click.option("--tag", required=True, help="Name of these weights: lower case, digits and '-'.")
 @click.option(
-    "--data", type=FilePath(), metavar="DIR", required=True, help="Test photos, a folder a class."
+    "--data",
+    type=FilePath(directory=True),
+    metavar="DIR",
+    required=True,
+    help="Test photos, a folder a class.",
 )
 @click.option("--dataset", required=True, help="What the network was trained and measured on.")
 @click.option("--recipe", required=True, help="Name of the training's recipe.")

@@ -30,7 +30,7 @@ _SCALES = ("quick", "reduced", "paper")
 @click.command(short_help="Make the tables and figures of the paper's supplement anew.")
 @click.argument("target", type=click.Choice(_TARGETS), metavar="TARGET")
 @click.option(
-    "--out", "out_dir", type=FilePath(), metavar="DIR", required=True,
+    "--out", "out_dir", type=FilePath(directory=True), metavar="DIR", required=True,
     help="Where page, pictures, CSV files and trainings go; made if it is not there.",
 )  # fmt: skip
 @click.option(
@@ -39,7 +39,7 @@ _SCALES = ("quick", "reduced", "paper")
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="The same as --scale quick: minutes on a CPU.")
 @click.option(
-    "--data", "data_dir", type=FilePath(), metavar="DIR",
+    "--data", "data_dir", type=FilePath(directory=True), metavar="DIR",
     help="CIFAR-10: folders `train` and `test`, each of one folder a class.  "
     "[default: a bundled sample of 600 images, enough to try the command]",
 )  # fmt: skip

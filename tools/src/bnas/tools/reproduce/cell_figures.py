@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -14,10 +14,11 @@ from bnas.tools.reproduce.section import Picture, Section, Table
 
 if TYPE_CHECKING:
     from bnas.cells.draw import CellPicture
+    from bnas.cells.spec import Skip
 
 _SUFFIXES = (".svg", ".png")
 #: The supplement's figures draw skips from both inputs of a cell of BNAS.
-_DRAWN_SKIP = "both"
+_DRAWN_SKIP: Final = "both"
 _ON_SKIPS = (
     "A cell of BNAS is drawn with the skips of the supplement's figures, from both of its inputs "
     "where their shapes agree with the output's; the published weights, and the networks of this "
@@ -178,5 +179,5 @@ def _picture(name: str, reduction: bool) -> CellPicture:
     from bnas.cells.draw import CellPicture
 
     spec = cells.spec(name)
-    skip = _DRAWN_SKIP if isinstance(spec, cells.NetworkSpec) else None
+    skip: Skip | None = _DRAWN_SKIP if isinstance(spec, cells.NetworkSpec) else None
     return CellPicture(spec, reduction=reduction, skip=skip)

@@ -164,8 +164,9 @@ def spikes_table(panels: Sequence[Gradients], shown: Sequence[int]) -> Table:
 
 
 def _sums_table(panels: Sequence[Gradients]) -> Table:
+    # Float32 sums: six digits hold them, and keep the file at half its size.
     rows = [
-        (panel.title, seed, epoch + 1, layer, kind, value)
+        (panel.title, seed, epoch + 1, layer, kind, float(f"{value:.6g}"))
         for panel in panels
         for seed, run in panel.runs.items()
         for epoch, values in zip(run.epochs, run.values.tolist(), strict=True)

@@ -36,6 +36,7 @@ class Memory:
     def of(cls, name: str) -> Memory:
         """Count a network by its name."""
         spec = cells.spec(name)
+        assert isinstance(spec, cells.NetworkSpec)
         layers = cells.cost(spec).layers
         totals = count_paper(spec, spec.input_size, layers)
         return cls(

@@ -70,6 +70,7 @@ def table1(context: Context) -> Section:
 
 def _row(name: str) -> tuple[Any, ...]:
     spec, told = cells.spec(name), published.TABLE_1[name]
+    assert isinstance(spec, cells.NetworkSpec)
     report = cells.cost(spec)
     return (
         name,

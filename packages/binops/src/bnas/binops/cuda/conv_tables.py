@@ -68,7 +68,7 @@ class Tables:
         self._geometry = geometry
         self._channels = table_channels
         rows, columns, border = border_table(geometry, bits, is_xor=is_xor)
-        comparisons = (*outputs.bits, *outputs.packs)
+        comparisons: tuple[Threshold | FloatThreshold, ...] = (*outputs.bits, *outputs.packs)
         thresholds = [self._filled(part.threshold, _NOWHERE) for part in outputs.bits]
         self._tables = {
             header.ROW_SET: rows,
@@ -79,7 +79,7 @@ class Tables:
             header.GROUP_MASKS: _signed(group_masks(geometry)),
         }
         self._column_sets = border.shape[1]
-        self.reals = self._reals(outputs)
+        self.reals: np.ndarray = self._reals(outputs)
 
     def numbers(self, places: ConvPlaces, block_columns: int = 0) -> np.ndarray:
         """Return what the kernel reads first (`bnas.binops.cuda.conv_header`), int32, flat.

@@ -133,5 +133,5 @@ def _real_cuts(dtype: str, thresholds: np.ndarray) -> np.ndarray:
 def _keys(values: np.ndarray, cell: Any) -> np.ndarray:
     """The keys of floats, int64."""
     bits = np.ascontiguousarray(values).view(cell)
-    magnitudes = (bits & cell(np.iinfo(cell).max >> 1)).astype(np.int64)
+    magnitudes: np.ndarray = (bits & cell(np.iinfo(cell).max >> 1)).astype(np.int64)
     return np.where(np.signbit(values), -magnitudes, magnitudes)

@@ -90,6 +90,8 @@ def matrix_conv_kernel(conv: MatrixConv) -> Any:
             pixels_in[zero + thread] = np.uint32(0)
         width = numbers[header.KERNEL_WIDTH]
         taps = numbers[header.KERNEL_HEIGHT] * width
+        entry: Any
+        where: Any
         for entry in range(thread, chunks * 8, threads):
             tap, word = divide(entry, words)
             ky, kx = divide(tap, width)

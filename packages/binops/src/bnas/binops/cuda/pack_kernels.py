@@ -36,7 +36,7 @@ def _bit_function(dtype: str, has_cuts: bool) -> Any:
     is_real, cut = key.is_real, np.dtype(key.cut).type(key.plain_cut)
     if is_real and not has_cuts:
         return _sign_function(dtype)
-    make_key = key_function(dtype) if is_real else None
+    make_key: Any = key_function(dtype) if is_real else None
 
     @cuda.jit(device=True)
     def make_bit(cell: Any, channel: Any, cuts: Any, modes: Any) -> Any:
@@ -222,8 +222,8 @@ def pack_planes(planes: Planes, cuts: tuple[Any, Any] | None, out: GpuArray, fla
     where = (*(cuts or (source, target)), target, target if flag is None else flag)
     if is_wide:
         threads = outer * byte_count(length) * (inner * ITEM_BYTES[dtype] // WIDE_BYTES)
-        arguments = (source, planes.sizes, *where)
-        return Launch(wide_kernel(dtype, has_cuts), blocks(threads, THREADS), THREADS, arguments)
+        wide = (source, planes.sizes, *where)
+        return Launch(wide_kernel(dtype, has_cuts), blocks(threads, THREADS), THREADS, wide)
     arguments = (source, array.start, planes.sizes, planes.steps, *where)
     if inner == 1:
         kernel, threads = rows_kernel(dtype, has_cuts), outer * blocks(length, ROW_CHANNELS) * WARP

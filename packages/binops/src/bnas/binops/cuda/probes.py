@@ -76,8 +76,8 @@ def _mma_probe(instruction: Any) -> Any:
     return mma_probe
 
 
-mma_and_probe = _mma_probe(warp.mma_and)
-mma_xor_probe = _mma_probe(warp.mma_xor)
+mma_and_probe: Any = _mma_probe(warp.mma_and)
+mma_xor_probe: Any = _mma_probe(warp.mma_xor)
 
 
 @cuda.jit

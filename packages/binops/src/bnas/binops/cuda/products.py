@@ -87,17 +87,18 @@ def product(
         ones.append(a.empty((count if kind == "and" else 1,), "int32").memory("int32"))
         if kind == "and":
             yield count_ones(filled, count, words, ones[-1])
-    sizes = tuple(np.int32(size) for size in (*out.shape, length))
+    height, width = out.shape
+    sizes = tuple(np.int32(size) for size in (height, width, length))
     target = out.memory("int32")
     if kind == "popcount":
-        side = choose_side(*out.shape, processors_of(a))
-        grid = blocks(out.shape[0], side * RESULTS) * blocks(out.shape[1], side * RESULTS)
+        side = choose_side(height, width, processors_of(a))
+        grid = blocks(height, side * RESULTS) * blocks(width, side * RESULTS)
         arguments = (*rows, sizes, np.int32(words), target)
         yield Launch(popcount_gemm_kernel(side), grid, side * side, arguments)
         return
     if tile is None:
-        tile = choose_tile(*out.shape, processors_of(a))
-    grid = blocks(out.shape[0], tile.rows) * blocks(out.shape[1], tile.columns)
+        tile = choose_tile(height, width, processors_of(a))
+    grid = blocks(height, tile.rows) * blocks(width, tile.columns)
     arguments = (*rows, *ones, sizes, np.int32(words), target)
     yield Launch(matrix_gemm_kernel(tile, kind == "xor"), grid, tile.threads, arguments)
 

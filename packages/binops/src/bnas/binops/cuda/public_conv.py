@@ -53,7 +53,7 @@ class Pass:
 
 def passes_of(epilogues: Sequence[Epilogue]) -> tuple[Pass, ...]:
     """Deal epilogues out to launches: all to the first, but for a second scaled output and more."""
-    places = {kind: [] for kind in (Counts, Threshold, Scale)}
+    places: dict[type[Epilogue], list[int]] = {kind: [] for kind in (Counts, Threshold, Scale)}
     for place, part in enumerate(epilogues):
         places[type(part)].append(place)
     counts = places[Counts][0] if places[Counts] else None
@@ -222,16 +222,21 @@ class PublicConv:
                 images=images,
             )
         bits = _scratch(x, len(part.bits) * size)
-        values = {
-            name: None if place is None else outputs[place]
-            for name, place in (("counts", part.counts), ("floats", part.floats))
-        }
-        arrays = {name: out and out.memory(out.dtype) for name, out in values.items()}
+        counts, floats = (
+            None if place is None else outputs[place] for place in (part.counts, part.floats)
+        )
+        arrays = ConvArrays(
+            words,
+            bits=bits,
+            floats=floats.memory(floats.dtype) if floats else None,
+            counts=counts.memory(counts.dtype) if counts else None,
+        )
         places = ConvPlaces(
             bits=tuple(WordPlace(size * index, width) for index in range(len(part.bits))),
-            **{name: out and self._planes(out) for name, out in values.items()},
+            counts=self._planes(counts) if counts else None,
+            floats=self._planes(floats) if floats else None,
         )
-        conv.bind(images, ConvArrays(words, bits=bits, **arrays), places)(stream)
+        conv.bind(images, arrays, places)(stream)
         for index, place in enumerate(part.bits):
             made = bits[size * index : size * (index + 1)]
             data = outputs[place].memory("uint8")

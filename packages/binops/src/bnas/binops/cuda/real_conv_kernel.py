@@ -205,8 +205,8 @@ class RealWeights:
         biases = np.zeros((groups, columns), np.float32)
         if bias is not None:
             biases[:, :outputs] = bias.reshape(groups, outputs)
-        arrays = (upload(part.reshape(-1)) for part in (laid, biases))
-        return cls(*arrays, groups, outputs, length // taps, tile)
+        weights, offsets = (upload(part.reshape(-1)) for part in (laid, biases))
+        return cls(weights, offsets, groups, outputs, length // taps, tile)
 
 
 def real_conv(

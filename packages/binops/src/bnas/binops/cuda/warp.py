@@ -26,7 +26,7 @@ WARP = 32
 FULL = 0xFFFFFFFF
 
 #: Decorator of device functions that must become part of their caller's code.
-inlined = cuda.jit(device=True, **({} if config.ENABLE_CUDASIM else {"forceinline": True}))
+inlined: Any = cuda.jit(device=True, **({} if config.ENABLE_CUDASIM else {"forceinline": True}))
 
 
 @inlined

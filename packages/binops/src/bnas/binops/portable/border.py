@@ -48,7 +48,8 @@ def prepare_border(geometry: ConvGeometry, weight_sums: np.ndarray) -> Border:
     inside = np.einsum("oyx,ry,cx->orc", weight_sums, rows.astype(int), columns.astype(int))
     total = weight_sums.sum(axis=(1, 2))
     corrections = total[:, None, None] - inside
-    whole = rows.all(axis=1)[row_sets][:, None] & columns.all(axis=1)[column_sets]
+    whole_rows, whole_columns = np.all(rows, axis=1), np.all(columns, axis=1)
+    whole = whole_rows[row_sets][:, None] & whole_columns[column_sets]
     border_rows, border_columns = np.nonzero(~whole)
     per_row = np.bincount(border_rows, minlength=geometry.out_size[0])
     tap_sets = row_sets[border_rows] * len(columns) + column_sets[border_columns]

@@ -23,7 +23,7 @@ shapes, where torch 2.13 float32 took 388, 170, 486 and 934 in the same interlea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -58,7 +58,9 @@ class Split(NamedTuple):
 
 
 @kernel()
-def _conv_item(planes, weights, border, shape, split, sinks, item):
+def _conv_item(
+    planes: Any, weights: Any, border: Any, shape: Any, split: Any, sinks: Any, item: Any
+) -> None:
     """Compute one block of rows of one image, for one block of output channels."""
     rest, output_block = divmod(item, split.output_blocks)
     image, row_block = divmod(rest, split.row_blocks)
@@ -92,13 +94,17 @@ def _conv_item(planes, weights, border, shape, split, sinks, item):
 
 
 @kernel()
-def _conv_serial(planes, weights, border, shape, split, sinks):
+def _conv_serial(
+    planes: Any, weights: Any, border: Any, shape: Any, split: Any, sinks: Any
+) -> None:
     for item in range(planes.shape[0] * split.row_blocks * split.output_blocks):
         _conv_item(planes, weights, border, shape, split, sinks, item)
 
 
 @kernel(parallel=True)
-def _conv_parallel(planes, weights, border, shape, split, sinks):
+def _conv_parallel(
+    planes: Any, weights: Any, border: Any, shape: Any, split: Any, sinks: Any
+) -> None:
     for item in prange(planes.shape[0] * split.row_blocks * split.output_blocks):
         _conv_item(planes, weights, border, shape, split, sinks, np.int64(item))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnas.binops.jit import kernel
 from bnas.binops.portable.popcount import popcount
 
@@ -10,7 +12,7 @@ PASSES_A_FLUSH = 3
 
 
 @kernel()
-def count_mismatches(columns, weights, sums, counts):
+def count_mismatches(columns: Any, weights: Any, sums: Any, counts: Any) -> None:
     """Count ``popcount(column ^ weight)`` over all taps, for every pixel.
 
     The pass of eight taps works in bytes alone, so that its registers are full. Both a function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,9 @@ class Shape(NamedTuple):
 
 
 @kernel()
-def _copy(source, source_start, target, target_start, length, step):
+def _copy(
+    source: Any, source_start: Any, target: Any, target_start: Any, length: Any, step: Any
+) -> None:
     """Copy bytes; unsigned indices, as a signed one may be negative and stops vectorising."""
     if length <= 0:
         return
@@ -44,7 +46,7 @@ def _copy(source, source_start, target, target_start, length, step):
 
 
 @kernel()
-def _gather_tap(plane, shape, ky, kx, rows, target):
+def _gather_tap(plane: Any, shape: Any, ky: Any, kx: Any, rows: Any, target: Any) -> None:
     """Copy what one tap sees of a plane, for the output rows of the block; padding becomes 0.
 
     Where input and output rows are of one length, the rows of a tap lie one behind the other in
@@ -81,7 +83,7 @@ def _gather_tap(plane, shape, ky, kx, rows, target):
 
 
 @kernel()
-def gather(planes, shape, rows, columns):
+def gather(planes: Any, shape: Any, rows: Any, columns: Any) -> None:
     """Fill `columns` with all taps of one group, in the order of the weights.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -14,7 +16,7 @@ SERIAL_WORDS = 1 << 17
 
 
 @kernel()
-def _gemm_row(a, b, length, out, m):
+def _gemm_row(a: Any, b: Any, length: Any, out: Any, m: Any) -> None:
     """One row of the product, four columns at a time: they share the loads of `a`."""
     left = a[m]
     words = left.shape[0]
@@ -42,13 +44,13 @@ def _gemm_row(a, b, length, out, m):
 
 
 @kernel()
-def _gemm_serial(a, b, length, out):
+def _gemm_serial(a: Any, b: Any, length: Any, out: Any) -> None:
     for m in range(a.shape[0]):
         _gemm_row(a, b, length, out, m)
 
 
 @kernel(parallel=True)
-def _gemm_parallel(a, b, length, out):
+def _gemm_parallel(a: Any, b: Any, length: Any, out: Any) -> None:
     for m in prange(a.shape[0]):
         _gemm_row(a, b, length, out, np.int64(m))
 

@@ -33,7 +33,7 @@ class FlatOutputs:
         thresholds = [part for part in epilogues if isinstance(part, Threshold)]
         self._thresholds = self._stack([part.threshold for part in thresholds], np.int32)
         self._flips = self._stack([part.flip for part in thresholds], np.bool_)
-        scaled = [index for index, part in enumerate(epilogues) if isinstance(part, Scale)]
+        scaled = [(index, part) for index, part in enumerate(epilogues) if isinstance(part, Scale)]
         # The kernel has one float output. Further ones are made from the counts, by NumPy.
         self._fused, self._later = scaled[:1], scaled[1:]
 
@@ -55,8 +55,8 @@ class FlatOutputs:
             counts = [np.empty((images, *self._shape), np.int32)]
         count_out, count_strides = _flatten(counts[0]) if counts else (_NO_COUNTS, _NO_STRIDES)
         scale, float_out, float_strides = _NO_SCALE, _NO_FLOATS, _NO_STRIDES
-        for index in self._fused:
-            scale = self._epilogues[index]
+        for index, part in self._fused:
+            scale = part
             float_out, float_strides = _flatten(outputs[index])
         planes = (len(self._thresholds), images, byte_count(channels), height * width)
         return Sinks(
@@ -78,8 +78,8 @@ class FlatOutputs:
         bits = [array for part, array in parts if isinstance(part, Threshold)]
         for target, source in zip(bits, sinks.bit_out, strict=True):
             target[...] = source.reshape(target.shape)
-        for index in self._later:
-            self._scale_later(self._epilogues[index], outputs[index], sinks)
+        for index, part in self._later:
+            self._scale_later(part, outputs[index], sinks)
 
     def _scale_later(self, part: Scale, out: np.ndarray, sinks: Sinks) -> None:
         """Make a float output from the counts; the same float32 operations as the kernel's."""

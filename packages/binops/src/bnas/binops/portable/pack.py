@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -13,7 +15,7 @@ SERIAL_ELEMENTS = 1 << 16
 
 
 @kernel()
-def _pack_byte_plane(x, thresholds, flips, out, item):
+def _pack_byte_plane(x: Any, thresholds: Any, flips: Any, out: Any, item: Any) -> Any:
     """Pack up to eight planes of one image into one plane of bytes; return 1 if one holds NaN."""
     outer, byte = divmod(item, out.shape[1])
     plane = out[outer, byte]
@@ -34,13 +36,13 @@ def _pack_byte_plane(x, thresholds, flips, out, item):
 
 
 @kernel()
-def _pack_serial(x, thresholds, flips, out, found):
+def _pack_serial(x: Any, thresholds: Any, flips: Any, out: Any, found: Any) -> None:
     for item in range(found.shape[0]):
         found[item] = _pack_byte_plane(x, thresholds, flips, out, item)
 
 
 @kernel(parallel=True)
-def _pack_parallel(x, thresholds, flips, out, found):
+def _pack_parallel(x: Any, thresholds: Any, flips: Any, out: Any, found: Any) -> None:
     for item in prange(found.shape[0]):
         found[item] = _pack_byte_plane(x, thresholds, flips, out, np.int64(item))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -13,7 +15,7 @@ SERIAL_BYTES = 1 << 18
 
 
 @kernel()
-def _pool_plane(data, inverts, window, out, item):
+def _pool_plane(data: Any, inverts: Any, window: Any, out: Any, item: Any) -> None:
     """Pool one plane of bytes; a tap on padding is left out, so it is neutral."""
     image, byte = divmod(item, out.shape[1])
     source = data[image, byte]
@@ -42,13 +44,13 @@ def _pool_plane(data, inverts, window, out, item):
 
 
 @kernel()
-def _pool_serial(data, inverts, window, out):
+def _pool_serial(data: Any, inverts: Any, window: Any, out: Any) -> None:
     for item in range(out.shape[0] * out.shape[1]):
         _pool_plane(data, inverts, window, out, item)
 
 
 @kernel(parallel=True)
-def _pool_parallel(data, inverts, window, out):
+def _pool_parallel(data: Any, inverts: Any, window: Any, out: Any) -> None:
     for item in prange(out.shape[0] * out.shape[1]):
         _pool_plane(data, inverts, window, out, np.int64(item))
 

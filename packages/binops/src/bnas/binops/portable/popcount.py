@@ -30,4 +30,4 @@ def _ctpop_in_python(word: Any) -> Any:
     return type(word)(int(word).bit_count())
 
 
-popcount = _ctpop_in_python if numba.config.DISABLE_JIT else _ctpop
+popcount: Any = _ctpop_in_python if numba.config.DISABLE_JIT else _ctpop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -13,7 +15,7 @@ SERIAL_BYTES = 1 << 18
 
 
 @kernel()
-def _regroup_plane(data, group_channels, out, item):
+def _regroup_plane(data: Any, group_channels: Any, out: Any, item: Any) -> None:
     """Cut up to eight neighbouring channels out of one or two planes of bytes."""
     group_bytes = -(-group_channels // 8)
     image, plane = divmod(item, out.shape[1])
@@ -33,13 +35,13 @@ def _regroup_plane(data, group_channels, out, item):
 
 
 @kernel()
-def _regroup_serial(data, group_channels, out):
+def _regroup_serial(data: Any, group_channels: Any, out: Any) -> None:
     for item in range(out.shape[0] * out.shape[1]):
         _regroup_plane(data, group_channels, out, item)
 
 
 @kernel(parallel=True)
-def _regroup_parallel(data, group_channels, out):
+def _regroup_parallel(data: Any, group_channels: Any, out: Any) -> None:
     for item in prange(out.shape[0] * out.shape[1]):
         _regroup_plane(data, group_channels, out, np.int64(item))
 

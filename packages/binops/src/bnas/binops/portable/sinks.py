@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Sinks(NamedTuple):
 
 
 @kernel()
-def _write_bits(counts, threshold, flip, bit, target):
+def _write_bits(counts: Any, threshold: Any, flip: Any, bit: Any, target: Any) -> None:
     """Set one bit of a plane of bytes to ``(count >= threshold) ^ flip``; bit 0 clears first."""
     shift = np.uint8(bit)
     if bit == 0:
@@ -53,7 +53,7 @@ def _write_bits(counts, threshold, flip, bit, target):
 
 
 @kernel()
-def _write_floats(counts, scale, relu, accumulate, target):
+def _write_floats(counts: Any, scale: Any, relu: Any, accumulate: Any, target: Any) -> None:
     """Write or add ``float32(count) * scale``, each step one float32 operation."""
     for p in range(counts.shape[0]):
         value = np.float32(counts[p]) * scale
@@ -65,7 +65,7 @@ def _write_floats(counts, scale, relu, accumulate, target):
 
 
 @kernel()
-def write_bits(counts, image, output, pixel, sinks):
+def write_bits(counts: Any, image: Any, output: Any, pixel: Any, sinks: Any) -> None:
     """Compare the counts of one output channel for every bit output.
 
     Args:
@@ -84,7 +84,7 @@ def write_bits(counts, image, output, pixel, sinks):
 
 
 @kernel()
-def write_numbers(counts, image, output, pixel, sinks):
+def write_numbers(counts: Any, image: Any, output: Any, pixel: Any, sinks: Any) -> None:
     """Write the counts of one output channel, and the floats made of them, where wanted.
 
     Args:

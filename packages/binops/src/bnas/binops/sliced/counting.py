@@ -17,6 +17,8 @@ channels: with 512 bits, 1024 bit-operations in about 3.3 instructions.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import (
@@ -128,11 +130,11 @@ class CountEmitter:
                 store_vector(builder, out, target)
         _write_sums(builder, sums, planes)
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         """The numbers of the octets."""
         return iter(range(self.octets))
 
-    def _fetch_ahead(self, builder, indices, step, tree) -> None:
+    def _fetch_ahead(self, builder: ir.IRBuilder, indices: Any, step: Any, tree: Any) -> None:
         """Ask for the indices of the next octets: those of small images are read once an image.
 
         Two trees share a cache line, so each asks for half of them.
@@ -143,12 +145,12 @@ class CountEmitter:
             place = builder.mul(step, builder.add(first, I64(k)))
             prefetch(builder, builder.add(indices, place))
 
-    def _index_offset(self, builder, tree) -> ir.Value:
+    def _index_offset(self, builder: ir.IRBuilder, tree: Any) -> ir.Value:
         """Bytes to a tree's indices: half a byte a pair, in words that fill one after the other."""
         half, is_odd = builder.lshr(tree, I64(1)), builder.and_(tree, I64(1))
         return builder.add(builder.mul(half, I64(PIXELS)), builder.mul(is_odd, I64(PAIRS // 2)))
 
-    def _tree(self, builder, sums, tables, indices) -> list[Lanes]:
+    def _tree(self, builder: ir.IRBuilder, sums: Any, tables: Any, indices: Any) -> list[Lanes]:
         """Add the carries of eight pairs to the sums and return what leaves these."""
         waiting: list[list[Lanes]] = [[] for _ in self]
         for pair in range(0, PAIRS, 2):

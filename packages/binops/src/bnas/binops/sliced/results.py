@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 
 from bnas.binops.sliced.logic import (
@@ -82,7 +84,7 @@ def emit_signs(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     emit_spread_quads(builder, quads, bits_of, tuple(target))
 
 
-def _quad_bits(builder, counter, counter_bytes, quad) -> Lanes:
+def _quad_bits(builder: ir.IRBuilder, counter: Any, counter_bytes: Any, quad: Any) -> Lanes:
     """The bits of four channels as bytes."""
     half = builder.mul(builder.and_(quad, I64(1)), I64(QUAD * WORD_BYTES))
     octet = builder.mul(builder.lshr(quad, I64(1)), counter_bytes)

@@ -122,7 +122,8 @@ def mismatches_on_padding(bits: np.ndarray, kinds: Kinds) -> np.ndarray:
     Returns:
         int64 (kinds, O).
     """
-    return ~kinds.valid @ bits.sum(axis=2, dtype=np.int64).T
+    skipped: np.ndarray = ~kinds.valid @ bits.sum(axis=2, dtype=np.int64).T
+    return skipped
 
 
 def start_planes(numbers: np.ndarray, kinds: Kinds, planes: int) -> Starts:

@@ -92,4 +92,4 @@ def assembly_of(
     llvm.create_pass_builder(machine, builder_options).getModulePassManager().run(
         parsed, llvm.create_pass_builder(machine, builder_options)
     )
-    return machine.emit_assembly(parsed)
+    return str(machine.emit_assembly(parsed))

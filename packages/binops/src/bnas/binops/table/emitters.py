@@ -7,6 +7,7 @@ number of vectors of pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from llvmlite import ir
 
@@ -31,13 +32,15 @@ from bnas.binops.table.lanes import (
 QUAD = 4
 
 
-def _counts(builder, isa, mismatches, valid) -> Lanes:
+def _counts(builder: ir.IRBuilder, isa: Any, mismatches: Any, valid: Any) -> Lanes:
     """Read the mismatches of one vector of pixels and return ``valid - 2 * mismatches``, int16."""
     wrong = load_lanes(builder, mismatches, I16, isa.lanes, 2)
     return load_lanes(builder, valid, I16, isa.lanes, 2) - (wrong + wrong)
 
 
-def _scalars(builder, isa, address, kind, count=None) -> list[Lanes]:
+def _scalars(
+    builder: ir.IRBuilder, isa: Any, address: Any, kind: Any, count: Any = None
+) -> list[Lanes]:
     """Broadcast the values of the four channels at an address."""
     size = kind.width // 8 if isinstance(kind, ir.IntType) else 4
     return [
@@ -92,7 +95,7 @@ def emit_compare(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> 
         store(builder, _compared(builder, isa, places, limits) ^ flip, builder.add(out, pixel))
 
 
-def _quad_rows(builder, values, row_bytes, channels) -> list[ir.Value]:
+def _quad_rows(builder: ir.IRBuilder, values: Any, row_bytes: Any, channels: Any) -> list[ir.Value]:
     """Addresses of four rows, the last that there is for those that are not there."""
     rows = [values]
     for k in range(1, QUAD):
@@ -101,7 +104,7 @@ def _quad_rows(builder, values, row_bytes, channels) -> list[ir.Value]:
     return rows
 
 
-def _compared(builder, isa, places, limits) -> Lanes:
+def _compared(builder: ir.IRBuilder, isa: Any, places: Any, limits: Any) -> Lanes:
     """The bits of one vector of pixels of four rows of floats, as bytes."""
     bits = zeros(builder, I8, isa.lanes)
     for k, (place, limit) in enumerate(zip(places, limits, strict=True)):
@@ -219,7 +222,7 @@ def emit_scale_sums(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) 
     _emit_scaled(builder, isa, read, (*rest, I64(1)))
 
 
-def _emit_scaled(builder, isa, read, arguments) -> None:
+def _emit_scaled(builder: ir.IRBuilder, isa: Any, read: Any, arguments: Any) -> None:
     """Emit the loops for every activation, of which one runs."""
     activation, accumulate = arguments[3:5]
     for index, name in enumerate(ACTIVATIONS):
@@ -229,7 +232,9 @@ def _emit_scaled(builder, isa, read, arguments) -> None:
                     _emit_scaled_rows(builder, isa, read, arguments, (name, adds))
 
 
-def _emit_scaled_rows(builder, isa, read, arguments, kind) -> None:
+def _emit_scaled_rows(
+    builder: ir.IRBuilder, isa: Any, read: Any, arguments: Any, kind: Any
+) -> None:
     """Emit the loops of one activation."""
     activation, adds = kind
     scales, parameters, parameter_row = arguments[:3]
@@ -261,7 +266,7 @@ def _emit_scaled_rows(builder, isa, read, arguments, kind) -> None:
             store(builder, value, target, 4)
 
 
-def _splat_float(builder, address, index, width) -> Lanes:
+def _splat_float(builder: ir.IRBuilder, address: Any, index: Any, width: Any) -> Lanes:
     return broadcast(builder, load(builder, address_at(builder, address, index, 4), F32, 4), width)
 
 

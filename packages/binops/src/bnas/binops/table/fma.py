@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from llvmlite import ir
 
@@ -78,8 +80,8 @@ class ProductEmitter:
 
     def __init__(self, isa: Isa, vectors: int, tail: int = 0) -> None:
         self.isa = isa
-        self.width = isa.lanes // 4
-        self.rows = block_of(isa).rows
+        self.width: int = isa.lanes // 4
+        self.rows: int = block_of(isa).rows
         self.vectors = vectors
         self.tail = tail
 
@@ -113,7 +115,7 @@ class ProductEmitter:
             prefetch(builder, builder.add(taps, I64(_AHEAD)))
         self._end(builder, floor, lines, sums, last)
 
-    def _begin(self, builder, bias, sums, last) -> None:
+    def _begin(self, builder: ir.IRBuilder, bias: Any, sums: Any, last: Any) -> None:
         for row in range(self.rows):
             start = _splat(builder, address_at(builder, bias, row, 4), self.width)
             for total in sums[row]:
@@ -121,7 +123,7 @@ class ProductEmitter:
         if self.tail:
             last.set(load_lanes(builder, bias, F32, self.rows, 4))
 
-    def _go_on(self, builder, lines, sums, last) -> None:
+    def _go_on(self, builder: ir.IRBuilder, lines: Any, sums: Any, last: Any) -> None:
         for line, totals in zip(lines, sums, strict=True):
             for v, total in enumerate(totals):
                 total.set(load_lanes(builder, self._column(builder, line, v), F32, self.width, 4))
@@ -132,7 +134,7 @@ class ProductEmitter:
                 column = builder.insert_element(column, value, I64(row))
             last.set(Lanes(builder, column))
 
-    def _add_tap(self, builder, line, taps, sums, last) -> None:
+    def _add_tap(self, builder: ir.IRBuilder, line: Any, taps: Any, sums: Any, last: Any) -> None:
         values = [
             load_lanes(builder, self._column(builder, line, v), F32, self.width, 4)
             for v in range(self.vectors)
@@ -146,7 +148,7 @@ class ProductEmitter:
             weight = load_lanes(builder, taps, F32, self.rows, 4)
             last.set(self._add_product(builder, weight, value, last.get()))
 
-    def _end(self, builder, floor, lines, sums, last) -> None:
+    def _end(self, builder: ir.IRBuilder, floor: Any, lines: Any, sums: Any, last: Any) -> None:
         least = _splat(builder, floor, self.width)
         for line, totals in zip(lines, sums, strict=True):
             for v, total in enumerate(totals):

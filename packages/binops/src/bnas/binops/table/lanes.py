@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from llvmlite import ir
 
+I1: ir.Type
+I8: ir.Type
+I16: ir.Type
+I32: ir.Type
+I64: ir.Type
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
-F32, F64 = ir.FloatType(), ir.DoubleType()
+F32: ir.Type = ir.FloatType()
+F64: ir.Type = ir.DoubleType()
 
 
 class Lanes:
@@ -39,7 +46,7 @@ class Lanes:
     @property
     def count(self) -> int:
         """Number of elements."""
-        return self.value.type.count
+        return int(self.value.type.count)
 
     def _of(self, other: Lanes | int | float) -> ir.Value:
         """Read an operand."""
@@ -178,7 +185,9 @@ def broadcast(builder: ir.IRBuilder, scalar: ir.Value, count: int) -> Lanes:
     return Lanes(builder, one).pick([0] * count)
 
 
-def address_at(builder: ir.IRBuilder, address: ir.Value, count: ir.Value | int, size: int = 1):
+def address_at(
+    builder: ir.IRBuilder, address: ir.Value, count: ir.Value | int, size: int = 1
+) -> Any:
     """`address` plus `count` elements of `size` bytes."""
     if isinstance(count, int):
         return builder.add(address, I64(count * size)) if count else address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import tile
 
@@ -12,13 +14,16 @@ MAX_WIDE_VECTORS = 4
 
 
 @kernel()
-def most_vectors(tag):
+def most_vectors(tag: Any) -> Any:
     """Most vectors of pixels of a tile."""
     return MAX_WIDE_VECTORS if tag.lanes == 64 else MAX_VECTORS
 
 
 @kernel()
-def _pairs_apart(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step):
+def _pairs_apart(
+    tag: Any, vectors: Any, lut: Any, tables: Any, pixels: Any, step: Any, taps: Any, triples: Any,
+    acc: Any, acc_step: Any,
+) -> None:  # fmt: skip
     """Two tiles of one pair: for sixteen registers, which two pairs would overflow."""
     row = 2 * acc_step * 2
     table = 6 * triples
@@ -33,7 +38,10 @@ def _pairs_apart(tag, vectors, lut, tables, pixels, step, taps, triples, acc, ac
 
 
 @kernel()
-def _pairs_together(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step):
+def _pairs_together(
+    tag: Any, vectors: Any, lut: Any, tables: Any, pixels: Any, step: Any, taps: Any, triples: Any,
+    acc: Any, acc_step: Any,
+) -> None:  # fmt: skip
     """One tile of two pairs, which share the loads of the pixels."""
     if vectors == 4:
         tile(tag, 2, 4, lut, tables, pixels, step, taps, triples, acc, acc_step)
@@ -42,7 +50,10 @@ def _pairs_together(tag, vectors, lut, tables, pixels, step, taps, triples, acc,
 
 
 @kernel()
-def count_quad(tag, vectors, lut, tables, pixels, step, taps, triples, acc, acc_step):
+def count_quad(
+    tag: Any, vectors: Any, lut: Any, tables: Any, pixels: Any, step: Any, taps: Any, triples: Any,
+    acc: Any, acc_step: Any,
+) -> None:  # fmt: skip
     """Count the mismatches of four output channels and some vectors of pixels.
 
     Args:

@@ -6,6 +6,8 @@ the next one puts that right, and what lies behind the last one is spare.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 
 from bnas.binops.table.isa import Isa
@@ -39,7 +41,7 @@ def emit_copy(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
     _emit_copy(builder, STEP, arguments)
 
 
-def _emit_copy(builder, step, arguments) -> None:
+def _emit_copy(builder: ir.IRBuilder, step: Any, arguments: Any) -> None:
     source, target, count = arguments
     with loop(builder, I64(0), _parts(builder, count, step)) as part:
         offset = builder.mul(part, I64(step))
@@ -59,7 +61,7 @@ def emit_halve(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> No
     _emit_halve(builder, I8, STEP, arguments)
 
 
-def _emit_halve(builder, kind, step, arguments) -> None:
+def _emit_halve(builder: ir.IRBuilder, kind: Any, step: Any, arguments: Any) -> None:
     source, *targets, count = arguments
     lanes = step // 4 if kind == F32 else step
     with loop(builder, I64(0), _parts(builder, count, step)) as part:
@@ -97,7 +99,7 @@ def emit_halve_rows(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) 
     _emit_rows(builder, arguments, lambda row: _emit_halve(builder, F32, isa.lanes, row))
 
 
-def _emit_rows(builder, arguments, emit_row) -> None:
+def _emit_rows(builder: ir.IRBuilder, arguments: Any, emit_row: Any) -> None:
     source, *targets, source_step, target_step, count, rows = arguments
     with loop(builder, I64(0), rows) as row:
         place, offset = builder.mul(row, source_step), builder.mul(row, target_step)
@@ -203,7 +205,7 @@ def emit_mean(builder: ir.IRBuilder, isa: Isa, arguments: list[ir.Value]) -> Non
         store(builder, total * 0.25, place, 4)
 
 
-def _highest(builder, rows, first, count) -> Lanes:
+def _highest(builder: ir.IRBuilder, rows: Any, first: Any, count: Any) -> Lanes:
     places = [address_at(builder, row, first, 4) for row in rows]
     values = [load_lanes(builder, place, F32, count, 4) for place in places]
     return _maximum(_maximum(values[0], values[1]), values[2])

@@ -11,6 +11,8 @@ the sums of whole bytes, ``low = all - 16 * high (mod 256)``, which saves one AN
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 
 from bnas.binops.table.isa import Isa
@@ -83,7 +85,9 @@ class TileEmitter:
                 )
             self._flush(builder, sums, segment, out, out_step)
 
-    def _add_triple(self, builder, sums, sources, places, triple) -> None:
+    def _add_triple(
+        self, builder: ir.IRBuilder, sums: Any, sources: Any, places: Any, triple: Any
+    ) -> None:
         """Add three look-ups to every sum."""
         lut, tables, row_bytes, pixels, taps = sources
         chosen = []
@@ -109,14 +113,16 @@ class TileEmitter:
                 whole.set(whole.get() + found)
                 high.set(high.get() + found.high_nibbles())
 
-    def _table(self, builder, lut, row, index) -> Lanes:
+    def _table(self, builder: ir.IRBuilder, lut: Any, row: Any, index: Any) -> Lanes:
         """Load one look-up table into every 16-byte part of a vector."""
         offset = load(builder, address_at(builder, row, index, 2), I16, 2)
         place = builder.add(lut, builder.zext(offset, I64))
         table = load_lanes(builder, place, I8, TABLE_BYTES, TABLE_BYTES)
         return table.pick(list(range(TABLE_BYTES)) * (self.isa.lanes // TABLE_BYTES))
 
-    def _flush(self, builder, sums, segment, out, out_step) -> None:
+    def _flush(
+        self, builder: ir.IRBuilder, sums: Any, segment: Any, out: Any, out_step: Any
+    ) -> None:
         """Store the byte sums of the first segment as uint16; add those of the others."""
         is_first = builder.icmp_signed("==", segment, I64(0))
         with builder.if_else(is_first) as (first, later):
@@ -124,7 +130,9 @@ class TileEmitter:
                 with branch:
                     self._store_sums(builder, sums, out, out_step, adds)
 
-    def _store_sums(self, builder, sums, out, out_step, adds) -> None:
+    def _store_sums(
+        self, builder: ir.IRBuilder, sums: Any, out: Any, out_step: Any, adds: Any
+    ) -> None:
         for pair in range(self.pairs):
             for vector in range(self.vectors):
                 whole, high = (part.get() for part in sums[pair][2 * vector : 2 * vector + 2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bnas.binops.jit import kernel
@@ -18,7 +20,7 @@ _FRAME = 32
 
 
 @kernel()
-def _pool_group(record, source, invert, target):
+def _pool_group(record: Any, source: Any, invert: Any, target: Any) -> None:
     """Pool the bits of four channels."""
     width, stride = record.width, record.stride
     for y in range(record.out_height):
@@ -39,7 +41,7 @@ def _pool_group(record, source, invert, target):
 
 
 @kernel()
-def run_pool_bits(tag, bases, record, planes, images):
+def run_pool_bits(tag: Any, bases: Any, record: Any, planes: Any, images: Any) -> None:
     """Take the maximum of bits, or the minimum where they are inverted.
 
     Args:
@@ -63,7 +65,9 @@ def run_pool_bits(tag, bases, record, planes, images):
 
 
 @kernel()
-def _restage_halves(tag, record, place, group, columns, target, halves):
+def _restage_halves(
+    tag: Any, record: Any, place: Any, group: Any, columns: Any, target: Any, halves: Any
+) -> None:
     """Copy one group with a horizontal stride of 2: even and odd pixels, each in a frame."""
     half = halves.shape[0] // 2
     even, odd = halves.ctypes.data + _FRAME, halves.ctypes.data + half + _FRAME
@@ -84,7 +88,7 @@ def _restage_halves(tag, record, place, group, columns, target, halves):
 
 
 @kernel()
-def _restage_pixels(record, place, group, columns, target):
+def _restage_pixels(record: Any, place: Any, group: Any, columns: Any, target: Any) -> None:
     """Copy one group pixel by pixel: any stride."""
     for row in range(record.height):
         turn, phase = divmod(row, record.stride_height)
@@ -101,7 +105,7 @@ def _restage_pixels(record, place, group, columns, target):
 
 
 @kernel()
-def run_restage(tag, bases, record, images):
+def run_restage(tag: Any, bases: Any, record: Any, images: Any) -> None:
     """Copy planes into those of another layout.
 
     Args:
@@ -128,7 +132,7 @@ def run_restage(tag, bases, record, images):
 
 
 @kernel()
-def run_unpack(bases, record, images):
+def run_unpack(bases: Any, record: Any, images: Any) -> None:
     """Turn bits into rows of +1 and -1.
 
     Args:

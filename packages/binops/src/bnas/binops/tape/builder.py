@@ -96,7 +96,8 @@ class TapeBuilder:
             fields: All of its fields; pointers and numbers.
         """
         names = records.TABLES[table].names
-        assert names is not None and set(fields) == set(names), set(fields) ^ set(names)
+        assert names is not None
+        assert set(fields) == set(names), set(fields) ^ set(names)
         values = (fields[name] for name in names)
         self._rows[table].append(tuple(v if isinstance(v, Pointer) else int(v) for v in values))
         return len(self._rows[table]) - 1

@@ -7,6 +7,8 @@ epilogue runs over them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bnas.binops.jit import kernel
@@ -27,7 +29,9 @@ _PLANES, _BYTES, _COUNTS, _FLOATS, _STREAM = (int(sink) for sink in Sink)
 
 
 @kernel(inline=True)
-def _write_bytes(bases, epilogue, image, first, pixel, bits, length):
+def _write_bytes(
+    bases: Any, epilogue: Any, image: Any, first: Any, pixel: Any, bits: Any, length: Any
+) -> None:
     """Put the bits of a quad into the lower or upper half of the bytes of eight channels."""
     place = resolve(bases, epilogue.target_at) + image * epilogue.target_step
     target = bytes_at(place + (first >> 3) * epilogue.row + pixel, length)
@@ -40,7 +44,10 @@ def _write_bytes(bases, epilogue, image, first, pixel, bits, length):
 
 
 @kernel()
-def _write_numbers(bases, epilogue, image, channel, weight, pixel, missed, valid):
+def _write_numbers(
+    bases: Any, epilogue: Any, image: Any, channel: Any, weight: Any, pixel: Any, missed: Any,
+    valid: Any,
+) -> None:  # fmt: skip
     """Write the counts of one channel, or floats made of them, to rows of any length."""
     length = missed.shape[0]
     row = resolve(bases, epilogue.target_at) + image * epilogue.target_step
@@ -63,7 +70,10 @@ def _write_numbers(bases, epilogue, image, channel, weight, pixel, missed, valid
 
 
 @kernel(inline=True)
-def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits):
+def _write_stream(
+    tag: Any, bases: Any, record: Any, epilogue: Any, records: Any, place: Any, acc: Any, step: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     """Add the floats of a quad to rows of whole vectors, and pack these for their readers."""
     readers, planes = records
     quad, image, pixel, vectors, first, channels = place
@@ -102,7 +112,9 @@ def _write_stream(tag, bases, record, epilogue, records, place, acc, step, bits)
 
 
 @kernel(inline=True)
-def write_bits(tag, bases, record, epilogue, planes, place, bits):
+def write_bits(
+    tag: Any, bases: Any, record: Any, epilogue: Any, planes: Any, place: Any, bits: Any
+) -> None:
     """Put the bits of one quad of one image where an epilogue wants them.
 
     Args:
@@ -124,7 +136,10 @@ def write_bits(tag, bases, record, epilogue, planes, place, bits):
 
 
 @kernel(inline=True)
-def finish(tag, bases, record, epilogue, records, place, acc, step, bits):
+def finish(
+    tag: Any, bases: Any, record: Any, epilogue: Any, records: Any, place: Any, acc: Any, step: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     """Run one epilogue over the counts of one quad of one image.
 
     Args:
@@ -166,7 +181,9 @@ def finish(tag, bases, record, epilogue, records, place, acc, step, bits):
 
 
 @kernel()
-def _finish_tile(tag, bases, record, records, place, acc, together, bits):
+def _finish_tile(
+    tag: Any, bases: Any, record: Any, records: Any, place: Any, acc: Any, together: Any, bits: Any
+) -> None:
     """Run every epilogue over the counts of one quad, image by image."""
     epilogues, readers, planes = records
     quad, image, pixel, vectors = place
@@ -181,7 +198,9 @@ def _finish_tile(tag, bases, record, records, place, acc, together, bits):
 
 
 @kernel()
-def run_conv(tag, bases, lut, record, quads, records, images, bits):
+def run_conv(
+    tag: Any, bases: Any, lut: Any, record: Any, quads: Any, records: Any, images: Any, bits: Any
+) -> None:
     """Convolve the planes of some images.
 
     Args:

@@ -101,6 +101,7 @@ class ConvWriter:
         self._weights = weights
         self._limits: list[np.ndarray] = []
         self._epilogues: list[dict[str, object]] = []
+        self._sinks: list[Sink] = []
 
     def add_bits(
         self,
@@ -209,6 +210,7 @@ class ConvWriter:
         )
         pointers = dict.fromkeys(("limits_at", "flips_at", "scale_at", "parameters_at"), NOWHERE)
         place = {"sink": sink, "target_at": target, "target_step": target.step}
+        self._sinks.append(sink)
         self._epilogues.append({**values, **pointers, **place, **fields})
 
     def write(self) -> None:
@@ -230,7 +232,7 @@ class ConvWriter:
             "epilogues": len(indices),
         }
         if is_sliced(builder.isa, geometry):
-            reading = reading_for(geometry, [fields["sink"] for fields in self._epilogues])
+            reading = reading_for(geometry, self._sinks)
             fields = sliced_fields(
                 builder,
                 geometry,

@@ -7,6 +7,8 @@ own, compiled (or loaded from the disk cache) when a tape first needs it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import carray, from_dtype, int64, typeof, types
 from numba.extending import intrinsic
@@ -41,25 +43,28 @@ _to_epilogue, _to_reader, _to_planes = (
 
 
 @kernel()
-def _place(tables, number):
+def _place(tables: Any, number: Any) -> Any:
     """Address and number of the records of one type."""
     return longs_at(tables + 16 * number, 2)
 
 
 @kernel()
-def _planes(tables):
+def _planes(tables: Any) -> Any:
     where = _place(tables, _PLANES)
     return carray(_to_planes(where[0]), (where[1],))
 
 
 @kernel()
-def _readers(tables):
+def _readers(tables: Any) -> Any:
     where = _place(tables, _READERS)
     return carray(_to_reader(where[0]), (where[1],))
 
 
 @kernel()
-def _stage(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _stage(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.STAGE)
     record = carray(_to_stage(found[0]), (found[1],))[index]
     spare = bytes_at(bits, MAX_VECTORS * tag.lanes)
@@ -67,7 +72,10 @@ def _stage(tag, lut, tables, bases, index, images, block, blocks, bits):
 
 
 @kernel()
-def _conv(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _conv(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.CONV)
     record = carray(_to_conv(found[0]), (found[1],))[index]
     # Two quads share the bytes of an output: blocks are of whole bytes.
@@ -82,7 +90,10 @@ def _conv(tag, lut, tables, bases, index, images, block, blocks, bits):
 
 
 @kernel()
-def _sliced_conv(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _sliced_conv(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.SLICED_CONV)
     record = carray(_to_sliced_conv(found[0]), (found[1],))[index]
     octets = -(-record.quads // 2)
@@ -95,7 +106,10 @@ def _sliced_conv(tag, lut, tables, bases, index, images, block, blocks, bits):
 
 
 @kernel()
-def _pack(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _pack(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.PACK)
     record = carray(_to_pack(found[0]), (found[1],))[index]
     spare = bytes_at(bits, MAX_VECTORS * tag.lanes)
@@ -104,49 +118,70 @@ def _pack(tag, lut, tables, bases, index, images, block, blocks, bits):
 
 
 @kernel()
-def _pool_bits(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _pool_bits(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.POOL_BITS)
     record = carray(_to_pool_bits(found[0]), (found[1],))[index]
     run_pool_bits(tag, longs_at(bases, SPACES), record, _planes(tables), images)
 
 
 @kernel()
-def _restage(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _restage(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.RESTAGE)
     record = carray(_to_restage(found[0]), (found[1],))[index]
     run_restage(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()
-def _unpack(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _unpack(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.UNPACK)
     record = carray(_to_unpack(found[0]), (found[1],))[index]
     run_unpack(longs_at(bases, SPACES), record, images)
 
 
 @kernel()
-def _real_conv(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _real_conv(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.REAL_CONV)
     record = carray(_to_real_conv(found[0]), (found[1],))[index]
     run_real_conv(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()
-def _float(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _float(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.FLOAT)
     record = carray(_to_float(found[0]), (found[1],))[index]
     run_float(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()
-def _pool(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _pool(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.POOL)
     record = carray(_to_pool(found[0]), (found[1],))[index]
     run_pool(tag, longs_at(bases, SPACES), record, images)
 
 
 @kernel()
-def _linear(tag, lut, tables, bases, index, images, block, blocks, bits):
+def _linear(
+    tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any, block: Any, blocks: Any,
+    bits: Any,
+) -> None:  # fmt: skip
     found = _place(tables, 1 + Kind.LINEAR)
     record = carray(_to_linear(found[0]), (found[1],))[index]
     run_linear(tag, longs_at(bases, SPACES), record, images)
@@ -175,11 +210,14 @@ def entry_address(kind: int, tag: Tag) -> int:
 
 
 @intrinsic
-def call_entry(typing, address, tag, lut, tables, bases, index, images, block, blocks, bits):
+def call_entry(
+    typing: Any, address: Any, tag: Any, lut: Any, tables: Any, bases: Any, index: Any, images: Any,
+    block: Any, blocks: Any, bits: Any,
+) -> Any:  # fmt: skip
     """Call an operation by its address."""
     arguments = (tag, *[types.int64] * 8)
 
-    def generate(context, builder, signature, values):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
         convention = context.call_conv
         kind = convention.get_function_type(types.none, arguments)
         function = builder.inttoptr(values[0], ir.PointerType(kind))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bnas.binops.jit import kernel
@@ -14,7 +16,9 @@ _FILL, _COPY, _ADD, _AFFINE, _RELU, _RPRELU, _MEAN = (int(operation) for operati
 
 
 @kernel()
-def _float_row(operation, source, target, first, second, third):
+def _float_row(
+    operation: Any, source: Any, target: Any, first: Any, second: Any, third: Any
+) -> None:
     """Apply an operation to one row."""
     if operation == _FILL:
         target[:] = np.float32(0)
@@ -40,7 +44,7 @@ def _float_row(operation, source, target, first, second, third):
 
 
 @kernel()
-def _run_means(tag, record, source, target):
+def _run_means(tag: Any, record: Any, source: Any, target: Any) -> None:
     """Take the mean of every channel of an image, summed in float64."""
     step = tag.lanes // 4
     whole = record.length // step
@@ -55,7 +59,7 @@ def _run_means(tag, record, source, target):
 
 
 @kernel()
-def _parameter(bases, pointer, channel):
+def _parameter(bases: Any, pointer: Any, channel: Any) -> Any:
     """One channel's value of a parameter, or 0 where there is none."""
     if pointer == 0:
         return np.float32(0)
@@ -63,7 +67,7 @@ def _parameter(bases, pointer, channel):
 
 
 @kernel()
-def _is_one_row(record):
+def _is_one_row(record: Any) -> Any:
     """Whether all channels, with what lies between them, can be taken for one long row."""
     if record.operation == _AFFINE or record.operation == _RPRELU:
         return False
@@ -71,7 +75,7 @@ def _is_one_row(record):
 
 
 @kernel()
-def _float_channels(bases, record, source, target):
+def _float_channels(bases: Any, record: Any, source: Any, target: Any) -> None:
     """Apply an operation to all channels of an image."""
     for channel in range(record.channels):
         row = floats_at(source + channel * record.source_row, record.length)
@@ -90,7 +94,7 @@ def _float_channels(bases, record, source, target):
 
 
 @kernel()
-def run_float(tag, bases, record, images):
+def run_float(tag: Any, bases: Any, record: Any, images: Any) -> None:
     """Apply an operation to every row.
 
     Args:
@@ -115,7 +119,7 @@ def run_float(tag, bases, record, images):
 
 
 @kernel()
-def taps_inside(start, size, kernel, dilation):
+def taps_inside(start: Any, size: Any, kernel: Any, dilation: Any) -> Any:
     """First tap of a window that lies inside the image, along one axis, and the one after the last.
 
     Args:
@@ -128,7 +132,7 @@ def taps_inside(start, size, kernel, dilation):
 
 
 @kernel()
-def _join_rows(is_max, source, width, rows, step, line):
+def _join_rows(is_max: Any, source: Any, width: Any, rows: Any, step: Any, line: Any) -> None:
     """Take the maximum or the sum of some rows, `step` apart, pixel by pixel."""
     for x in range(width):
         line[x] = source[rows[0] * width + x]
@@ -143,7 +147,7 @@ def _join_rows(is_max, source, width, rows, step, line):
 
 
 @kernel()
-def _join_taps(is_max, line, tap, stride, target):
+def _join_taps(is_max: Any, line: Any, tap: Any, stride: Any, target: Any) -> None:
     """Take the maximum or the sum with one column of the window."""
     if is_max and stride == 2:
         for x in range(target.shape[0]):
@@ -162,7 +166,7 @@ def _join_taps(is_max, line, tap, stride, target):
 
 
 @kernel()
-def _pool_row(record, source, y, line, target):
+def _pool_row(record: Any, source: Any, y: Any, line: Any, target: Any) -> None:
     """Pool one row of outputs: first along the columns, then along the rows."""
     width, padding, dilation = record.width, record.padding, record.dilation
     top = y * record.stride - padding
@@ -182,7 +186,7 @@ def _pool_row(record, source, y, line, target):
 
 
 @kernel()
-def _pool_halving_row(tag, record, source, y, line, target):
+def _pool_halving_row(tag: Any, record: Any, source: Any, y: Any, line: Any, target: Any) -> None:
     """Pool one row of outputs of a window that `_halves`, by vectors."""
     row, width = 4 * record.width, record.out_width
     middle = source + 2 * y * row
@@ -201,7 +205,7 @@ def _pool_halving_row(tag, record, source, y, line, target):
 
 
 @kernel()
-def _halves(record):
+def _halves(record: Any) -> Any:
     """Whether vectors do it: maxima of 3x3 with padding 1, means of 2x2, both with stride 2."""
     window = (record.kernel, record.stride, record.padding)
     if record.width % 2 or record.dilation != 1:
@@ -212,7 +216,7 @@ def _halves(record):
 
 
 @kernel()
-def run_pool(tag, bases, record, images):
+def run_pool(tag: Any, bases: Any, record: Any, images: Any) -> None:
     """Take the maximum or the mean of the taps inside the image.
 
     Args:
@@ -238,7 +242,7 @@ def run_pool(tag, bases, record, images):
 
 
 @kernel()
-def run_linear(tag, bases, record, images):
+def run_linear(tag: Any, bases: Any, record: Any, images: Any) -> None:
     """Multiply with a matrix.
 
     Args:

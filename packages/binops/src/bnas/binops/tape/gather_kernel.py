@@ -9,6 +9,8 @@ not nine.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bnas.binops.jit import kernel
@@ -18,7 +20,7 @@ from bnas.binops.tape.views import floats_at, longs_at
 
 
 @kernel()
-def _skip_rows(record, source, target, width, count):
+def _skip_rows(record: Any, source: Any, target: Any, width: Any, count: Any) -> None:
     """Copy pixels that are more than two apart."""
     for y in range(count):
         pixels = floats_at(source + 4 * y * record.stride * record.width, width * record.stride)
@@ -28,7 +30,7 @@ def _skip_rows(record, source, target, width, count):
 
 
 @kernel()
-def _deal(tag, record, inside, row, plane, count):
+def _deal(tag: Any, record: Any, inside: Any, row: Any, plane: Any, count: Any) -> None:
     """Write what rows of the image show to each horizontal tap into that tap's plane.
 
     Rows may hang over by a vector, which the next one puts right; what lies behind a plane is
@@ -56,7 +58,7 @@ def _deal(tag, record, inside, row, plane, count):
 
 
 @kernel()
-def _blank(record, plane, columns, rows):
+def _blank(record: Any, plane: Any, columns: Any, rows: Any) -> None:
     """Set some columns of a plane's rows to 0."""
     values = floats_at(plane, rows * record.out_width)
     for x in range(columns[0], columns[1]):
@@ -65,7 +67,7 @@ def _blank(record, plane, columns, rows):
 
 
 @kernel()
-def _blank_edges(record, inside, plane, rows):
+def _blank_edges(record: Any, inside: Any, plane: Any, rows: Any) -> None:
     """Set what lies to the left and right of the image to 0, in the planes of all taps."""
     for tap in range(record.kernel):
         place = plane + tap * record.plane_bytes
@@ -74,7 +76,7 @@ def _blank_edges(record, inside, plane, rows):
 
 
 @kernel()
-def gather(tag, bases, record, source, y):
+def gather(tag: Any, bases: Any, record: Any, source: Any, y: Any) -> None:
     """Fill the planes of one group's channels for some rows of outputs.
 
     Args:

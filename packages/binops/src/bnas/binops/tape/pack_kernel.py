@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import compare, spread
 from bnas.binops.tape.pointers import resolve
 
 
 @kernel(inline=True)
-def spread_quad(tag, bases, target, image, quad, bits, pixel, vectors):
+def spread_quad(
+    tag: Any, bases: Any, target: Any, image: Any, quad: Any, bits: Any, pixel: Any, vectors: Any
+) -> None:
     """Write the bits of one quad into its planes.
 
     Args:
@@ -36,7 +40,10 @@ def spread_quad(tag, bases, target, image, quad, bits, pixel, vectors):
 
 
 @kernel(inline=True)
-def pack_quad(tag, bases, reader, planes, values, row, channels, image, quad, pixel, vectors, bits):
+def pack_quad(
+    tag: Any, bases: Any, reader: Any, planes: Any, values: Any, row: Any, channels: Any,
+    image: Any, quad: Any, pixel: Any, vectors: Any, bits: Any,
+) -> None:  # fmt: skip
     """Compare one quad of rows of floats for one reader.
 
     Args:
@@ -67,7 +74,9 @@ def pack_quad(tag, bases, reader, planes, values, row, channels, image, quad, pi
 
 
 @kernel()
-def run_pack(tag, bases, record, readers, planes, images, bits):
+def run_pack(
+    tag: Any, bases: Any, record: Any, readers: Any, planes: Any, images: Any, bits: Any
+) -> None:
     """Compare floats with the thresholds of every reader.
 
     Args:

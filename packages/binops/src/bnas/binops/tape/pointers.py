@@ -8,7 +8,7 @@ over at each run.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def offsets_in(space: int, pointers: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 @kernel()
-def resolve(bases, pointer):
+def resolve(bases: Any, pointer: Any) -> Any:
     """The address that an encoded pointer means.
 
     Args:

@@ -8,6 +8,8 @@ the order in which they lie.
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnas.binops.jit import kernel
 from bnas.binops.table.intrinsics import product
 from bnas.binops.tape.gather_kernel import gather
@@ -16,7 +18,9 @@ from bnas.binops.tape.views import floats_at
 
 
 @kernel()
-def _multiply_tile(tag, bases, record, group, columns, pixels, target):
+def _multiply_tile(
+    tag: Any, bases: Any, record: Any, group: Any, columns: Any, pixels: Any, target: Any
+) -> None:
     """Multiply all output channels of one group with one tile of pixels."""
     height, depth = record.block_rows, record.depth
     outputs = record.out_channels // record.groups
@@ -47,7 +51,9 @@ def _multiply_tile(tag, bases, record, group, columns, pixels, target):
 
 
 @kernel()
-def _multiply(tag, bases, record, group, count, pixels, target):
+def _multiply(
+    tag: Any, bases: Any, record: Any, group: Any, count: Any, pixels: Any, target: Any
+) -> None:
     """Multiply all output channels of one group with some pixels, tile by tile.
 
     A few pixels beyond whole vectors are the tails of as many tiles. If they are more, the last
@@ -73,7 +79,7 @@ def _multiply(tag, bases, record, group, count, pixels, target):
 
 
 @kernel()
-def run_real_conv(tag, bases, record, images):
+def run_real_conv(tag: Any, bases: Any, record: Any, images: Any) -> None:
     """Convolve floats.
 
     Args:

@@ -78,8 +78,9 @@ class TapPlanes:
             int64 (channels * kernel * kernel,), in the order of the weights.
         """
         taps = len(self.starts)
-        planes = self.floats * np.arange(channels * taps, dtype=np.int64).reshape(-1, 1, taps)
-        return 4 * (planes + width * np.array(self.starts)[:, None]).reshape(-1)
+        places = np.arange(channels * taps, dtype=np.int64).reshape(-1, 1, taps)
+        offsets: np.ndarray = self.floats * places + width * np.array(self.starts)[:, None]
+        return 4 * offsets.reshape(-1)
 
 
 def add_real_conv(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from typing import Any
 
 import numpy as np
 from numba import carray, from_dtype, int64, prange, typeof
@@ -21,13 +22,15 @@ _to_longs = pointer_to(int64)
 
 
 @kernel()
-def _pairs_at(address, count):
+def _pairs_at(address: Any, count: Any) -> Any:
     """int64 (count, 2)."""
     return carray(_to_longs(address), (count, 2))
 
 
 @kernel()
-def _run_lane(tag, fixed, arena, ports, images, chunk, ops, block):
+def _run_lane(
+    tag: Any, fixed: Any, arena: Any, ports: Any, images: Any, chunk: Any, ops: Any, block: Any
+) -> None:
     """Run operations on a range of images, a chunk at a time.
 
     Args:
@@ -71,7 +74,10 @@ def _run_lane(tag, fixed, arena, ports, images, chunk, ops, block):
 
 
 @kernel()
-def _serial(tag, fixed, arena, ports, arrays, images, chunk, first, end):
+def _serial(
+    tag: Any, fixed: Any, arena: Any, ports: Any, arrays: Any, images: Any, chunk: Any, first: Any,
+    end: Any,
+) -> None:  # fmt: skip
     """Run operations on all images, on this thread; all but the tag are int64.
 
     Args:
@@ -99,7 +105,7 @@ _beginning = (ctypes.c_char * 0).from_buffer
 
 
 @functools.cache
-def _loaded(tag):
+def _loaded(tag: Any) -> Any:
     """`_serial` for an instruction set, called by its address: that takes no compiler to load."""
     address = address_of(_serial, (typeof(tag), *(int64,) * _NUMBERS))
     places, numbers = (ctypes.c_void_p,) * 2, (ctypes.c_int64,) * (len(tag) + _NUMBERS)
@@ -116,7 +122,7 @@ class SerialRun:
         entries: int64 (kinds,).
     """
 
-    def __init__(self, tag, lut, tables, entries):
+    def __init__(self, tag: Any, lut: Any, tables: Any, entries: Any) -> None:
         places = (tables.ctypes.data, len(tables), entries.ctypes.data, len(entries))
         self._call = _loaded(tag)
         self._fixed = np.array([lut, *places], np.int64)
@@ -125,7 +131,7 @@ class SerialRun:
         result = ctypes.addressof(self._result)
         self._always = (result, result + 8, *tag, self._fixed.ctypes.data)
 
-    def __call__(self, arena, ports, images, chunk, ops):
+    def __call__(self, arena: Any, ports: Any, images: Any, chunk: Any, ops: Any) -> None:
         """Run; arguments as for `run_parallel`, arrays in C order and writable."""
         places = (ctypes.addressof(_beginning(arena)), ctypes.addressof(_beginning(ports)))
         if self._call(*self._always, *places, len(ports), images, chunk, *ops):
@@ -133,7 +139,10 @@ class SerialRun:
 
 
 @kernel()
-def run_once(tag, lut, tables, entries, arena_bytes, source, target, images, chunk, ops):
+def run_once(
+    tag: Any, lut: Any, tables: Any, entries: Any, arena_bytes: Any, source: Any, target: Any,
+    images: Any, chunk: Any, ops: Any,
+) -> None:  # fmt: skip
     """Run all operations on one array into another, on this thread and in fresh memory.
 
     What `SerialRun` does, for a single small operation: arrays that Numba looks into cost a
@@ -163,7 +172,10 @@ def run_once(tag, lut, tables, entries, arena_bytes, source, target, images, chu
 
 
 @kernel(parallel=True)
-def run_parallel(tag, lut, tables, entries, arena, ports, images, chunk, ops, lanes, blocks):
+def run_parallel(
+    tag: Any, lut: Any, tables: Any, entries: Any, arena: Any, ports: Any, images: Any, chunk: Any,
+    ops: Any, lanes: Any, blocks: Any,
+) -> None:  # fmt: skip
     """Run operations on all images, on threads.
 
     Args:

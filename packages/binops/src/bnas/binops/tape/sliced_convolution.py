@@ -190,7 +190,8 @@ def _numbers(
 def _allowed(kinds: Kinds, geometry: ConvGeometry, limits: np.ndarray) -> np.ndarray:
     """Most mismatches with which a count is at least its limit: int64 (kinds, O), from -1 on."""
     valid = kinds.valid.sum(axis=1)[:, None] * geometry.in_channels
-    return np.clip((valid - limits) // 2, -1, geometry.dot_length)
+    allowed: np.ndarray = np.clip((valid - limits) // 2, -1, geometry.dot_length)
+    return allowed
 
 
 def _memory(

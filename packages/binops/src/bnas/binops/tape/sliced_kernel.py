@@ -8,7 +8,7 @@ epilogues of `bnas.binops.tape.conv_kernel` run over them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from bnas.binops.tape.views import bytes_at, longs_at
 
 
 @kernel(inline=True)
-def _part(tag, record, place, block, target):
+def _part(tag: Any, record: Any, place: Any, block: Any, target: Any) -> None:
     """Part the bytes of one block of pixels."""
     if record.group == GROUP:
         gather_bits(tag, place, record.group_bytes, record.groups, target)
@@ -42,7 +42,7 @@ def _part(tag, record, place, block, target):
 
 
 @kernel(inline=True)
-def _gather_image(tag, bases, record, source):
+def _gather_image(tag: Any, bases: Any, record: Any, source: Any) -> None:
     """Make the bits of every channel of one image, block by block, and deal them out to phases."""
     image = resolve(bases, record.image_at)
     blocks = record.image_blocks if record.phases else record.blocks
@@ -70,7 +70,7 @@ def _gather_image(tag, bases, record, source):
 
 
 @kernel(inline=True)
-def _gather_block(tag, bases, record, source, block, inputs):
+def _gather_block(tag: Any, bases: Any, record: Any, source: Any, block: Any, inputs: Any) -> None:
     """Make the bits of every input of one block."""
     taps = longs_at(resolve(bases, record.taps_at), record.taps)
     words = resolve(bases, record.words_at)
@@ -107,7 +107,7 @@ class _Places(NamedTuple):
 
 
 @kernel(inline=True)
-def _places(bases, record):
+def _places(bases: Any, record: Any) -> Any:
     """Resolve the pointers of a record."""
     carries = resolve(bases, record.carries_at)
     return _Places(
@@ -125,7 +125,7 @@ def _places(bases, record):
 
 
 @kernel(inline=True)
-def _count_together(tag, count, record, at, octet, counters):
+def _count_together(tag: Any, count: Any, record: Any, at: Any, octet: Any, counters: Any) -> None:
     """Count some octets, whose number is a constant, from counters that have been started."""
     counter_bytes, carry_bytes = PLANES * PIXELS, record.carry_bytes
     indices = at.indices + octet * record.index_bytes
@@ -160,7 +160,9 @@ def _count_together(tag, count, record, at, octet, counters):
 
 
 @kernel(inline=True)
-def _count(tag, record, at, octet, count, block, counters):
+def _count(
+    tag: Any, record: Any, at: Any, octet: Any, count: Any, block: Any, counters: Any
+) -> None:
     """Count up to `MOST_OCTETS` octets of one block."""
     pattern = longs_at(at.patterns, record.blocks)[block]
     starts = at.starts + pattern * record.start_bytes
@@ -187,7 +189,9 @@ def _count(tag, record, at, octet, count, block, counters):
 
 
 @kernel()
-def run_sliced_conv(tag, bases, record, octets, records, images, bits):
+def run_sliced_conv(
+    tag: Any, bases: Any, record: Any, octets: Any, records: Any, images: Any, bits: Any
+) -> None:
     """Convolve the planes of some images.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bnas.binops.jit import kernel
 from bnas.binops.sliced.counting import PLANES
 from bnas.binops.sliced.intrinsics import (
@@ -24,7 +26,7 @@ _SIGNS, _SUMS = int(Reading.SIGNS), int(Reading.SUMS)
 
 
 @kernel(inline=True)
-def _target(bases, planes, image, quad, pixel):
+def _target(bases: Any, planes: Any, image: Any, quad: Any, pixel: Any) -> Any:
     """Where the bits of some quads go, as `emit_spread_quads` takes it."""
     return (
         resolve(bases, planes.at) + image * planes.step + quad * planes.group_bytes,
@@ -39,7 +41,9 @@ def _target(bases, planes, image, quad, pixel):
 
 
 @kernel(inline=True)
-def _write_bytes(tag, bases, record, epilogue, place, top, bits):
+def _write_bytes(
+    tag: Any, bases: Any, record: Any, epilogue: Any, place: Any, top: Any, bits: Any
+) -> None:
     """Write the bits of some octets as bytes of eight channels."""
     octet, count, image, block = place
     pixel = block * PIXELS
@@ -58,7 +62,9 @@ def _write_bytes(tag, bases, record, epilogue, place, top, bits):
 
 
 @kernel(inline=True)
-def _write_bits(tag, bases, record, epilogue, planes, place, bits):
+def _write_bits(
+    tag: Any, bases: Any, record: Any, epilogue: Any, planes: Any, place: Any, bits: Any
+) -> None:
     """Write the top bits of the counters of some octets."""
     octet, count, image, block = place
     top = resolve(bases, record.counters_at) + (record.planes - 1) * PIXELS
@@ -76,7 +82,7 @@ def _write_bits(tag, bases, record, epilogue, planes, place, bits):
 
 
 @kernel(inline=True)
-def _write_streams(tag, bases, record, records, place):
+def _write_streams(tag: Any, bases: Any, record: Any, records: Any, place: Any) -> None:
     """Add the floats of some octets to rows of whole vectors, and pack these for their readers."""
     octet, count, image, block = place
     epilogues, readers, planes = records
@@ -123,7 +129,7 @@ def _write_streams(tag, bases, record, records, place):
 
 
 @kernel(inline=True)
-def _write_numbers(tag, bases, record, records, place, bits):
+def _write_numbers(tag: Any, bases: Any, record: Any, records: Any, place: Any, bits: Any) -> None:
     """Run the epilogues over the numbers in the counters of some octets."""
     octet, count, image, block = place
     epilogues, readers, planes = records
@@ -142,7 +148,7 @@ def _write_numbers(tag, bases, record, records, place, bits):
 
 
 @kernel(inline=True)
-def write_results(tag, bases, record, records, place, bits):
+def write_results(tag: Any, bases: Any, record: Any, records: Any, place: Any, bits: Any) -> None:
     """Run the epilogues over the counters of some octets.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bnas.binops.jit import kernel
@@ -12,7 +14,9 @@ from bnas.binops.tape.views import bytes_at, longs_at
 
 
 @kernel()
-def _stage_rows(record, source, shift, group, target, columns):
+def _stage_rows(
+    record: Any, source: Any, shift: Any, group: Any, target: Any, columns: Any
+) -> None:
     """Copy one nibble of a plane of bytes, pixel by pixel: any stride, any width."""
     for row in range(record.height):
         turn, phase = divmod(row, record.stride_height)
@@ -28,7 +32,10 @@ def _stage_rows(record, source, shift, group, target, columns):
 
 
 @kernel()
-def _stage_plain(tag, bases, record, source, first, has_high, target, spare):
+def _stage_plain(
+    tag: Any, bases: Any, record: Any, source: Any, first: Any, has_high: Any, target: Any,
+    spare: Any,
+) -> None:  # fmt: skip
     """Copy a plane of bytes into the shifted copies of its one or two groups."""
     group_bytes = record.columns * record.plane_bytes
     pixels = record.height * record.in_width
@@ -53,7 +60,7 @@ def _stage_plain(tag, bases, record, source, first, has_high, target, spare):
 
 
 @kernel()
-def run_stage(tag, bases, record, images, spare):
+def run_stage(tag: Any, bases: Any, record: Any, images: Any, spare: Any) -> None:
     """Copy the bits of some images into their planes.
 
     Args:

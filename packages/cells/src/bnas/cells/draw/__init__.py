@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnas.cells.draw.drawable import Drawable, drawable
+from bnas.cells.draw.drawable import drawable
 from bnas.cells.draw.errors import DrawError, MissingExtraError
 from bnas.cells.draw.output import format_of, write_whole
 from bnas.cells.draw.page import cell_page, cells_page, spec_page
@@ -23,6 +23,7 @@ from bnas.cells.draw.picture import CellPicture
 from bnas.cells.draw.records import Box, Drawing, Label, Line
 from bnas.cells.genotype import Genotype
 from bnas.cells.spec import ReductionSkip, Skip
+from bnas.cells.specification import Spec
 
 __all__ = [
     "Box",
@@ -45,7 +46,7 @@ _MAX_CELLS = 26
 
 
 def draw_cell(
-    spec_or_genotype: Drawable | Genotype,
+    spec_or_genotype: Spec | Genotype,
     path: str | os.PathLike[str],
     *,
     reduction: bool = False,
@@ -89,7 +90,7 @@ def draw_cell(
 
 
 def draw_cells(
-    cells: Sequence[CellPicture | Drawable | Genotype],
+    cells: Sequence[CellPicture | Spec | Genotype],
     path: str | os.PathLike[str],
     *,
     columns: int | None = None,
@@ -116,7 +117,7 @@ def draw_cells(
 
 
 def draw_spec(
-    spec: Drawable,
+    spec: Spec,
     path: str | os.PathLike[str],
     *,
     pruned: bool = False,
@@ -142,7 +143,7 @@ def draw_spec(
 
 
 def layout(
-    spec_or_genotype: Drawable | Genotype,
+    spec_or_genotype: Spec | Genotype,
     *,
     reduction: bool = False,
     pruned: bool = False,
@@ -176,7 +177,7 @@ def layout(
 
 
 def layout_cells(
-    cells: Sequence[CellPicture | Drawable | Genotype],
+    cells: Sequence[CellPicture | Spec | Genotype],
     *,
     columns: int | None = None,
     title: str | None = None,
@@ -204,7 +205,7 @@ def layout_cells(
     return cells_page(pictures, columns=columns, title=title)
 
 
-def layout_spec(spec: Drawable, *, pruned: bool = False, title: str | None = None) -> Drawing:
+def layout_spec(spec: Spec, *, pruned: bool = False, title: str | None = None) -> Drawing:
     """Return what `draw_spec` paints: positioned boxes, lines and labels.
 
     Args:

@@ -20,12 +20,12 @@ try:
     from matplotlib.patches import Circle, PathPatch, Polygon
     from matplotlib.path import Path as Outline
     from matplotlib.transforms import Affine2D
-except ImportError as error:
+except ImportError as _error:
     raise MissingExtraError(
         "bnas.cells.draw needs matplotlib (it is not installed); install the extra: "
         'pip install "bnas-cells[draw]"',
         extra="draw",
-    ) from error
+    ) from _error
 
 _PNG_DPI = 200
 _FONTS = ["DejaVu Sans", "Verdana", "Arial", "Helvetica"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from attrs import field, frozen
 
@@ -11,6 +13,7 @@ from bnas.cells.draw.structure import CellStructure
 from bnas.cells.family import name_of
 from bnas.cells.genotype import Genotype, genotypes
 from bnas.cells.spec import NetworkSpec, ReductionSkip, Skip
+from bnas.cells.specification import Spec
 
 
 @frozen
@@ -36,7 +39,7 @@ class CellPicture:
         SpecError: `skip` or `reduction_skip` is none of the allowed values.
     """
 
-    spec_or_genotype: Drawable | Genotype
+    spec_or_genotype: Spec | Genotype
     reduction: bool = field(default=False, kw_only=True)
     pruned: bool = field(default=False, kw_only=True)
     title: str | None = field(default=None, kw_only=True)
@@ -49,7 +52,7 @@ class CellPicture:
         """Find the network that is drawn."""
         given = self.spec_or_genotype
         spec = NetworkSpec(genotype=given) if isinstance(given, Genotype) else drawable(given)
-        chosen = {"skip": self.skip, "reduction_skip": self.reduction_skip}
+        chosen: dict[str, Any] = {"skip": self.skip, "reduction_skip": self.reduction_skip}
         for name, choice in chosen.items():
             if choice is None:
                 continue
@@ -85,7 +88,7 @@ def one_line(title: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in title).split())
 
 
-def _published_name(drawn: Drawable | Genotype) -> str:
+def _published_name(drawn: Spec | Genotype) -> str:
     """Return the name under which a network or a genotype was published, or an empty string."""
     if isinstance(drawn, Genotype):
         return next((name for name, known in genotypes.items() if known == drawn), "")

@@ -6,6 +6,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ class _SignSTE(torch.autograd.Function):
         return _plus_minus_one(x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return grads[0] * (x.abs() < 1), None
 
@@ -64,13 +66,13 @@ class _ScaleGradient(torch.autograd.Function):
     """x, whose gradient is multiplied by a constant."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor  # type: ignore[attr-defined]
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0] * ctx.factor, None  # type: ignore[attr-defined]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * ctx.factor, None
 
 
 def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
@@ -79,19 +81,27 @@ def binarize_activation(x: Tensor, *, official_sign: bool = False) -> Tensor:
     Forward ``+1 if x >= 0 else -1``; pseudo-gradient ``1 if |x| < 1 else 0``.
 
     Args:
-        x: Any shape and float dtype.
+        x: float (...).
         official_sign: Take sign(0) = 0, as the authors' code does while training.
+
+    Returns:
+        float (...), of the shape and dtype of `x`.
     """
-    return _SignSTE.apply(x, official_sign)
+    signs: Tensor = _SignSTE.apply(x, official_sign)
+    return signs
 
 
 def round_counts(counts: Tensor) -> Tensor:
     """Return the integers nearest to sums of ±1 products, whose gradient passes unchanged.
 
     Args:
-        counts: Any shape and float dtype, off by the rounding of the convolution's algorithm.
+        counts: float (...), off by the rounding of the convolution's algorithm.
+
+    Returns:
+        float (...), of the shape of `counts`.
     """
-    return _RoundIdentity.apply(counts)
+    rounded: Tensor = _RoundIdentity.apply(counts)
+    return rounded
 
 
 def latent_scale(latent: Tensor) -> Tensor:
@@ -101,7 +111,7 @@ def latent_scale(latent: Tensor) -> Tensor:
         latent: Latent weights (O, I, K, K).
 
     Returns:
-        Float tensor (O,).
+        float (O,).
     """
     return latent.abs().mean(dim=(1, 2, 3))
 
@@ -153,8 +163,8 @@ def binary_weight(
         official_centring: Of `gradient_factor`.
 
     Returns:
-        Signs (O, I, K, K) in ±1 and scales (O,), apart, so that a convolution can sum exact ±1
-        products even in bfloat16.
+        float (O, I, K, K), the signs in ±1, and float (O,), the scales: apart, so that a
+        convolution can sum exact ±1 products even in bfloat16.
 
     References:
         XNOR-Net, Equations 6 and 12; the factor is read off the authors' public code.

@@ -77,7 +77,7 @@ def convolve(
         groups: Groups of channels.
 
     Returns:
-        (N, O, H', W').
+        float (N, O, H', W').
     """
     if x.device.type == "cpu" and dilation > 1:
         half = torch.bfloat16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class BinaryConv2d(nn.Module):
             `project_latent_` and on the way from training to evaluation.
     """
 
+    weight_scale: Tensor
+
     def __init__(
         self,
         node: BinaryConv,
@@ -58,7 +61,7 @@ class BinaryConv2d(nn.Module):
         self.official_gradient = official_gradient
         self.official_centring = official_centring
         window = (node.kernel, node.kernel)
-        self.weight = nn.Parameter(
+        self.weight: nn.Parameter = nn.Parameter(
             torch.empty(node.out_channels, node.in_channels // node.groups, *window)
         )
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
@@ -72,7 +75,7 @@ class BinaryConv2d(nn.Module):
         project_latent(self.weight, official_centring=self.official_centring)
         self.weight_scale.copy_(latent_scale(self.weight))
 
-    def train(self, mode: bool = True) -> BinaryConv2d:
+    def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; leaving training refreshes `weight_scale`."""
         if self.training and not mode:
             with torch.no_grad():
@@ -80,7 +83,14 @@ class BinaryConv2d(nn.Module):
         return super().train(mode)
 
     def forward(self, signs: Tensor) -> Tensor:
-        """Convolve signs (N, I, H, W) in ±1; returns float (N, O, H', W')."""
+        """Convolve signs.
+
+        Args:
+            signs: In ±1, float (N, I, H, W).
+
+        Returns:
+            float (N, O, H', W').
+        """
         if self.real_weights:
             return self._convolve(signs, self.weight)
         weight, scale = binary_weight(
@@ -117,13 +127,26 @@ class BatchNorm2d(nn.BatchNorm2d):
             statistics of this process alone. Torch's own `SyncBatchNorm` needs a GPU.
     """
 
+    # torch's may lack these; this one always tracks, so that it has them.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def __init__(self, channels: int, affine: bool = True) -> None:
         """Start from mean 0 and variance 1; `affine` adds a learned weight and bias a channel."""
         super().__init__(channels, eps=BATCH_NORM_EPS, momentum=0.1, affine=affine)
         self.all_reduce: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W)."""
+        """Normalise.
+
+        Args:
+            x: float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
+        """
         if self.training and self.all_reduce is not None:
             return self._normalise_together(x, self.all_reduce)
         if self.training:
@@ -142,19 +165,21 @@ class BatchNorm2d(nn.BatchNorm2d):
         centred = values - mean[:, None, None]
         variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
-            assert self.running_mean is not None and self.running_var is not None
             unbiased = variance * count / (count - 1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(unbiased, self.momentum)
-            if self.num_batches_tracked is not None:
-                self.num_batches_tracked.add_(1)
+            self.num_batches_tracked.add_(1)
         normalised = centred * torch.rsqrt(variance + self.eps)[:, None, None]
         if self.affine:
             normalised = normalised * self.weight[:, None, None] + self.bias[:, None, None]
         return normalised.to(x.dtype)
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Return multiplier and offset of evaluation, float32 (C,) each."""
+        """Return multiplier and offset of evaluation.
+
+        Returns:
+            float32 (C,) each.
+        """
         if self.running_mean is None or self.running_var is None:
             raise GraphError("a batch norm needs running statistics in evaluation (got none)")
         mean, variance = self.running_mean.double(), self.running_var.double()
@@ -173,7 +198,14 @@ class Sign(nn.Module):
         self.official_sign = official_sign
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ±1 of the shape of `x`."""
+        """Return signs.
+
+        Args:
+            x: float (...).
+
+        Returns:
+            In ±1, float (...), of the shape of `x`.
+        """
         return binarize_activation(x, official_sign=self.official_sign)
 
 
@@ -187,12 +219,19 @@ class RPReLU(nn.Module):
     def __init__(self, channels: int) -> None:
         """Start as a PReLU of slope 0.25 in every channel."""
         super().__init__()
-        self.shift_in = nn.Parameter(torch.zeros(channels))
-        self.slope = nn.Parameter(torch.full((channels,), 0.25))
-        self.shift_out = nn.Parameter(torch.zeros(channels))
+        self.shift_in: nn.Parameter = nn.Parameter(torch.zeros(channels))
+        self.slope: nn.Parameter = nn.Parameter(torch.full((channels,), 0.25))
+        self.shift_out: nn.Parameter = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply to (N, C, H, W)."""
+        """Apply it.
+
+        Args:
+            x: float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
+        """
         shift_in, slope, shift_out = (
             part[:, None, None] for part in (self.shift_in, self.slope, self.shift_out)
         )

@@ -87,7 +87,8 @@ class _Zero(nn.Module):
         self.node = node
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.new_zeros(x.shape[0], *self.node.infer((tuple(x.shape[1:]),)))
+        images, channels, height, width = x.shape
+        return x.new_zeros(images, *self.node.infer(((channels, height, width),)))
 
 
 class _MaxPool(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
+from bnas.cells.graph import Graph
 from bnas.cells.lower_cell import edge_of
 from bnas.cells.nn.layers import BinaryConv2d
 from bnas.cells.nn.modules import module_of
@@ -79,10 +80,10 @@ class Network(nn.Module):
         graph = prune(spec.lower()) if pruned else spec.lower()
         # The modules of these keep latent weights and scales: states go from stage to stage.
         binary = {node.name: node for node in graph if isinstance(node, nodes.BinaryConv)}
-        self.graph = float_twin(graph) if binarize == "none" else graph
+        self.graph: Graph = float_twin(graph) if binarize == "none" else graph
         readers = self.graph.consumers()
         self.steps: list[tuple[nodes.Node, nn.Module, tuple[str, ...]]] = []
-        readable = set()
+        readable: set[str] = set()
         for node in reversed(self.graph.nodes[1:]):
             last_reads = tuple(name for name in dict.fromkeys(node.inputs) if name not in readable)
             readable.update(last_reads)
@@ -96,7 +97,7 @@ class Network(nn.Module):
             )
             self.steps.append((node, module, last_reads))
         self.steps.reverse()
-        self.drop_path_edges = tuple(
+        self.drop_path_edges: tuple[str, ...] = tuple(
             node.name for node, _, _ in self.steps if _ends_edge(node, readers[node.name])
         )
         self._edge_of = {name: edge for edge, name in enumerate(self.drop_path_edges)}
@@ -107,11 +108,25 @@ class Network(nn.Module):
             _attach(self, node.name, module)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
+        """Classify.
+
+        Args:
+            images: Normalised images, float (N, 3, H, W).
+
+        Returns:
+            The logits, float (N, classes).
+        """
         return self.evaluate(images)[self.graph.output].flatten(1)
 
     def trace(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``."""
+        """Return the value of every tap (``stem``, ``cell_00``, …) and the ``logits``.
+
+        Args:
+            images: Normalised images, float (N, 3, H, W).
+
+        Returns:
+            float (N, C, H', W') of a tap, float (N, classes) of the logits.
+        """
         values = self.evaluate(images, self.graph.taps.values())
         traced = {label: values[name] for label, name in self.graph.taps.items()}
         return {**traced, "logits": values[self.graph.output].flatten(1)}
@@ -152,7 +167,10 @@ class Network(nn.Module):
 
         Args:
             name: Of the node.
-            value: Its output, (N, C, H, W).
+            value: Its output, float (N, C, H, W).
+
+        Returns:
+            float (N, C, H, W).
         """
         if not self.training or self.drop_path_scales is None or name not in self._edge_of:
             return value
@@ -163,8 +181,11 @@ class Network(nn.Module):
         """Return the values of the nodes named in `wanted`, and of the graph's output.
 
         Args:
-            images: Normalised images (N, 3, H, W).
+            images: Normalised images, float (N, 3, H, W).
             wanted: Names of nodes of `graph`; other values are dropped after their last reader.
+
+        Returns:
+            Node -> its value, float (N, C, H', W').
         """
         kept = {self.graph.output, *wanted}
         values = {self.graph.input.name: images}
@@ -194,9 +215,11 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     *path, last = name.split(".")
     try:
         for part in path:
-            if part not in root._modules:
-                root.add_module(part, nn.Module())
-            root = root._modules[part]  # type: ignore[assignment]
+            inner = root._modules.get(part)
+            if inner is None:
+                inner = nn.Module()
+                root.add_module(part, inner)
+            root = inner
         root.add_module(last, module)
     except KeyError as error:
         raise GraphError(

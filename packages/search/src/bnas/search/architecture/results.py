@@ -103,9 +103,8 @@ class Results:
 
     def network(self, genotype: Genotype, size: str) -> NetworkSpec:
         """Return the network of found cells with the cells and channels of a published one."""
-        found: NetworkSpec = spec(
-            size, genotype=genotype, num_classes=self.num_classes, skip=self.recipe.skip
-        )
+        found = spec(size, genotype=genotype, num_classes=self.num_classes, skip=self.recipe.skip)
+        assert isinstance(found, NetworkSpec)  # Others have no skip.
         return found
 
     def costs(self, last: SearchEpoch) -> list[Cost]:

@@ -76,7 +76,7 @@ class FusedNetwork(nn.Module):
         logits: Tensor = values[graph.output].full().float().flatten(1)
         return logits
 
-    def _run(self, node: nodes.Node, module: nn.Module, inputs: list[Any]) -> Any:
+    def _run(self, node: nodes.Node, module: Any, inputs: list[Any]) -> Any:
         if node.name in self._fused_into:
             return (module, *inputs)
         if not isinstance(node, nodes.Linear):
@@ -90,7 +90,8 @@ class FusedNetwork(nn.Module):
             inputs = [expanded(value) for value in inputs]
         match node:
             case nodes.Sign() if isinstance(inputs[0], tuple):
-                return self._normalise(*inputs[0], signed=True)
+                norm, stream = inputs[0]
+                return self._normalise(norm, stream, signed=True)
             case nodes.Sign():
                 return Stream(module(inputs[0].full()))
             case nodes.BatchNorm():
@@ -121,8 +122,8 @@ class FusedNetwork(nn.Module):
         return Stream(channels_last(module(stream.live)), stream.dead)
 
     def _normalise(self, norm: BatchNorm2d, stream: Stream, signed: bool) -> Stream:
-        weight = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight
-        bias = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
+        weight: Tensor = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight
+        bias: Tensor = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
         if not stream.live.shape[1]:
             stream = Stream(stream.full())  # There are no moments of no channels.
         dead, constants = stream.dead, None

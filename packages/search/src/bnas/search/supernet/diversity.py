@@ -22,7 +22,7 @@ def arch_entropy(normal: Tensor, reduce: Tensor, *, official_quirks: bool = Fals
             the authors' code does.
 
     Returns:
-        A scalar of the logits' dtype.
+        float (), of the logits' dtype.
 
     Raises:
         ArchParamsError: The logits are no matrices of one shape.
@@ -57,13 +57,16 @@ def search_objective(
     being chosen for that alone.
 
     Args:
-        loss_val: Loss on validation images, a scalar.
+        loss_val: Loss on validation images, float ().
         normal: Logits of the normal cell, float (edges, P).
         reduce: Logits of the reduction cell, float (edges, P).
         epoch: From 0, >= 0.
         weight: Of the entropy, finite; 0 for plain DARTS.
         decay_epochs: > 0; the paper's tau.
         official_quirks: Of `arch_entropy`.
+
+    Returns:
+        float ().
 
     Raises:
         ArchParamsError: A number outside its range, or logits that are no matrices of one shape.

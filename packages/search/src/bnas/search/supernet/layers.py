@@ -27,8 +27,10 @@ class RealBlock(nn.Module):
             affine: Whether batch norm has a weight and a bias.
         """
         super().__init__()
-        self.bn = BatchNorm2d(in_channels, affine)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+        self.bn: BatchNorm2d = BatchNorm2d(in_channels, affine)
+        self.conv: nn.Conv2d = nn.Conv2d(
+            in_channels, out_channels, kernel, stride, kernel // 2, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, I, H, W) to (N, O, H', W')."""
@@ -49,8 +51,8 @@ class CellFrame(nn.Module):
         before, last = plan.in_channels
         # Strided, it keeps up with c(k-1), which the cell before has halved.
         window = (3, 2) if plan.halves_before else (1, 1)
-        self.preprocess0 = RealBlock(before, plan.channels, *window, affine=False)
-        self.preprocess1 = RealBlock(last, plan.channels, 1, affine=False)
+        self.preprocess0: RealBlock = RealBlock(before, plan.channels, *window, affine=False)
+        self.preprocess1: RealBlock = RealBlock(last, plan.channels, 1, affine=False)
         self.skip: nn.Module | None = None
         if plan.skip == "identity":
             self.skip = nn.Identity()
@@ -73,8 +75,8 @@ class ReductionSkip(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         """Draw weights as torch does for a convolution."""
         super().__init__()
-        self.bn = BatchNorm2d(in_channels)
-        self.conv = nn.Conv2d(in_channels, out_channels, 2, 2)
+        self.bn: BatchNorm2d = BatchNorm2d(in_channels)
+        self.conv: nn.Conv2d = nn.Conv2d(in_channels, out_channels, 2, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, I, H, W) to (N, O, H / 2, W / 2)."""
@@ -102,11 +104,11 @@ class ImageNetStem(nn.Module):
         """Widen three colours to `channels`, by way of half as many."""
         super().__init__()
         widths = (3, channels // 2, channels, channels)
-        self.convs = nn.ModuleList(
+        self.convs: nn.ModuleList = nn.ModuleList(
             nn.Conv2d(narrow, wide, 3, 2, 1, bias=False)
             for narrow, wide in zip(widths, widths[1:], strict=False)
         )
-        self.norms = nn.ModuleList(BatchNorm2d(width) for width in widths[1:])
+        self.norms: nn.ModuleList = nn.ModuleList(BatchNorm2d(width) for width in widths[1:])
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return c(-2) and c(-1); the latter has half the height and width."""

@@ -12,7 +12,7 @@ from bnas.cells.nn import BinaryConv2d
 from bnas.search.errors import SearchSpaceError
 from bnas.search.supernet.layers import CifarStem, ImageNetStem
 from bnas.search.supernet.plain import PlainCell
-from bnas.search.supernet.plan import cell_plans
+from bnas.search.supernet.plan import CellPlan, cell_plans
 from bnas.search.supernet.shared import SharedCell
 from bnas.search.supernet.space import SearchSpace
 from bnas.search.supernet.states import from_shared, to_shared
@@ -61,21 +61,28 @@ class Supernet(nn.Module):
             raise SearchSpaceError(f"`engine` must be one of {get_args(Engine)} (got {engine!r})")
         self.space = space
         self.engine = engine
-        self.arch_parameters = nn.ParameterDict(
+        self.arch_parameters: nn.ParameterDict = nn.ParameterDict(
             {kind: _ARCH_SPREAD * torch.randn(space.arch_shape) for kind in _KINDS}
         )
         stem = CifarStem if space.template == "cifar" else ImageNetStem
-        self.stem = stem(space.channels)
+        self.stem: CifarStem | ImageNetStem = stem(space.channels)
         cell = SharedCell if engine == "shared" else PlainCell
-        self.plans = cell_plans(space)
-        self.cells = nn.ModuleList(cell(plan, space, official_gradient) for plan in self.plans)
-        self.classifier = nn.Linear(space.nodes * self.plans[-1].channels, space.num_classes)
+        self.plans: tuple[CellPlan, ...] = cell_plans(space)
+        self.cells: nn.ModuleList = nn.ModuleList(
+            cell(plan, space, official_gradient) for plan in self.plans
+        )
+        self.classifier: nn.Linear = nn.Linear(
+            space.nodes * self.plans[-1].channels, space.num_classes
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (N, classes) of normalised images.
+        """Classify normalised images.
 
         Args:
             images: float32 (N, 3, H, W); H and W multiples of 4, of 32 in the imagenet template.
+
+        Returns:
+            The logits, float (N, classes).
 
         Raises:
             SearchSpaceError: Another shape.

@@ -6,6 +6,8 @@ convolution.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -27,7 +29,7 @@ class BinaryConvOp(nn.Module):
             conv: Its `official_sign` is that of the activations too.
         """
         super().__init__()
-        self.bn = BatchNorm2d(conv.node.in_channels, affine=False)
+        self.bn: BatchNorm2d = BatchNorm2d(conv.node.in_channels, affine=False)
         self.conv = conv
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +52,7 @@ class PoolOp(nn.Module):
         super().__init__()
         self.layer = layer
         self.stride = stride
-        self.bn = BatchNorm2d(channels, affine=False)
+        self.bn: BatchNorm2d = BatchNorm2d(channels, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, H', W')."""
@@ -76,7 +78,7 @@ class PlainCell(CellFrame):
         super().__init__(plan, space)
         self.space = space
         real = real_convs(space)
-        self.edges = nn.ModuleList()
+        self.edges: nn.ModuleList = nn.ModuleList()
         for node in range(space.nodes):
             for state in range(NUM_CELL_INPUTS + node):
                 edge, stride = len(self.edges), plan.stride(state)
@@ -114,6 +116,7 @@ class PlainCell(CellFrame):
 
     def _mixed(self, edge: int, state: Tensor, probabilities: Tensor) -> Tensor:
         columns = {name: column for column, name in enumerate(self.space.primitives)}
-        ops = self.edges[edge].items()
+        ops: Any = self.edges[edge].items()  # type: ignore[operator]
         terms = [probabilities[columns[name]] * op(state) for name, op in ops]
-        return sum(terms[1:], terms[0])
+        total: Tensor = sum(terms[1:], terms[0])
+        return total

@@ -8,6 +8,8 @@ the batch norms after them, are computed once and weighted for every edge.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -37,7 +39,10 @@ class SharedConv(nn.Module):
     def __init__(self, parts: list[BinaryConv2d]) -> None:
         """Take the parts."""
         super().__init__()
-        self.parts = nn.ModuleList(parts)
+        self.parts: nn.ModuleList = nn.ModuleList(parts)
+
+    def _convs(self) -> list[BinaryConv2d]:
+        return cast("list[BinaryConv2d]", self.parts)  # torch forgets what a list holds.
 
     def forward(self, signs: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return counts (N, E * C, H', W') and the scale of every filter (E * C,), apart.
@@ -46,8 +51,11 @@ class SharedConv(nn.Module):
             signs: In ±1, (N, C, H, W).
             given: Their `sign_conv.levels`.
         """
-        weights, scales = [], []
-        for conv in self.parts:
+        convs = self._convs()
+        weights: list[Tensor] = []
+        scales: list[Tensor] = []
+        for conv in convs:
+            weight: Tensor
             if conv.real_weights:
                 weight, scale = conv.weight, torch.ones_like(conv.weight_scale)
             else:
@@ -58,21 +66,22 @@ class SharedConv(nn.Module):
                 )
             weights.append(weight)
             scales.append(scale if self.training or conv.real_weights else conv.weight_scale)
-        node = self.parts[0].node
+        node = convs[0].node
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         scale = scales[0] if len(scales) == 1 else torch.cat(scales)
         geometry = (node.stride, node.padding, node.dilation, node.groups)
-        if given is None or any(conv.real_weights for conv in self.parts):
+        if given is None or any(conv.real_weights for conv in convs):
             counts = convolve(signs, weight, *geometry)
         else:
             counts = sign_conv(signs, given, weight, geometry)
         return counts if self.training else self._rounded(counts), scale
 
     def _rounded(self, counts: Tensor) -> Tensor:
-        pieces = counts.split([conv.node.out_channels for conv in self.parts], dim=1)
+        convs = self._convs()
+        pieces = counts.split([conv.node.out_channels for conv in convs], dim=1)
         rounded = [
             piece if conv.real_weights else round_counts(piece)
-            for conv, piece in zip(self.parts, pieces, strict=True)
+            for conv, piece in zip(convs, pieces, strict=True)
         ]
         return rounded[0] if len(rounded) == 1 else torch.cat(rounded, dim=1)
 
@@ -99,9 +108,11 @@ class SharedState(nn.Module):
             official_gradient: Of `BinaryConv2d`.
         """
         super().__init__()
-        self.edges = tuple(space.edge(node, state) for node in space.readers(state))
-        self.stride = plan.stride(state)
-        self.official_sign = space.official_quirks
+        self.edges: tuple[int, ...] = tuple(
+            space.edge(node, state) for node in space.readers(state)
+        )
+        self.stride: int = plan.stride(state)
+        self.official_sign: bool = space.official_quirks
         self._columns = {name: column for column, name in enumerate(space.primitives)}
         self._pools = [layer for layer in space.layers if layer.kind in ("max_pool", "avg_pool")]
         real = real_convs(space)
@@ -110,9 +121,9 @@ class SharedState(nn.Module):
             if layer.kind == "binary_conv":
                 kept = sum((plan.index, edge, layer.name) in real for edge in self.edges)
                 convs[layer.name] = self._conv(layer, plan.channels, kept, official_gradient)
-        self.bn = BatchNorm2d(plan.channels, affine=False) if convs else None
-        self.convs = nn.ModuleDict(convs)
-        self.norms = nn.ModuleDict(
+        self.bn: BatchNorm2d | None = BatchNorm2d(plan.channels, affine=False) if convs else None
+        self.convs: nn.ModuleDict = nn.ModuleDict(convs)
+        self.norms: nn.ModuleDict = nn.ModuleDict(
             {layer.name: BatchNorm2d(plan.channels, affine=False) for layer in self._pools}
         )
 
@@ -171,8 +182,8 @@ class SharedCell(CellFrame):
             official_gradient: Of `BinaryConv2d`.
         """
         super().__init__(plan, space)
-        self.channels = plan.channels
-        self.states = nn.ModuleList(
+        self.channels: int = plan.channels
+        self.states: nn.ModuleList = nn.ModuleList(
             SharedState(plan, space, state, official_gradient)
             for state in range(NUM_CELL_INPUTS + space.nodes - 1)
         )

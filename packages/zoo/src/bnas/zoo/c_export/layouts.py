@@ -89,8 +89,9 @@ def real_blocks(weight: np.ndarray) -> np.ndarray:
 
 def _signs(weight: np.ndarray, in_channels: int) -> np.ndarray:
     """Return packed signs as bools (O, taps, I)."""
-    signs = unpack(BitTensor(weight, axis=1, length=in_channels)) > 0
-    return signs.reshape(*signs.shape[:2], -1).swapaxes(1, 2)
+    signs: np.ndarray = np.greater(unpack(BitTensor(weight, axis=1, length=in_channels)), 0)
+    by_filter: np.ndarray = signs.reshape(*signs.shape[:2], -1)
+    return by_filter.swapaxes(1, 2)
 
 
 def _blocks(weight: np.ndarray, size: int) -> np.ndarray:

@@ -31,13 +31,15 @@ def write_step(step: kinds.Step, code: Code) -> None:
             float_steps.write_elementwise(step, code, "copy_floats", flags=(1,))
         case kinds.Scale():
             affine = step.affine
-            maps = affine.multiplier, affine.offset
-            float_steps.write_elementwise(step, code, "affine_floats", *maps)
+            float_steps.write_elementwise(
+                step, code, "affine_floats", affine.multiplier, affine.offset
+            )
         case kinds.ReLU():
             float_steps.write_elementwise(step, code, "relu_floats")
         case kinds.RPReLU():
-            maps = step.shift_in, step.slope, step.shift_out
-            float_steps.write_elementwise(step, code, "rprelu_floats", *maps)
+            float_steps.write_elementwise(
+                step, code, "rprelu_floats", step.shift_in, step.slope, step.shift_out
+            )
         case kinds.RealConv():
             float_steps.write_real_conv(step, code)
         case kinds.MaxPool():

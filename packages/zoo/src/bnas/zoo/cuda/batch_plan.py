@@ -58,7 +58,7 @@ class BatchPlan:
         every = writer.write([step for step in steps if not is_constant(step)])
         counts = np.cumsum([0, *(not is_constant(step) for step in steps)])
         #: For each number of steps, how many launches have then run at least.
-        self.ends = [every[count] for count in counts]
+        self.ends: list[int] = [every[count] for count in counts]
         self._launches = tuple(writer.launches)
         self._once = self._write_once(steps, writer)
         place = plan.float_place(output, images)

@@ -64,7 +64,8 @@ class DeviceProgram:
         self._gpu = cuda.gpus[device]
         with self._gpu:
             self._weights = DeviceWeights(gpu_capability(device))
-            self._stream = 0 if IS_SIMULATED else cuda.stream()
+            # 0 is the default stream: in the simulator there is no other.
+            self._stream: Any = 0 if IS_SIMULATED else cuda.stream()
 
     @property
     def classes(self) -> int:

@@ -27,7 +27,7 @@ class DeviceWeights:
         """Return a convolution for every float output; the first makes the bits too."""
         if id(step) not in self._convs:
             bits = tuple(Threshold(part.cut.threshold, part.cut.flip) for part in step.bits)
-            floats = [_float_output(part) for part in step.floats] or [None]
+            floats: list[FloatOutput | None] = [_float_output(part) for part in step.floats]
             self._convs[id(step)] = tuple(
                 PixelConv(
                     step.geometry,
@@ -35,7 +35,7 @@ class DeviceWeights:
                     ConvOutputs(bits=() if index else bits, floats=part),
                     self.capability,
                 )
-                for index, part in enumerate(floats)
+                for index, part in enumerate(floats or [None])
             )
         return self._convs[id(step)]
 

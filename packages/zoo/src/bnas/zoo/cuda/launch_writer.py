@@ -107,7 +107,9 @@ class LaunchWriter:
 
     def _sizes(self, source: str, target: str, window: tuple[int, int, int, int]) -> PoolSizes:
         shapes = self.plan.shapes
-        return PoolSizes(self.images, shapes[source][1:], shapes[target][1:], tuple(window))
+        kernel, stride, padding, dilation = window  # A plain tuple: Numba types a named one apart.
+        plain = (kernel, stride, padding, dilation)
+        return PoolSizes(self.images, shapes[source][1:], shapes[target][1:], plain)
 
     @functools.singledispatchmethod
     def _write(self, step: Step) -> None:

@@ -58,7 +58,8 @@ def pack_whole_words(
         if id(step) not in is_loose:
             result.append(_without(step, is_loose))
         # Those that read the same are neighbours then, and become one launch.
-        result.extend(sorted(joined[index], key=_order))
+        packs: list[Pack] = sorted(joined[index], key=_order)
+        result.extend(packs)
         reached.append(len(result))
     return tuple(result), tuple(reached)
 

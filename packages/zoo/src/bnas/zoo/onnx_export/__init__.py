@@ -8,8 +8,8 @@ from bnas.zoo.errors import MissingExtraError
 
 try:
     import onnx  # noqa: F401  # Told here, where whoever asks for ONNX begins.
-except ImportError as error:
-    raise MissingExtraError("ONNX models", "onnx") from error
+except ImportError as _error:
+    raise MissingExtraError("ONNX models", "onnx") from _error
 
 from bnas.zoo.onnx_export.model import OPSET, OnnxModel, onnx_model
 

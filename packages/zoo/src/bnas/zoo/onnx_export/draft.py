@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from attrs import define, field
@@ -41,7 +42,7 @@ class Draft:
         """Append the operator whose value is the logits, and return their name."""
         return self._append(kind, inputs, LOGITS, attributes)
 
-    def constant(self, values: np.ndarray, name: str) -> str:
+    def constant(self, values: np.ndarray | np.generic, name: str) -> str:
         """Return the name of a constant with these values.
 
         Args:
@@ -56,7 +57,7 @@ class Draft:
         return self._constant_names[key]
 
     def _append(
-        self, kind: str, inputs: Sequence[str], name: str, attributes: Mapping[str, object]
+        self, kind: str, inputs: Sequence[str], name: str, attributes: Mapping[str, Any]
     ) -> str:
         self.operators.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
         return name

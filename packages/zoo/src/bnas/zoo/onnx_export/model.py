@@ -17,8 +17,10 @@ from bnas.zoo.onnx_export.draft import IMAGES, LOGITS, Draft
 from bnas.zoo.onnx_export.weights import Weights
 from bnas.zoo.onnx_export.writer import Writer
 
-#: The oldest version of ONNX's operators that has all of ours, and the files' version of its time.
-OPSET, IR_VERSION = 17, 8
+#: The oldest version of ONNX's operators that has all of ours.
+OPSET = 17
+#: The files' version of its time.
+IR_VERSION = 8
 
 
 @frozen
@@ -82,8 +84,9 @@ def onnx_model(
     draft = Draft()
     Writer(graph, shapes, Weights(draft, network.parameters, plain_weights), draft).write()
     facts = facts_of(network, sha256)
-    images = (IMAGES, ["N", *shapes[graph.input.name]])
-    logits = (LOGITS, ["N", network.spec.num_classes])
+    # "N" is a name, so that the batch may be of any size.
+    images: tuple[str, list[str | int]] = (IMAGES, ["N", *shapes[graph.input.name]])
+    logits: tuple[str, list[str | int]] = (LOGITS, ["N", network.spec.num_classes])
     values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (images, logits)]
     proto = helper.make_model(
         helper.make_graph(

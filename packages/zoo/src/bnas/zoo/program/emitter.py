@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from attrs import define, field, frozen
 
@@ -302,7 +304,7 @@ class _Emitter:
                 return steps.Linear(weight=weight, bias=bias, **places)
         raise TypeError(f"`{node.name}`: no step for {type(node).__name__}")
 
-    def _real_conv(self, node: nodes.Conv, places: dict[str, tuple[Place, ...]]) -> steps.RealConv:
+    def _real_conv(self, node: nodes.Conv, places: dict[str, Any]) -> steps.RealConv:
         weight = self.parameters.real(f"{node.name}.weight")
         bias = self.parameters.real(f"{node.name}.bias") if node.bias else None
         input_scale = None
@@ -336,7 +338,8 @@ def _bias_with(
     per_group = weight.reshape(groups, -1, *weight.shape[1:])
     offset = affine.offset.reshape(groups, -1)
     constant = np.einsum("goikl,gi->go", per_group, offset, dtype=np.float64).reshape(-1)
-    return (constant if bias is None else constant + bias).astype(np.float32)
+    total: np.ndarray = constant if bias is None else constant + bias
+    return total.astype(np.float32)
 
 
 def _window(node: nodes.Conv | nodes.MaxPool | nodes.AvgPool) -> tape.Window:

@@ -236,7 +236,8 @@ def scaled(weight: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
     The first may be the largest array of a network: its doubles are never there all at once.
     """
     products = np.empty(weight.shape, np.float32)
-    return np.multiply(weight, multiplier, out=products, dtype=np.float64, casting="same_kind")
+    np.multiply(weight, multiplier, out=products, dtype=np.float64, casting="same_kind")
+    return products
 
 
 @frozen(kw_only=True, eq=False)

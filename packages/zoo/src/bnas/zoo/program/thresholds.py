@@ -34,7 +34,8 @@ class Affine:
 
     def bits(self, values: np.ndarray) -> np.ndarray:
         """Return whether the mapped values (C,) are >= 0."""
-        return values * self.multiplier + self.offset >= 0
+        mapped: np.ndarray = values * self.multiplier + self.offset
+        return mapped >= 0
 
 
 @frozen(eq=False)
@@ -66,7 +67,8 @@ def rprelu(
 ) -> np.ndarray:
     """Return ``prelu(values - shift_in; slope) + shift_out`` in float32."""
     shifted = values - shift_in
-    return np.where(shifted >= 0, shifted, shifted * slope) + shift_out
+    result: np.ndarray = np.where(shifted >= 0, shifted, shifted * slope) + shift_out
+    return result
 
 
 def integer_cut(bits: Bits, channels: int, largest: int) -> Cut:
@@ -127,4 +129,5 @@ def _ordinal(values: np.ndarray) -> np.ndarray:
 def _from_ordinal(ordinals: np.ndarray) -> np.ndarray:
     """Return the float32 values with these numbers."""
     magnitude = np.abs(ordinals).astype(np.int32).view(np.float32)
-    return np.where(ordinals < 0, -magnitude, magnitude)
+    floats: np.ndarray = np.where(ordinals < 0, -magnitude, magnitude)
+    return floats

@@ -76,5 +76,5 @@ class Workspace:
     def memory(self, at: tape.Pointer, image: int) -> np.ndarray:
         """The bytes of the first lane from a place of the largest tape on, after a run of it."""
         assert self._tape.images == self._largest.images, "places are those of the largest arena"
-        lane = self._arena[0]
+        lane: np.ndarray = self._arena[0]
         return lane[-lane.ctypes.data % 64 + at.offset + image * at.step :]

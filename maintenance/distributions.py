@@ -1,0 +1,72 @@
+"""The five distributions of a checkout: where each lies and what it declares."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+from packaging.requirements import Requirement
+
+#: In the order in which they can be released: nobody before those that it needs.
+NAMES = ("binops", "cells", "search", "zoo", "tools")
+
+
+@attrs.frozen
+class Distribution:
+    """One distribution of a checkout.
+
+    Args:
+        name: Its short name: "binops" is the distribution bnas-binops and the import bnas.binops.
+        tree: Root of the checkout.
+    """
+
+    name: str
+    tree: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of its pyproject.toml."""
+        return self.tree / self.folder
+
+    @property
+    def folder(self) -> str:
+        """That folder's path in the tree, as git writes it."""
+        return "tools" if self.name == "tools" else f"packages/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """The distribution's name on an index."""
+        return f"bnas-{self.name}"
+
+    @property
+    def pyproject(self) -> dict[str, Any]:
+        """Its pyproject.toml, read anew."""
+        return tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+
+    @property
+    def version(self) -> str:
+        """The version that its pyproject states."""
+        return str(self.pyproject["project"]["version"])
+
+    @property
+    def public_modules(self) -> list[str]:
+        """The public modules beside `bnas.<name>` itself, dotted below it ("tape")."""
+        return list(self.pyproject.get("tool", {}).get("bnas", {}).get("public-modules", []))
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """What it needs without any extra."""
+        return [Requirement(line) for line in self.pyproject["project"]["dependencies"]]
+
+    @property
+    def extras(self) -> dict[str, list[Requirement]]:
+        """What each of its extras brings."""
+        declared = self.pyproject["project"].get("optional-dependencies", {})
+        return {extra: [Requirement(line) for line in lines] for extra, lines in declared.items()}
+
+
+def distributions(tree: Path) -> dict[str, Distribution]:
+    """Name the distributions of a checkout, in the order in which they can be released."""
+    return {name: Distribution(name, tree) for name in NAMES}

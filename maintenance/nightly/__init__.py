@@ -1,0 +1,1 @@
+"""`make nightly`: what takes too long for every change, in lanes that stand alone."""

@@ -1,0 +1,125 @@
+"""The source as syntax: which statement defines a name, through whatever imports it passes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from maintenance.distributions import distributions
+
+#: What defines a name.
+Statement = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+
+
+@attrs.frozen
+class Definition:
+    """Where a name is defined.
+
+    Args:
+        module: The dotted module that holds the statement.
+        node: The statement.
+    """
+
+    module: str
+    node: Statement
+
+
+class Source:
+    """The modules of a checkout, parsed when they are asked for and never run.
+
+    Args:
+        tree: Root of the checkout.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self._roots = {name: each.root / "src" for name, each in distributions(tree).items()}
+        self._modules: dict[str, ast.Module | None] = {}
+        self._imports: dict[str, set[tuple[str, str]]] = {}
+
+    def module(self, dotted: str) -> ast.Module | None:
+        """Parse a module; None where the checkout has none of that name."""
+        if dotted not in self._modules:
+            path = self._path(dotted)
+            text = path and path.read_text(encoding="utf-8")
+            self._modules[dotted] = ast.parse(text) if text is not None else None
+        return self._modules[dotted]
+
+    def _path(self, dotted: str) -> Path | None:
+        below = Path(*dotted.split("."))
+        ends = (below / "__init__.py", below.with_suffix(".py"))
+        return next(
+            (r / end for r in self._roots.values() for end in ends if (r / end).is_file()), None
+        )
+
+    def public_names(self, dotted: str) -> list[str]:
+        """Name what a module offers: its ``__all__``, or what it defines without an underscore."""
+        tree = self.module(dotted)
+        if tree is None:
+            raise ValueError(
+                f"`public-modules` must name modules (got {dotted}); correct the pyproject.toml"
+            )
+        own = {name: node for node in _statements(tree) for name in _defined(node)}
+        if "__all__" in own:
+            listed = own["__all__"].value  # type: ignore[union-attr]
+            return sorted(ast.literal_eval(listed)) if listed is not None else []
+        return sorted(name for name in own if not name.startswith("_"))
+
+    def find(self, dotted: str, name: str) -> Definition | None:
+        """Find the statement that defines a name of a module; None outside the checkout."""
+        tree = self.module(dotted)
+        if tree is None:
+            return None
+        for node in _statements(tree):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name and node.module and not node.level:
+                        return self.find(node.module, alias.name)
+            elif name in _defined(node):
+                return Definition(dotted, node)  # type: ignore[arg-type]
+        return None
+
+    def imports_of_siblings(self, name: str) -> dict[str, set[str]]:
+        """Collect what the other distributions import of `bnas.<name>`: module -> names."""
+        found: dict[str, set[str]] = {}
+        for other in self._roots.keys() - {name}:
+            for module, imported in self._imports_of(other):
+                if module == f"bnas.{name}" or module.startswith(f"bnas.{name}."):
+                    found.setdefault(module, set()).add(imported)
+        return found
+
+    def _imports_of(self, name: str) -> set[tuple[str, str]]:
+        if name not in self._imports:
+            paths = self._roots[name].rglob("*.py")
+            self._imports[name] = {each for path in paths for each in _imports(path)}
+        return self._imports[name]
+
+
+def _imports(path: Path) -> Iterator[tuple[str, str]]:
+    text = path.read_text(encoding="utf-8")
+    if "from bnas." in text:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield a module's own statements; those within `if` and `try` belong to it too."""
+    for node in tree.body:
+        inner = [node] if not isinstance(node, ast.If | ast.Try) else []
+        for field in ("body", "orelse") if not inner else ():
+            inner += getattr(node, field)
+        yield from inner
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [node.name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []

@@ -1,0 +1,67 @@
+"""Release one package: `python -m maintenance.release zoo [--bump minor] [--dry-run]`.
+
+Sets the version, dates the changelog, builds and checks wheel and sdist, commits and tags. Nothing
+is uploaded or pushed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from maintenance.release.cut import Release, cut
+from maintenance.release.errors import ReleaseError
+from maintenance.release.plan import Request
+
+
+def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
+    """Release a package of a checkout.
+
+    Args:
+        arguments: The command line; None: this process's.
+        tree: Root of the checkout; None: the current folder.
+
+    Returns:
+        0, or 1 where the release must not be; then nothing has changed.
+    """
+    parser = argparse.ArgumentParser(prog="python -m maintenance.release", description=__doc__)
+    parser.add_argument("package", metavar="PKG")
+    parser.add_argument("--version", help="default: what the fragments ask for")
+    parser.add_argument("--bump", metavar="PART", help="patch, minor or major")
+    parser.add_argument("--dry-run", action="store_true", help="all but the commit and the tag")
+    options = parser.parse_args(arguments)
+    request = Request(options.package, options.version, options.bump, options.dry_run)
+    try:
+        if options.version and options.bump:
+            raise ReleaseError("give VERSION or BUMP, not both")
+        release = cut(tree or Path.cwd(), request)
+    except ReleaseError as error:
+        sys.stderr.write(f"no release: {error}\n")
+        return 1
+    sys.stdout.write("\n".join(_report(release, is_dry=options.dry_run)) + "\n")
+    return 0
+
+
+def _report(release: Release, *, is_dry: bool) -> list[str]:
+    plan = release.plan
+    lines = [release.section, "", release.files, ""]
+    lines += [f"{name}: {size:,} bytes, twice the same" for name, size in release.built.items()]
+    if release.moved:
+        lines.append(f"ranges moved in {', '.join(release.moved)}: release those too")
+    if plan.unreleased:
+        lines.append(f"not released yet, and needed: {', '.join(plan.unreleased)}; these first")
+    if is_dry:
+        return [*lines, f"dry run: {plan.tag} would be made; nothing has changed"]
+    files = " ".join(f"dist/{name}" for name in release.built)
+    return [
+        *lines,
+        f"made the commit and the tag {plan.tag}; nothing is uploaded yet. When CI has passed:",
+        f"  git push --atomic origin HEAD {plan.tag}",
+        f"  twine upload {files}",
+        f"to take it back before that: git tag -d {plan.tag} && git reset --keep HEAD~1",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

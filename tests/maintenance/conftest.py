@@ -1,0 +1,124 @@
+"""Small checkouts of five distributions, with a history of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+
+from maintenance.distributions import NAMES, Distribution, distributions
+from maintenance.public_api.snapshot import TITLE
+
+# What siblings ask for, as in the real tree.
+NEEDS = {
+    "binops": (),
+    "cells": (),
+    "search": ("cells",),
+    "zoo": ("binops", "cells"),
+    "tools": ("binops", "cells", "zoo"),
+}
+
+
+@attrs.frozen
+class Checkout:
+    """A small tree under git."""
+
+    root: Path
+
+    def package(self, name: str) -> Distribution:
+        return distributions(self.root)[name]
+
+    def write(self, path: str, text: str) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ("git", *arguments), cwd=self.root, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str = "a change") -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+
+def _pyproject(name: str) -> str:
+    needs = "".join(f'  "bnas-{each}>=0.1,<0.2",\n' for each in NEEDS[name])
+    return f"""\
+[build-system]
+requires = ["hatchling>=1.27"]
+build-backend = "hatchling.build"
+
+[project]
+name = "bnas-{name}"
+version = "0.1.0"
+description = "A small {name}"
+readme = "README.md"
+requires-python = ">=3.11"
+license = "Apache-2.0"
+license-files = ["LICENSE"]
+dependencies = [
+  "attrs>=23.2",
+{needs}]
+
+[tool.hatch.build.targets.wheel]
+sources = ["src"]
+only-include = ["src/bnas/{name}"]
+
+[tool.hatch.build.targets.sdist]
+only-include = ["src/bnas/{name}", "README.md", "CHANGELOG.md", "LICENSE"]
+
+[tool.bnas]
+public-modules = []
+"""
+
+
+def _files(name: str) -> dict[str, str]:
+    return {
+        "pyproject.toml": _pyproject(name),
+        "README.md": f"# bnas-{name}\n\nA small one.\n",
+        "LICENSE": "Apache License\n",
+        "CHANGELOG.md": f"# Changelog of bnas-{name}\n\n<!-- towncrier release notes start -->\n\n"
+        "## 0.1.0 (unreleased)\n\n### The first version\n\n- `answer`.\n",
+        f"src/bnas/{name}/__init__.py": '"""A small one."""\n\n\n'
+        'def answer(question, *, loud=False):\n    """Answer."""\n    return 42\n',
+        f"src/bnas/{name}/py.typed": "",
+        "public-api.txt": TITLE.format(title=f"bnas-{name}")
+        + f"\n## bnas.{name}\ndef answer(question, *, loud=False): ...\n",
+    }
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """Make a checkout of five small distributions, committed, on a branch."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A. Maintainer")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "maintainer@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    made = Checkout(tmp_path / "checkout")
+    for name in NAMES:
+        for path, text in _files(name).items():
+            made.write(f"{made.package(name).folder}/{path}", text)
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.commit("first")
+    return made
+
+
+@pytest.fixture
+def released(checkout: Checkout) -> Callable[[str], Checkout]:
+    """Tag the first version of a package in the checkout, as its release would."""
+
+    def release(name: str) -> Checkout:
+        path = checkout.package(name).root / "CHANGELOG.md"
+        path.write_text(path.read_text().replace("(unreleased)", "(2026-01-01)"))
+        checkout.commit(f"{name} 0.1.0")
+        checkout.git("tag", "--annotate", "--message", f"bnas-{name} 0.1.0", f"{name}-v0.1.0")
+        return checkout
+
+    return release

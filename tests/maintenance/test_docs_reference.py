@@ -1,0 +1,150 @@
+"""The reference: every public name, every command and option, every environment variable."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from bnas.tools.main import main
+from maintenance.docs import commands, site
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "tools/src", *sorted(ROOT.glob("packages/*/src"))]
+MODULES = (
+    "bnas.binops",
+    "bnas.binops.tape",
+    "bnas.binops.testing",
+    "bnas.cells",
+    "bnas.cells.draw",
+    "bnas.cells.nn",
+    "bnas.search",
+    "bnas.zoo",
+    "bnas.zoo.c_export",
+    "bnas.zoo.onnx_export",
+)
+
+
+def documented() -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/api/*.md"))]
+    return [name for text in texts for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)]
+
+
+def file_of(module: str) -> Path:
+    path = Path(*module.split("."))
+    places = [s / each for s in SOURCES for each in (path.with_suffix(".py"), path / "__init__.py")]
+    return next(place for place in places if place.is_file())
+
+
+def public_names(module: str) -> list[str]:
+    for node in ast.parse(file_of(module).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    raise AssertionError(f"{module} has no __all__")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_reference_has_every_public_name_once(module: str) -> None:
+    found = [name for name in documented() if name.rpartition(".")[0] == module]
+    assert sorted(found) == sorted(f"{module}.{name}" for name in public_names(module))
+
+
+@pytest.mark.parametrize("package", ["binops", "cells", "search", "zoo"])
+def test_the_reference_has_every_error(package: str) -> None:
+    module = ast.parse(file_of(f"bnas.{package}.errors").read_text(encoding="utf-8"))
+    errors = {node.name for node in module.body if isinstance(node, ast.ClassDef)}
+    names = {name.rpartition(".")[2] for name in documented() if f".{package}." in name}
+    assert len(errors) > 4
+    assert errors - names == set()
+
+
+def every_command(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    yield "bnas-tools", group
+    yield from ((f"bnas-tools {name}", command) for name, command in group.commands.items())
+
+
+def test_the_reference_has_every_command_and_option() -> None:
+    text = commands.reference(main, "bnas-tools")
+    assert commands.PLACE in (ROOT / "docs/api/commands.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", text, re.MULTILINE))
+    wanted = dict(every_command(main))
+    assert sections.keys() == wanted.keys()
+    for name, command in wanted.items():
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        names = [name for option in options if not option.hidden for name in option.opts]
+        missing = [each for each in ["--help", *names] if f"{each}" not in sections[name]]
+        assert missing == [], name
+        assert f"\n{name} [OPTIONS]" in sections[name]
+
+
+def test_help_is_shown_as_it_is_meant() -> None:
+    @click.command(help="One *word* & a\nsecond line.\n\nSee `a*b_c` and <this>.")
+    @click.option("--kind", type=click.Choice(["a", "b"]), help="Of x|y.", default="a")
+    @click.option("--unseen", hidden=True)
+    def tool(**_: str) -> None:
+        """Nothing."""
+
+    group = click.Group("all", commands=[tool], help="All.")
+    text = commands.reference(group, "all")
+    assert r"One \*word\* &amp; a second line." in text
+    assert "See `a*b_c` and &lt;this&gt;." in text
+    assert "| `--kind [a|b]` | Of x&#124;y. |" in text
+    assert "unseen" not in text
+
+
+def variables() -> set[str]:
+    """Find the names of environment variables that the sources read or set."""
+    found: set[str] = set()
+    for path in [file for source in SOURCES for file in source.rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r"\b(?:BNAS|NUMBA|CUDA|RAY|NNCF|CUBLAS)_[A-Z0-9_]+\b", text))
+        found |= set(re.findall(r"environ(?:\.\w+)?[(\[]\s*\"(\w+)\"", text))
+    return found
+
+
+# In capitals with such a beginning, and none: names of things in Python and in C.
+OTHERS = {"BNAS_AFTER_STEP", "CUDA_REMEDY"}
+
+
+def test_the_reference_has_every_environment_variable() -> None:
+    text = (ROOT / "docs/reference/environment.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", text))
+    assert {"BNAS_HOME", "BNAS_DEBUG", "BNAS_BINOPS_BACKEND", "RANK"} <= variables()
+    assert variables() - OTHERS - named == set()
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://x.org/a.js"></script>',
+        '<link rel="stylesheet" href="//x.org/a.css">',
+        '<link rel="preconnect" href="https://x.org">',
+        '<img alt="" src="HTTP://x.org/a.png"/>',
+        '<p style="background: url(https://x.org/a.png)">',
+        "<style>@import 'https://x.org/a.css';</style>",
+    ],
+)
+def test_what_a_page_fetches_elsewhere_is_found(html: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/page.html").write_text(f"<html><body>{html}</body></html>", encoding="utf-8")
+    (fault,) = site.faults(tmp_path)
+    assert fault.startswith("a/page.html fetches ")
+    assert "x.org" in fault
+
+
+def test_what_a_page_only_names_is_not() -> None:
+    html = (
+        '<a href="https://x.org">x</a> <link rel="canonical" href="https://x.org/page">'
+        '<script>const place = "https://x.org"</script><img src="a.png"><code>url(//x)</code>'
+    )
+    assert site.fetched_abroad(html) == []
+
+
+def test_what_a_style_fetches_elsewhere_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a{src:url('//x.org/f.woff')}", encoding="utf-8")
+    (tmp_path / "b.css").write_text("a{src:url(f.woff)} /* http://x.org */", encoding="utf-8")
+    assert site.faults(tmp_path) == ["a.css fetches //x.org/f.woff"]
