@@ -34,7 +34,11 @@ def test_blocks_share_names_folder_and_files(run) -> None:
     count = run(
         fenced('python title="mine.py"', "value = 4"),
         "<!-- hidden example\nhidden = 3\n-->",
-        fenced("python", "import mine", "open('x', 'w').write(str(mine.value + hidden))"),
+        fenced(
+            "python",
+            "import mine, pathlib",
+            "pathlib.Path('x').write_text(str(mine.value + hidden))",
+        ),
         fenced("console", "$ cat x", "7", "$ python -c 'import mine; print(mine.value)'", "4"),
         fenced("python", ">>> mine.value", "4"),
         fenced("python", "print('a\\nb')"),
