@@ -7,6 +7,7 @@ python -m maintenance.nightly --list
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,4 +104,6 @@ def run_lanes(
 
 
 if __name__ == "__main__":
+    # Whoever ends this ends the lane with it: it runs in a session of its own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main(prog_name="python -m maintenance.nightly")

@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maintenance.nightly.coverage_lane import by_folder, percents, shortfalls
+from maintenance.nightly.coverage_lane import FLOORS, INTERPRETED, by_folder, percents, shortfalls
 from maintenance.nightly.families import FAMILIES, FOLDER, family_of, files
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +133,12 @@ def test_coverage_is_summed_up_by_folder_and_held_to_floors() -> None:
         "portable: 50.00 % is under the floor of 50.10 %",
         "tape: 0.00 % is under the floor of 1.00 %",
     ]
+
+
+def test_floors_are_of_folders_and_interpreted_tests_are_there() -> None:
+    package = ROOT / "packages" / "binops" / "src" / "bnas" / "binops"
+    floors = tomllib.loads(FLOORS.read_text(encoding="utf-8"))["percent"]
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(floors) == {"all", ".", *folders}
+    assert all(50 < floor < 100 for floor in floors.values())
+    assert all((ROOT / FOLDER / name).exists() for name in INTERPRETED)
