@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from maintenance.nightly import benchmark_lane
 from maintenance.nightly.benchmark_lane import (
     COMMITTED,
     ELSEWHERE,
@@ -16,7 +18,15 @@ from maintenance.nightly.benchmark_lane import (
     read_speedups,
     tolerances_for,
 )
-from maintenance.nightly.ratios import Contest, Regression, Tolerance, regressions, speedups, still
+from maintenance.nightly.ratios import (
+    Contest,
+    Regression,
+    Speedup,
+    Tolerance,
+    regressions,
+    speedups,
+    still,
+)
 
 
 def records(packed: float = 1.0) -> list[dict[str, Any]]:
@@ -101,3 +111,23 @@ def test_another_kind_of_cpu_may_lose_more(tmp_path: Path) -> None:
     committed["machine"]["microarchitecture"] = "skylake"
     (tmp_path / "kernels.json").write_text(json.dumps(committed), encoding="utf-8")
     assert tolerances_for(COMMITTED, tmp_path, ["kernels"]) == {"kernels": ELSEWHERE}
+
+
+@pytest.mark.parametrize(("loss", "measured", "status"), [(0.9, 1, 0), (0.5, 2, 1)])
+def test_what_falls_is_measured_again_before_the_lane_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: float, measured: int, status: int
+) -> None:
+    folders = []
+
+    def measure(parts: tuple[str, ...], rounds: int, folder: Path) -> dict[Contest, Speedup]:
+        folders.append(folder.name)
+        folder.mkdir()
+        (folder / "kernels.json").write_bytes((COMMITTED / "kernels.json").read_bytes())
+        committed = read_speedups(COMMITTED, parts)
+        return {key: Speedup(loss * each.minima, each.medians) for key, each in committed.items()}
+
+    monkeypatch.setattr(benchmark_lane, "measure", measure)
+    arguments = ["--only", "kernels", "--folder", str(tmp_path)]
+    result = CliRunner().invoke(benchmark_lane.main, arguments)
+    assert (result.exit_code, folders) == (status, ["first", "second"][:measured]), result.output
+    assert ("REGRESSION: kernels: 3x3 36-36 @32" in result.output) == bool(status)
