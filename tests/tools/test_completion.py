@@ -125,6 +125,10 @@ def test_values_joined_to_their_option_are_completed(
     assert [item.value for item in found] == expected
 
 
+def test_zsh_completes_more_than_once(call: Callable[..., Result]) -> None:
+    assert "== (loadautofunc|shfunc)" in call("completion", "zsh").stdout
+
+
 def test_fish_keeps_values_with_commas(call: Callable[..., Result]) -> None:
     # fish itself is not everywhere: this is the line of its script that would cut them.
     assert 'string split --max 1 "," $completion' in call("completion", "fish").stdout

@@ -1,7 +1,8 @@
-"""Bash, zsh and fish as Click completes for them, with three things mended.
+"""Bash, zsh and fish as Click completes for them, with what is wrong mended.
 
 * ``--rule=pa``: bash hands over three words, of which Click takes the ``=`` for a value; zsh and
   fish replace the whole word, so that it must come back whole.
+* zsh completes only at the first press of the key where the script is found by ``$fpath``.
 * fish splits what it gets at every comma, and values such as ``packed,torch`` have some.
 """
 
@@ -41,6 +42,11 @@ class Bash(_Shell, BashComplete):
 
 class Zsh(_Shell, ZshComplete):
     """The Z shell."""
+
+    # Its script lies in a folder of $fpath as the body of a function, and is run at every press.
+    source_template = ZshComplete.source_template.replace(
+        "$zsh_eval_context[-1] == loadautofunc", "$zsh_eval_context[-1] == (loadautofunc|shfunc)"
+    )
 
 
 class Fish(_Shell, FishComplete):
