@@ -26,6 +26,10 @@ PLAIN = Preprocessing(size=32, mean=(0, 0, 0), std=(1, 1, 1))
 ORIENTATION = 0x0112
 
 
+def pixels_of(image: Image.Image) -> list[tuple[int, ...]]:
+    return [tuple(pixel) for pixel in np.asarray(image).reshape(-1, 3).tolist()]
+
+
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
     shape = (height, width, channels) if channels > 1 else (height, width)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
@@ -100,7 +104,7 @@ def test_bundled_jpegs_are_read() -> None:
 def test_every_mode_becomes_rgb(mode: str, colour: object, expected: tuple[int, ...]) -> None:
     image = read_image(Image.new(mode, (3, 2), colour))
     assert (image.mode, image.size) == ("RGB", (3, 2))
-    assert set(image.get_flattened_data()) == {expected}
+    assert set(pixels_of(image)) == {expected}
 
 
 def test_transparent_palette_lies_on_white(tmp_path: Path) -> None:
@@ -110,21 +114,24 @@ def test_transparent_palette_lies_on_white(tmp_path: Path) -> None:
     for name, transparency in (("index.png", 1), ("values.png", b"\xff\x00")):
         image.save(tmp_path / name, transparency=transparency)
         read = read_image(tmp_path / name)
-        assert list(read.get_flattened_data()) == [(10, 20, 30), (255, 255, 255)]
+        assert pixels_of(read) == [(10, 20, 30), (255, 255, 255)]
 
 
 def test_transparent_colour_lies_on_white(tmp_path: Path) -> None:
     pixels = np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "key.png", transparency=(4, 5, 6))
     read = read_image(tmp_path / "key.png")
-    assert list(read.get_flattened_data()) == [(1, 2, 3), (255, 255, 255)]
+    assert pixels_of(read) == [(1, 2, 3), (255, 255, 255)]
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
 def test_sixteen_bits_are_scaled(suffix: str, tmp_path: Path) -> None:
     """Scaled by 257, rounded: neither cut at 255 nor stretched to the photo's own range."""
     values = np.array([[0, 128, 129, 257 * 100, 40000, 65535]], dtype=np.uint16)
-    Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
+    if suffix == "pgm":  # Older versions of Pillow read it, and do not write it.
+        (tmp_path / "deep.pgm").write_bytes(b"P5 6 1 65535\n" + values.astype(">u2").tobytes())
+    else:
+        Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
     grey = np.asarray(read_image(tmp_path / f"deep.{suffix}"))[0, :, 0]
     assert grey.tolist() == [0, 0, 1, 100, 156, 255]
 
@@ -173,7 +180,7 @@ def test_first_frame_of_an_animation(kind: str, tmp_path: Path) -> None:
     frames[0].save(
         tmp_path / "moving", kind, save_all=True, append_images=frames[1:], duration=50, **options
     )
-    assert set(read_image(tmp_path / "moving").get_flattened_data()) == {(255, 0, 0)}
+    assert set(pixels_of(read_image(tmp_path / "moving"))) == {(255, 0, 0)}
 
 
 def test_reading_leaves_the_given_image_alone() -> None:

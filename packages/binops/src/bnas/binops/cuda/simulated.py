@@ -57,7 +57,8 @@ def load4(words: Any, index: Any) -> Any:
     """Twin of `warp.load4`; refuses what the instruction would fault at."""
     assert index % 4 == 0, "a wide load must be aligned"
     assert index + 4 <= len(words), "a wide load must lie within its array"
-    return words[index], words[index + 1], words[index + 2], words[index + 3]
+    at = int(index)  # NumPy before 2.0 makes uint64 + 1 a float.
+    return words[at], words[at + 1], words[at + 2], words[at + 3]
 
 
 @cuda.jit(device=True)
@@ -77,7 +78,8 @@ def load2(values: Any, index: Any) -> Any:
     """Twin of `warp.load2`; refuses what the instruction would fault at."""
     assert index % 2 == 0, "a wide load must be aligned"
     assert index + 2 <= len(values), "a wide load must lie within its array"
-    return values[index], values[index + 1]
+    at = int(index)
+    return values[at], values[at + 1]
 
 
 @cuda.jit(device=True)
