@@ -40,7 +40,7 @@ help:  ## list the targets
 demo: $(VENV_DEMO)/.stamp  ## set up an environment without torch, classify the bundled photos, save a picture
 	@$(VENV_DEMO)/bin/python -m bnas.tools.main demo --out $(DEMO_PICTURE)
 
-test: $(VENV_DEV)/.stamp  ## set up the development environment, run every test
+test: $(VENV_DEV)/.stamp  ## set up the development environment, run the tests but those marked gpu and slow
 	@$(TEST_THREADS) $(VENV_DEV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) $(if $(PYTEST_STATUS),|| echo $$? > $(PYTEST_STATUS))
 
 lint: $(VENV_DEV)/.stamp  ## check the code with ruff

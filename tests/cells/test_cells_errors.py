@@ -7,9 +7,6 @@ import attrs
 import pytest
 
 from bnas.cells import (
-    BATS_PRIMITIVES,
-    DARTS_PRIMITIVES,
-    PRIMITIVES,
     CellsError,
     Genotype,
     GenotypeError,
@@ -22,6 +19,7 @@ from bnas.cells import (
     spec,
 )
 from bnas.cells.errors import near_names, nearest_names
+from bnas.cells.testing import ALL_PRIMITIVES
 
 
 def raised_by(action) -> CellsError:
@@ -74,7 +72,7 @@ def test_an_unknown_name_shows_no_quoted_message():
     error = raised_by(lambda: primitive("bin_conv_7x7"))
     assert str(error).startswith("unknown primitive 'bin_conv_7x7'; did you mean ")
     assert (error.kind, error.name) == ("primitive", "bin_conv_7x7")
-    assert {*PRIMITIVES, *DARTS_PRIMITIVES, *BATS_PRIMITIVES} == set(error.known)
+    assert set(ALL_PRIMITIVES) == set(error.known)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bnas.cells import BATS_PRIMITIVES, DARTS_PRIMITIVES, PRIMITIVES
 from bnas.cells.darts import DartsSpec
 from bnas.cells.draw import Drawing, Line, layout, layout_spec
 from bnas.cells.draw.legend import LEGEND
@@ -16,7 +15,7 @@ from bnas.cells.draw.style import TONES
 from bnas.cells.family import spec
 from bnas.cells.genotype import Genotype
 from bnas.cells.genotype import genotypes as published
-from bnas.cells.testing import genotypes
+from bnas.cells.testing import ALL_PRIMITIVES, genotypes
 
 # Primitive -> tone, and label at stride 1, at stride 2, and at stride 2 where that is real.
 NAMES = {
@@ -91,7 +90,7 @@ def expected_name(op: str, strided: bool, downsampling: str) -> tuple[str, str]:
 
 
 def test_every_primitive_is_known_here() -> None:
-    assert set(NAMES) == {*PRIMITIVES, *DARTS_PRIMITIVES, *BATS_PRIMITIVES}
+    assert set(NAMES) == set(ALL_PRIMITIVES)
     assert {tone for tone, *_ in NAMES.values()} <= set(TONES)
 
 

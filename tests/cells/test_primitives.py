@@ -9,6 +9,7 @@ from bnas.cells import (
     UnknownNameError,
     primitive,
 )
+from bnas.cells.testing import ALL_PRIMITIVES
 
 SPACES = (PRIMITIVES, DARTS_PRIMITIVES, BATS_PRIMITIVES)
 
@@ -60,3 +61,4 @@ def test_an_unknown_primitive_is_refused(name):
     with pytest.raises(UnknownNameError, match="unknown primitive") as caught:
         primitive(name)
     assert set(caught.value.known) == {name for space in SPACES for name in space}
+    assert set(caught.value.known) == set(ALL_PRIMITIVES)

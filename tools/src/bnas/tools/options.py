@@ -61,10 +61,23 @@ class NameOrFile(FilePath):
         Not both at once: bash drops one of them.
         """
         names = [name for source in self.sources for name in source(incomplete)]
-        fitting = [name for name in names if name.lower().startswith(incomplete.lower())]
+        fitting = _beginning_alike(names, incomplete)
         return [CompletionItem(name) for name in fitting] or super().shell_complete(
             ctx, param, incomplete
         )
+
+
+def _beginning_alike(names: list[str], typed: str) -> list[str]:
+    """Return the names that begin as typed; in another case only where none begins just so.
+
+    Never names in two cases: zsh replaces the word by what all of them begin with, and ``bnas-``
+    would be gone where ``BNAS-A`` and ``bnas-cifar10`` are proposed.
+    """
+    exact = [name for name in names if name.startswith(typed)]
+    if exact:
+        return exact
+    fitting = [name for name in names if name.lower().startswith(typed.lower())]
+    return [name for name in fitting if name.startswith(fitting[0][: len(typed)])]
 
 
 class ModelName(NameOrFile):
@@ -111,7 +124,7 @@ def model_option(command: _Command) -> _Command:
         "--model",
         type=ModelName(known_names.weights),
         metavar="NAME",
-        help="The zoo's model, such as BNAS-E.  [default: BNAS-Mini, or what FILE holds]",
+        help="The zoo's model, such as BNAS-A.  [default: BNAS-Mini, or what FILE holds]",
     )(command)
 
 

@@ -1,6 +1,6 @@
 """`BitTensor`, and the bit convention that every kernel of this package keeps.
 
-The convention, written once and linked from everywhere else:
+The convention, as in ``docs/reference/bits.md``, "Bits" in the reference:
 
 * **Values**: bit 1 = +1, bit 0 = -1. A number x has the bit ``x >= 0``, so sign(0) = +1 (and so
   has -0.0). A NaN has no sign and is refused. A bool is already a sign: True = +1, False = -1.
@@ -37,7 +37,7 @@ def tail_mask(length: int) -> int:
 
 @attrs.frozen(eq=False, repr=False)
 class BitTensor:
-    """A tensor of signs with one axis packed into bytes (convention: see this module).
+    """A tensor of signs with one axis packed into bytes (convention: "Bits" in the reference).
 
     Two tensors compare by identity; compare their `data` with NumPy.
 

@@ -23,7 +23,7 @@ class Conv2d:
     """A binary convolution with weights, sizes and epilogue fixed.
 
     The counts are those of a convolution of ±1 numbers with zero padding, exactly:
-    ``count = valid - 2 * popcount(x ^ w)`` (convention: `bnas.binops.bits`). A plan holds no
+    ``count = valid - 2 * popcount(x ^ w)`` (convention: "Bits" in the reference). A plan holds no
     scratch memory, so threads may share it.
 
     Args:

@@ -39,7 +39,8 @@ def pack(
         threads: Threads to use; None takes Numba's number. Of no effect on a GPU.
 
     Returns:
-        bits (...): the packed signs (convention: `bnas.binops.bits`), in C order, where `x` lives.
+        bits (...): the packed signs (convention: "Bits" in the reference), in C order, where `x`
+            lives.
 
     Raises:
         DtypeError: `x`, `threshold` or `flip` is of a type that does not fit.

@@ -29,7 +29,7 @@ def load(
     """Return a pretrained network, ready to answer.
 
     Args:
-        name: ``"BNAS-E"``, or ``"BNAS-E.tag"`` for other weights than the default ones; upper or
+        name: ``"BNAS-A"``, or ``"BNAS-A.lean"`` for other weights than the default ones; upper or
             lower case.
         weights: A weights file to take instead of the zoo's; it must be of this architecture.
         progress: Shows a download, such as ``tqdm(unit="B", unit_scale=True)``; by default nothing

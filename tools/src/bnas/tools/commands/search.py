@@ -37,8 +37,8 @@ def search(as_json: bool, **asked: Any) -> None:
     """Search the cells of a binary network, or go on with a search that was interrupted.
 
     It leaves genotypes for `bnas-tools train --genotype`, their pictures and costs, tables, and
-    report.html with all of it. Without --data it is a demonstration of a few minutes on bundled
-    images. Under torchrun, all processes search together.
+    report.html with all of it. Without --data it is a demonstration of a minute or two on
+    bundled images. Under torchrun, all processes search together.
     """
     require("search", "bnas.search")
     cases = cases_of(asked["seeds"], asked["changes"])
