@@ -80,7 +80,7 @@ class BitTensor:
             length: Number of signs along `axis`.
 
         Returns:
-            bits (...): the tensor; `data` is not copied.
+            bits (...), the tensor; `data` is not copied.
         """
         bits = object.__new__(cls)
         for name, value in (("data", data), ("axis", axis), ("length", length)):

@@ -22,7 +22,7 @@ def signs(x: Any) -> np.ndarray:
         x: Numbers of any shape (...), or a BitTensor.
 
     Returns:
-        int64 (...), of the same logical shape: +1 or -1.
+        int64 (...), of the same logical shape, +1 or -1.
     """
     if isinstance(x, BitTensor):
         return unpack(x).astype(np.int64)
@@ -41,7 +41,7 @@ def pack(x: Any, axis: int = 1, *, threshold: Any = None, flip: Any = None) -> B
         flip: bool (x.shape[axis],), or None.
 
     Returns:
-        bits (...): the packed signs.
+        bits (...), the packed signs.
     """
     array = np.asarray(x)
     values = np.moveaxis(np.where(array, 1, -1) if array.dtype == np.bool_ else array, axis, -1)
@@ -65,7 +65,7 @@ def unpack(bits: BitTensor) -> np.ndarray:
         bits: Packed signs, bits (...).
 
     Returns:
-        int8 (...): +1 or -1.
+        int8 (...), +1 or -1.
     """
     data = np.moveaxis(bits.data, bits.axis, -1)
     out = np.empty((*data.shape[:-1], bits.length), np.int8)

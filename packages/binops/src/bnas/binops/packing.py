@@ -39,8 +39,7 @@ def pack(
         threads: Threads to use; None takes Numba's number. Of no effect on a GPU.
 
     Returns:
-        bits (...): the packed signs (convention: "Bits" in the reference), in C order, where `x`
-            lives.
+        bits (...), the packed signs, in C order, where `x` lives ("Bits" in the reference).
 
     Raises:
         DtypeError: `x`, `threshold` or `flip` is of a type that does not fit.
@@ -122,7 +121,7 @@ def unpack(bits: BitTensor) -> Any:
         bits: Packed signs, bits (...).
 
     Returns:
-        int8 (...), of ``bits.shape``: +1 or -1; of NumPy, or of the library of `bits.data` on a
+        int8 (...), of ``bits.shape``, +1 or -1; of NumPy, or of the library of `bits.data` on a
         GPU.
 
     Raises:

@@ -34,7 +34,7 @@ class Window(NamedTuple):
             out_width: Pixels of a row of outputs.
 
         Returns:
-            int64 (kernel, 2): the first one, and the one after the last, of every horizontal tap.
+            int64 (kernel, 2), the first one, and the one after the last, of every horizontal tap.
         """
         columns = self.dilation * np.arange(self.kernel)[:, None] - self.padding
         # The first outputs at or behind the edges of the image.

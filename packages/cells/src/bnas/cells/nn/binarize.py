@@ -163,7 +163,7 @@ def binary_weight(
         official_centring: Of `gradient_factor`.
 
     Returns:
-        float (O, I, K, K), the signs in ±1, and float (O,), the scales: apart, so that a
+        float (O, I, K, K), the signs in ±1, and float (O,), the scales; apart, so that a
         convolution can sum exact ±1 products even in bfloat16.
 
     References:
