@@ -1,6 +1,6 @@
 # `make release PKG=zoo` cuts one release: version, changelog, wheel and sdist, commit and tag; DRY_RUN=1 shows it and leaves nothing.
 VENV_RELEASE ?= .venv-release
-RELEASE_TOOLS := attrs build griffelib hatchling packaging tomlkit towncrier twine
+RELEASE_TOOLS := attrs build griffelib hatchling packaging pathspec tomlkit towncrier twine
 CLEAN_VENVS += $(VENV_RELEASE)
 .PHONY: release
 

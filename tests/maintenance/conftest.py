@@ -67,6 +67,9 @@ dependencies = [
   "attrs>=23.2",
 {needs}]
 
+[tool.hatch.build]
+exclude = ["BUILD"]
+
 [tool.hatch.build.targets.wheel]
 sources = ["src"]
 only-include = ["src/bnas/{name}"]
@@ -89,6 +92,8 @@ def _files(name: str) -> dict[str, str]:
         f"src/bnas/{name}/__init__.py": '"""A small one."""\n\n\n'
         'def answer(question, *, loud=False):\n    """Answer."""\n    return 42\n',
         f"src/bnas/{name}/py.typed": "",
+        "BUILD": "python_distribution()\n",
+        f"src/bnas/{name}/BUILD": "python_sources()\n",
         "public-api.txt": TITLE.format(title=f"bnas-{name}")
         + f"\n## bnas.{name}\ndef answer(question, *, loud=False): ...\n",
     }
