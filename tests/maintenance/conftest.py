@@ -6,12 +6,15 @@ import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 from maintenance.distributions import NAMES, Distribution, distributions
 from maintenance.public_api.snapshot import TITLE
+from maintenance.release import cut
+from maintenance.release.__main__ import main
 
 # What siblings ask for, as in the real tree.
 NEEDS = {
@@ -21,6 +24,7 @@ NEEDS = {
     "zoo": ("binops", "cells"),
     "tools": ("binops", "cells", "zoo"),
 }
+ANSWER = "def answer(question, *, loud=False):\n    return 42\n"
 
 
 @attrs.frozen
@@ -46,6 +50,17 @@ class Checkout:
     def commit(self, message: str = "a change") -> None:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
+
+    def state(self) -> tuple[str, ...]:
+        """Everything that a release may change."""
+        asked = (("rev-parse", "HEAD"), ("tag",), ("status", "--porcelain"), ("worktree", "list"))
+        return tuple(self.git(*each) for each in asked)
+
+    def change(self, kind: str = "added", source: str = ANSWER) -> None:
+        """Commit a change of zoo, with its fragment."""
+        self.write(f"packages/zoo/changelog.d/+news.{kind}.md", "`news`, which is\nnew.\n")
+        self.write("packages/zoo/src/bnas/zoo/__init__.py", source)
+        self.commit()
 
 
 def _pyproject(name: str) -> str:
@@ -127,3 +142,33 @@ def released(checkout: Checkout) -> Callable[[str], Checkout]:
         return checkout
 
     return release
+
+
+@pytest.fixture
+def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the builds out: what they make is looked at in a test of its own."""
+
+    def pretend(package: Any, folder: Path) -> list[Path]:
+        wheel = folder / f"bnas_{package.name}-{package.version}-py3-none-any.whl"
+        wheel.write_bytes(b"wheel")
+        return [wheel]
+
+    monkeypatch.setattr(cut, "build_twice", pretend)
+    monkeypatch.setattr(cut, "check_built", lambda package, built: None)
+
+
+@pytest.fixture
+def refused(
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
+    """Ask for a release that must not be; say why, in one line, and see that nothing changed."""
+
+    def ask(checkout: Checkout, *arguments: str) -> str:
+        before = checkout.state()
+        assert main([*arguments], checkout.root) == 1
+        assert checkout.state() == before
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said
+
+    return ask
