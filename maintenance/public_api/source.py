@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from maintenance.distributions import distributions
+from maintenance.release.errors import ReleaseError
 
 #: What defines a name.
 Statement = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
@@ -20,11 +21,13 @@ class Definition:
 
     Args:
         module: The dotted module that holds the statement.
-        node: The statement.
+        node: The statement; of an overloaded function, the last: its implementation.
+        overloads: The statements of that name before it.
     """
 
     module: str
     node: Statement
+    overloads: tuple[Statement, ...] = ()
 
 
 class Source:
@@ -61,10 +64,9 @@ class Source:
             raise ValueError(
                 f"`public-modules` must name modules (got {dotted}); correct the pyproject.toml"
             )
-        own = {name: node for node in _statements(tree) for name in _defined(node)}
+        own = {name for node in _statements(tree) for name in _defined(node)}
         if "__all__" in own:
-            listed = own["__all__"].value  # type: ignore[union-attr]
-            return sorted(ast.literal_eval(listed)) if listed is not None else []
+            return sorted(_listed(tree, dotted))
         return sorted(name for name in own if not name.startswith("_"))
 
     def find(self, dotted: str, name: str) -> Definition | None:
@@ -78,7 +80,8 @@ class Source:
                     if (alias.asname or alias.name) == name and node.module and not node.level:
                         return self.find(node.module, alias.name)
             elif name in _defined(node):
-                return Definition(dotted, node)  # type: ignore[arg-type]
+                *overloads, last = _overloads(tree, name) if _is_overload(node) else [node]
+                return Definition(dotted, last, tuple(overloads))  # type: ignore[arg-type]
         return None
 
     def imports_of_siblings(self, name: str) -> dict[str, set[str]]:
@@ -112,6 +115,33 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
         for field in ("body", "orelse") if not inner else ():
             inner += getattr(node, field)
         yield from inner
+
+
+def _listed(tree: ast.Module, dotted: str) -> set[str]:
+    """Read `__all__`, with what `+=` adds to it."""
+    found: set[str] = set()
+    for node in _statements(tree):
+        added = isinstance(node, ast.AugAssign) and ast.unparse(node.target) == "__all__"
+        if added or "__all__" in _defined(node):
+            value = node.value  # type: ignore[attr-defined]
+            try:
+                found.update(ast.literal_eval(value))
+            except ValueError as error:
+                raise ReleaseError(
+                    f"`__all__` of {dotted} must list its names (got {ast.unparse(value)}); "
+                    "write them out"
+                ) from error
+    return found
+
+
+def _is_overload(node: ast.stmt) -> bool:
+    decorators = getattr(node, "decorator_list", [])
+    return any(ast.unparse(each).rpartition(".")[2] == "overload" for each in decorators)
+
+
+def _overloads(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """List the statements of an overloaded function, its implementation last."""
+    return [node for node in _statements(tree) if name in _defined(node)]
 
 
 def _defined(node: ast.stmt) -> list[str]:
