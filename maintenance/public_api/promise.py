@@ -43,11 +43,15 @@ def released(package: Distribution) -> tuple[str, Sections] | None:
     A checkout without its tags counts as one before the first release.
     """
     tag = last_tag(package)
-    if tag is None:
-        return None
+    sections = tag and snapshot_at(package, tag)
+    return (tag, sections) if tag is not None and sections else None
+
+
+def snapshot_at(package: Distribution, tag: str) -> Sections | None:
+    """Read the snapshot at a tag; None where there was none."""
     show = ("git", "show", f"{tag}:{package.folder}/{FILE_NAME}")
     shown = subprocess.run(show, cwd=package.tree, capture_output=True, text=True, check=False)
-    return (tag, parse(shown.stdout)) if shown.returncode == 0 else None
+    return parse(shown.stdout) if shown.returncode == 0 else None
 
 
 def last_tag(package: Distribution) -> str | None:

@@ -27,6 +27,11 @@ def parse(text: str) -> Sections:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+def listed_names(stub: str) -> set[str]:
+    """Name what a section lists, without what is within its classes."""
+    return set(re.findall(r"^(?:class |def )?(\w+)", stub, re.MULTILINE))
+
+
 def read(package: Distribution) -> str:
     """Read the snapshot that is kept; empty where there is none yet."""
     path = package.root / FILE_NAME
@@ -84,7 +89,7 @@ def _for_siblings(package: Distribution, source: Source, public: list[str]) -> d
             else:
                 found.setdefault(module, set()).add(name)
     for module, stub in parse(read(package)).items():
-        found.setdefault(module, set()).update(re.findall(r"^(?:class |def )?(\w+)", stub, re.M))
+        found.setdefault(module, set()).update(listed_names(stub))
     return {
         module: names
         for module in sorted(found.keys() - set(public))

@@ -88,10 +88,14 @@ class Source:
         """Collect what the other distributions import of `bnas.<name>`: module -> names."""
         found: dict[str, set[str]] = {}
         for other in self._roots.keys() - {name}:
-            for module, imported in self._imports_of(other):
-                if module == f"bnas.{name}" or module.startswith(f"bnas.{name}."):
-                    found.setdefault(module, set()).add(imported)
+            for module, imported in self.imports(other, name):
+                found.setdefault(module, set()).add(imported)
         return found
+
+    def imports(self, name: str, sibling: str) -> set[tuple[str, str]]:
+        """Collect what a distribution imports of `bnas.<sibling>`: modules and names."""
+        top = f"bnas.{sibling}."
+        return {each for each in self._imports_of(name) if f"{each[0]}.".startswith(top)}
 
     def _imports_of(self, name: str) -> set[tuple[str, str]]:
         if name not in self._imports:
@@ -114,7 +118,23 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
         inner = [node] if not isinstance(node, ast.If | ast.Try) else []
         for field in ("body", "orelse") if not inner else ():
             inner += getattr(node, field)
-        yield from inner
+        for each in inner:
+            yield from _single(each)
+
+
+def _single(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Take an assignment of several names apart: `A, B = 1, 2` is two of them."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(
+            names
+        ) == len(values):
+            for name, value in zip(names, values, strict=True):
+                yield ast.Assign(targets=[name], value=value)
+        case ast.Assign(targets=[ast.Tuple(elts=names)]):
+            for name in names:
+                yield ast.Assign(targets=[name], value=ast.Constant(...))
+        case _:
+            yield node
 
 
 def _listed(tree: ast.Module, dotted: str) -> set[str]:

@@ -55,7 +55,7 @@ def _report(tree: Path, release: Release, *, is_dry: bool) -> list[str]:
     lines += [f"{name}: {size:,} bytes, twice the same" for name, size in release.built.items()]
     if release.moved:
         lines.append(f"ranges moved in {', '.join(release.moved)}: release those too")
-    if plan.unreleased:
+    if plan.unreleased:  # Only a dry run comes as far as this.
         lines.append(f"not released yet, and needed: {', '.join(plan.unreleased)}; these first")
     if is_dry:
         return [*lines, f"dry run: {plan.tag} would be made; nothing has changed"]

@@ -16,6 +16,7 @@ from maintenance.release.changelog import UNRELEASED, read_changelog
 from maintenance.release.errors import ReleaseError
 from maintenance.release.fragments import FOLDER, fragments
 from maintenance.release.git import changed_files, git, has_tag
+from maintenance.release.needs import unmet, unreleased
 from maintenance.release.versions import PARTS, Version, part_for
 
 
@@ -90,7 +91,15 @@ def make_plan(tree: Path, request: Request) -> Plan:
     version = _choose(package, request, kinds, is_first=is_first)
     if has_tag(tree, f"{package.name}-v{version}"):
         raise ReleaseError(f"the tag {package.name}-v{version} exists; choose another VERSION")
-    return Plan(package, version, is_first, bool(kinds), _unreleased(package))
+    missing = unreleased(package)
+    if missing and not request.is_dry:
+        raise ReleaseError(
+            f"{package.title} needs siblings that have no release ({', '.join(missing)}); "
+            "release these first"
+        )
+    if lacking := unmet(package, Source(tree)):
+        raise ReleaseError(lacking)
+    return Plan(package, version, is_first, bool(kinds), missing)
 
 
 def _check_state(package: Distribution, last: str | None) -> None:
@@ -163,9 +172,3 @@ def _reason(kinds: list[str], breaking: tuple[str, ...]) -> str:
     if breaking:
         return f"changes of public names ({breaking[0]})"
     return f"its fragments ({', '.join(sorted(set(kinds)))})"
-
-
-def _unreleased(package: Distribution) -> tuple[str, ...]:
-    wanted = {each.name for each in package.requirements}
-    siblings = distributions(package.tree).values()
-    return tuple(s.name for s in siblings if s.title in wanted and last_tag(s) is None)

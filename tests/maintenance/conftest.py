@@ -132,9 +132,12 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 @pytest.fixture
 def released(checkout: Checkout) -> Callable[[str], Checkout]:
-    """Tag the first version of a package in the checkout, as its release would."""
+    """Tag the first version of a package and of what it needs, as their releases would."""
 
     def release(name: str) -> Checkout:
+        for each in NEEDS[name]:
+            if not checkout.git("tag", "--list", f"{each}-v0.1.0"):
+                release(each)
         path = checkout.package(name).root / "CHANGELOG.md"
         path.write_text(path.read_text().replace("(unreleased)", "(2026-01-01)"))
         checkout.commit(f"{name} 0.1.0")

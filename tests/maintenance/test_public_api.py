@@ -144,11 +144,11 @@ def test_a_stub_tells_what_a_caller_sees(checkout: Checkout) -> None:
 
 
 def test_what_a_sibling_imports_is_kept_even_when_it_no_longer_does(checkout: Checkout) -> None:
-    checkout.write("packages/cells/src/bnas/cells/inner.py", "def fold(x): ...\ndef other(): ...\n")
-    checkout.write(ZOO, "from bnas.cells.inner import fold\n")
+    checkout.write("packages/cells/src/bnas/cells/inner.py", "def fold(x): ...\nother, N = 1, 2\n")
+    checkout.write(ZOO, "from bnas.cells.inner import N, fold\n")
     package = checkout.package("cells")
     text = make(package, Source(checkout.root))
-    section = "## bnas.cells.inner (for siblings and signatures)\ndef fold(x): ...\n"
+    section = "## bnas.cells.inner (for siblings and signatures)\nN = 2\ndef fold(x): ...\n"
     assert text.endswith(section)
     checkout.write("packages/cells/public-api.txt", text)
     checkout.write(ZOO, "")

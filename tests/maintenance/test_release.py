@@ -33,8 +33,10 @@ def test_a_dry_run_leaves_nothing(
 
 
 def test_the_first_release_dates_its_section_and_adds_to_it(
-    checkout: Checkout, no_build: None
+    released: Callable[[str], Checkout], no_build: None
 ) -> None:
+    released("binops")
+    checkout = released("cells")
     checkout.change()
     assert main(["zoo"], checkout.root) == 0
     text = (checkout.package("zoo").root / "CHANGELOG.md").read_text()

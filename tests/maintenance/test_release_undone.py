@@ -27,7 +27,7 @@ def test_a_failing_check_leaves_nothing(
         raise ReleaseError("the wheel lacks a file")
 
     monkeypatch.setattr(cut, "check_built", fail)
-    assert "the wheel lacks a file" in refused(checkout, "zoo")
+    assert "the wheel lacks a file" in refused(checkout, "binops")
 
 
 def test_a_tag_that_fails_takes_the_commit_back(
@@ -42,7 +42,7 @@ def test_a_tag_that_fails_takes_the_commit_back(
         return git.git(tree, *arguments)
 
     monkeypatch.setattr(cut, "git", without_tags)
-    assert "no key" in refused(checkout, "zoo")
+    assert "no key" in refused(checkout, "binops")
 
 
 def test_an_interruption_leaves_nothing(
