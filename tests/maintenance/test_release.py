@@ -75,6 +75,30 @@ def test_siblings_follow_a_breaking_release(
     assert checkout.git("status", "--porcelain") == "?? dist/"
 
 
+def test_who_asks_for_another_series_becomes_the_lowest_that_is_asked_for(
+    released: Callable[[str], Checkout], no_build: None
+) -> None:
+    """Keep lowest versions that go together: zoo 0.1.0 cannot be had with binops 0.2."""
+    checkout = released("zoo")
+    path = checkout.package("tools").root / "pyproject.toml"
+    marked = "bnas-zoo>=0.1,<0.2; python_version>'3'"
+    path.write_text(path.read_text().replace("bnas-zoo>=0.1,<0.2", marked))
+    checkout.write(".gitignore", "dist/\n")
+    checkout.write("packages/binops/changelog.d/+gone.removed.md", "`gone`.\n")
+    checkout.commit()
+    assert main(["binops"], checkout.root) == 0
+    assert main(["zoo"], checkout.root) == 0
+    assert checkout.package("zoo").version == "0.1.1"
+    asked = [str(each) for each in checkout.package("tools").requirements]
+    assert 'bnas-zoo<0.2,>=0.1.1; python_version > "3"' in asked
+    assert "bnas-cells<0.2,>=0.1" in asked
+    fragment = checkout.package("tools").root / "changelog.d" / "+bnas-zoo-0.1.1.changed.md"
+    assert fragment.read_text() == "Needs bnas-zoo 0.1.1.\n"
+    checkout.change("fixed")
+    assert main(["zoo"], checkout.root) == 0
+    assert [str(each) for each in checkout.package("tools").requirements] == asked
+
+
 def test_the_whole_way(
     released: Callable[[str], Checkout],
     monkeypatch: pytest.MonkeyPatch,
