@@ -32,7 +32,7 @@ def test_a_dry_run_leaves_nothing(
     assert "not released yet, and needed: binops, cells" in said
 
 
-def test_the_first_release_dates_its_section_and_adds_to_it(
+def test_the_first_release_dates_its_section_and_adds_below_it(
     released: Callable[[str], Checkout], no_build: None
 ) -> None:
     released("binops")
@@ -42,8 +42,8 @@ def test_the_first_release_dates_its_section_and_adds_to_it(
     text = (checkout.package("zoo").root / "CHANGELOG.md").read_text()
     _, _, text = text.partition("<!-- towncrier release notes start -->\n")
     assert re.sub(r"\d{4}-\d\d-\d\d", "DATE", text) == (
-        "\n## 0.1.0 (DATE)\n\n### Added\n\n- `news`, which is\n  new.\n\n"
-        "### The first version\n\n- `answer`.\n"
+        "\n## 0.1.0 (DATE)\n\n### The first version\n\n- `answer`.\n\n"
+        "### Added\n\n- `news`, which is\n  new.\n"
     )
 
 
