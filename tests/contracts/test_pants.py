@@ -137,6 +137,12 @@ def test_distribution_is_built_from_its_own_pyproject(package: Package) -> None:
     assert needed == set(papers.fields["sources"])
 
 
+def test_what_the_conftest_loads_by_its_path_comes_along(root: Path) -> None:
+    (conftest,) = targets(root / "tests", "python_test_utils")
+    beside = {f"tests/{path.name}" for path in (root / "tests").glob("*.py")}
+    assert beside - {"tests/conftest.py"} <= set(conftest.fields["dependencies"])
+
+
 def needs_torch(found: list[Import]) -> list[str]:
     loads = [each for each in found if each.on_import]
     pattern = "|".join(map(re.escape, NEEDS_TORCH))
