@@ -46,8 +46,7 @@ class Source:
         """Parse a module; None where the checkout has none of that name."""
         if dotted not in self._modules:
             path = self._path(dotted)
-            text = path and path.read_text(encoding="utf-8")
-            self._modules[dotted] = ast.parse(text) if text is not None else None
+            self._modules[dotted] = ast.parse(path.read_text(encoding="utf-8")) if path else None
         return self._modules[dotted]
 
     def _path(self, dotted: str) -> Path | None:

@@ -130,8 +130,8 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Iterat
             return
         if last in _KEPT_DECORATORS:
             yield f"@{last}"
-    for defaults in (arguments.defaults, arguments.kw_defaults):
-        defaults[:] = [each and _short(each) for each in defaults]  # type: ignore[index]
+    arguments.defaults = [_short(each) for each in arguments.defaults]
+    arguments.kw_defaults = [each and _short(each) for each in arguments.kw_defaults]
     yield f"def {name}({ast.unparse(arguments)})" + (f" -> {returns}: ..." if returns else ": ...")
 
 
