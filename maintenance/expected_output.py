@@ -21,8 +21,8 @@ def difference(expected: str, printed: str, *, numbers_vary: bool = False) -> st
     """
     wanted, got = _lines(expected, numbers_vary), _lines(printed, numbers_vary)
     wanted = [line if line.strip() != "…" else "..." for line in wanted]
-    texts = ["\n".join([*lines, ""]) for lines in (wanted, got)]
-    if doctest.OutputChecker().check_output(*texts, doctest.ELLIPSIS):
+    shown, came = ("\n".join([*lines, ""]) for lines in (wanted, got))
+    if doctest.OutputChecker().check_output(shown, came, doctest.ELLIPSIS):
         return ""
     told = difflib.unified_diff(wanted, got, "expected", "printed", lineterm="", n=1)
     return "\n".join(["the output differs:", *told])

@@ -81,7 +81,7 @@ def read_page(path: Path) -> list[Block]:
 
 
 def _until(end: str, numbered: Iterator[tuple[int, str]], place: str) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for _, line in numbered:
         if line.strip() == end:
             return lines

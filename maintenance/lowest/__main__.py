@@ -69,6 +69,7 @@ def _test(package: Distribution, *, with_extras: bool) -> bool:
         own = [str(wheel) for name, wheel in wheels.items() if f"bnas-{name}" in needed]
         environment.install(*core, *tools, pins=kept)
         environment.install("--no-deps", *own, pins=kept)
+        environment.check()
         files = [str(path.relative_to(package.tree)) for path in alone(package)]
         passed = environment.test([*files, *deselected(package)]) == 0
         if with_extras:
@@ -77,6 +78,7 @@ def _test(package: Distribution, *, with_extras: bool) -> bool:
             extra = ["onnxruntime"] if any(line.startswith("onnx=") for line in every) else []
             environment.install(*every, "torch", *extra, pins=kept)
             environment.install("--no-deps", *map(str, wheels.values()), pins=kept)
+            environment.check()
             ignored = [f"--ignore={path}" for path in files]
             rest = [f"tests/{package.name}", *ignored, *deselected(package)]
             passed = environment.test(rest) == 0 and passed

@@ -97,9 +97,9 @@ def lowest(package: Distribution, *, extras: bool, pins: dict[str, str]) -> list
         highest = max(known[:2], (number, text), key=lambda each: each[0])
         found[name] = (*highest, known[2] | requirement.extras)
     lines = []
-    for name, (_, text, asked) in sorted(found.items()):
+    for known_name, (_, text, asked) in sorted(found.items()):
         brackets = f"[{','.join(sorted(asked))}]" if asked else ""
-        lines.append(f"{name}{brackets}=={text}")
+        lines.append(f"{known_name}{brackets}=={text}")
     return lines
 
 

@@ -77,6 +77,19 @@ class Environment:
                     "raise the bound in the pyproject"
                 )
 
+    def check(self) -> None:
+        """See that what the tree's packages ask for of each other and of others is there.
+
+        Raises:
+            EnvironmentFailure: If it is not; wheels are installed without a look at it.
+        """
+        pip = (str(self.python), "-m", "pip", "--disable-pip-version-check", "check")
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        # What others ask for of each other is not declared here.
+        for line in done.stdout.splitlines():
+            if line.startswith("bnas-"):
+                raise EnvironmentFailure(f"the lowest versions do not go together: {line}")
+
     def test(self, selection: list[str]) -> int:
         """Run tests of the checkout against what is installed; return pytest's exit status."""
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ class UnknownLaneError(ValueError):
         self.name, self.known = name, tuple(known)
 
 
+def _strings(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @frozen
 class Lane:
     """One part of the nightly run, which needs no other.
@@ -46,9 +50,9 @@ class Lane:
 
     name: str
     about: str
-    command: tuple[str, ...] = field(converter=tuple)
+    command: tuple[str, ...] = field(converter=_strings)
     limit_s: float
-    needs: tuple[str, ...] = field(default=(), converter=tuple)
+    needs: tuple[str, ...] = field(default=(), converter=_strings)
     environment: Mapping[str, str] = field(factory=dict)
 
     def filled(self, words: Mapping[str, str]) -> Lane:

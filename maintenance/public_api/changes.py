@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 import attrs
 import griffe
 
+from maintenance.public_api.griffe_stub import load, shown, wrappers
 from maintenance.public_api.snapshot import Sections
 
 # Other defaults and other annotations are told as changes: a caller's code goes on to run.
@@ -58,18 +58,14 @@ def compare(old: Sections, new: Sections) -> Changes:
     changed: list[str] = []
     for module in sorted(old.keys() & new.keys()):
         if old[module] != new[module]:
-            before, after = _read(module, old[module]), _read(module, new[module])
+            before, after = load(module, old[module]), load(module, new[module])
             lost = list(_lost(before, after))
             gained = [n for n in _names(after).keys() - _names(before).keys() if not _told(n, lost)]
             breaking += lost
             added += [name for name in gained if not _is_within(name, gained)]
             known = [*lost, *added]
             changed += [name for name in _other(before, after) if not _told(name, known)]
-    return Changes(*(tuple(sorted(each)) for each in (breaking, added, changed)))
-
-
-def _read(module: str, stub: str) -> griffe.Module:
-    return griffe.visit(module, filepath=PurePosixPath(f"{module}.pyi"), code=stub)  # type: ignore[arg-type]
+    return Changes(*(tuple(sorted(map(shown, each))) for each in (breaking, added, changed)))
 
 
 def _lost(before: griffe.Module, after: griffe.Module) -> Iterator[str]:
@@ -88,6 +84,27 @@ def _lost(before: griffe.Module, after: griffe.Module) -> Iterator[str]:
         gone = _choices(old[name]) - _choices(new[name])
         if gone and _choices(new[name]):
             yield f"{name}: no longer takes {', '.join(sorted(gone))}"
+    for name, function in _functions(before).items():
+        if after_it := _functions(after).get(name):
+            yield from _rewrapped(name, wrappers(function), wrappers(after_it))
+
+
+def _functions(scope: griffe.Module | griffe.Class) -> dict[str, griffe.Function]:
+    found: dict[str, griffe.Function] = {}
+    for member in scope.members.values():
+        if isinstance(member, griffe.Class):
+            found |= _functions(member)
+        elif isinstance(member, griffe.Function):
+            found[member.path] = member
+    return found
+
+
+def _rewrapped(name: str, old: set[str], new: set[str]) -> Iterator[str]:
+    for gone in sorted(old - new):
+        yield f"{name}: is no {gone} any more"
+    # Who calls a method of an instance can call a class method just so.
+    for come in sorted(new - old - {"classmethod"}):
+        yield f"{name}: is a {come} now"
 
 
 def _choices(text: str) -> set[str]:

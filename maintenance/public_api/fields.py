@@ -79,6 +79,7 @@ def _shown(value: ast.expr) -> str:
 def _fields(node: ast.ClassDef) -> list[Field]:
     all_keyword = _is_true(_keyword(_maker(node), "kw_only"))
     found = []
+    annotation: ast.expr | None
     for statement in node.body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):

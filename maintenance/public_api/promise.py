@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 from maintenance.distributions import Distribution
 from maintenance.public_api.changes import Changes, compare
 from maintenance.public_api.snapshot import FILE_NAME, Sections, parse, read
 from maintenance.release.fragments import FOLDER, fragments
-from maintenance.release.versions import Version, part_for
+from maintenance.release.versions import PATTERN, Version, part_for
 
 # Which fragments tell of which change. What breaks somebody is never a mere addition.
 _TELLING = {
@@ -42,20 +43,32 @@ def released(package: Distribution) -> tuple[str, Sections] | None:
     A checkout without its tags counts as one before the first release.
     """
     tag = last_tag(package)
-    if tag is None:
-        return None
+    sections = tag and snapshot_at(package, tag)
+    return (tag, sections) if tag is not None and sections else None
+
+
+def snapshot_at(package: Distribution, tag: str) -> Sections | None:
+    """Read the snapshot at a tag; None where there was none."""
     show = ("git", "show", f"{tag}:{package.folder}/{FILE_NAME}")
     shown = subprocess.run(show, cwd=package.tree, capture_output=True, text=True, check=False)
-    return (tag, parse(shown.stdout)) if shown.returncode == 0 else None
+    return parse(shown.stdout) if shown.returncode == 0 else None
 
 
 def last_tag(package: Distribution) -> str | None:
     """Name the tag of a package's highest release that this commit descends from."""
+    released = versions(package)
+    return f"{package.name}-v{released[-1]}" if released else None
+
+
+def versions(package: Distribution) -> list[Version]:
+    """List the releases that this commit descends from, the lowest first.
+
+    Other tags, like zoo-v0.2.0-rc1, are somebody's own.
+    """
     listing = ("git", "tag", "--list", "--merged", "HEAD", f"{package.name}-v*")
     listed = subprocess.run(listing, cwd=package.tree, capture_output=True, text=True, check=False)
-    versions = [tag.rpartition("-v")[2] for tag in listed.stdout.split()]
-    released = [Version.parse(v) for v in versions if v.count(".") == 2]
-    return f"{package.name}-v{max(released)}" if released else None
+    named = [re.fullmatch(rf"{package.name}-v({PATTERN})", tag) for tag in listed.stdout.split()]
+    return sorted(Version.parse(each[1]) for each in named if each)
 
 
 def since_release(package: Distribution, now: Sections) -> Changes:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from maintenance.distributions import Distribution
 from maintenance.public_api.commands import command_stubs
+from maintenance.public_api.named_types import named_types
 from maintenance.public_api.source import Source
 from maintenance.public_api.stub import stub_of
 
 FILE_NAME = "public-api.txt"
 TITLE = "# The public names of {title}. Made by `make public-api`; a change bumps the version.\n"
 _HEADING = re.compile(r"^## (\S+)(?: \(.*\))?\n", re.MULTILINE)
-_FOR_SIBLINGS = " (for siblings)"
+# Not for users to import; what siblings do, and what public signatures name.
+_BESIDE = " (for siblings and signatures)"
 
 #: A snapshot's sections: dotted module (or the command line's name) -> stub.
 Sections = dict[str, str]
@@ -23,6 +25,11 @@ def parse(text: str) -> Sections:
     """Read a snapshot: module -> stub."""
     _, *parts = _HEADING.split(text)
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def listed_names(stub: str) -> set[str]:
+    """Name what a section lists, without what is within its classes."""
+    return set(re.findall(r"^(?:class |def )?(\w+)", stub, re.MULTILINE))
 
 
 def read(package: Distribution) -> str:
@@ -48,10 +55,13 @@ def make(package: Distribution, source: Source) -> str:
         return "\n".join(parts)
     top = f"bnas.{package.name}"
     public = [top, *(f"{top}.{module}" for module in package.public_modules)]
-    for module in public:
-        parts.append(_section(module, source.public_names(module), source))
-    for module, names in _for_siblings(package, source, public).items():
-        parts.append(_section(module, sorted(names), source, _FOR_SIBLINGS))
+    listed = {module: set(source.public_names(module)) for module in public}
+    beside = _for_siblings(package, source, public)
+    every = [(module, n) for part in (listed, beside) for module in part for n in part[module]]
+    for module, name in named_types(top, every, source):
+        (listed if module in listed else beside).setdefault(module, set()).add(name)
+    parts += [_section(module, sorted(names), source) for module, names in listed.items()]
+    parts += [_section(each, sorted(beside[each]), source, _BESIDE) for each in sorted(beside)]
     return "\n".join(parts)
 
 
@@ -68,7 +78,7 @@ def _for_siblings(package: Distribution, source: Source, public: list[str]) -> d
     """Collect what siblings import beside public modules.
 
     What the kept snapshot lists stays as long as it is there, whether or not this checkout's
-    siblings still import it: those that are installed somewhere do.
+    siblings still import it, or signatures name it: those that are installed somewhere do.
     """
     found: dict[str, set[str]] = {}
     for module, names in source.imports_of_siblings(package.name).items():
@@ -79,7 +89,7 @@ def _for_siblings(package: Distribution, source: Source, public: list[str]) -> d
             else:
                 found.setdefault(module, set()).add(name)
     for module, stub in parse(read(package)).items():
-        found.setdefault(module, set()).update(re.findall(r"^(?:class |def )?(\w+)", stub, re.M))
+        found.setdefault(module, set()).update(listed_names(stub))
     return {
         module: names
         for module in sorted(found.keys() - set(public))

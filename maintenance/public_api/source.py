@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from maintenance.distributions import distributions
+from maintenance.release.errors import ReleaseError
 
 #: What defines a name.
 Statement = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
@@ -20,11 +21,13 @@ class Definition:
 
     Args:
         module: The dotted module that holds the statement.
-        node: The statement.
+        node: The statement; of an overloaded function, the last: its implementation.
+        overloads: The statements of that name before it.
     """
 
     module: str
     node: Statement
+    overloads: tuple[Statement, ...] = ()
 
 
 class Source:
@@ -43,8 +46,7 @@ class Source:
         """Parse a module; None where the checkout has none of that name."""
         if dotted not in self._modules:
             path = self._path(dotted)
-            text = path and path.read_text(encoding="utf-8")
-            self._modules[dotted] = ast.parse(text) if text is not None else None
+            self._modules[dotted] = ast.parse(path.read_text(encoding="utf-8")) if path else None
         return self._modules[dotted]
 
     def _path(self, dotted: str) -> Path | None:
@@ -61,10 +63,9 @@ class Source:
             raise ValueError(
                 f"`public-modules` must name modules (got {dotted}); correct the pyproject.toml"
             )
-        own = {name: node for node in _statements(tree) for name in _defined(node)}
+        own = {name for node in _statements(tree) for name in _defined(node)}
         if "__all__" in own:
-            listed = own["__all__"].value  # type: ignore[union-attr]
-            return sorted(ast.literal_eval(listed)) if listed is not None else []
+            return sorted(_listed(tree, dotted))
         return sorted(name for name in own if not name.startswith("_"))
 
     def find(self, dotted: str, name: str) -> Definition | None:
@@ -78,17 +79,22 @@ class Source:
                     if (alias.asname or alias.name) == name and node.module and not node.level:
                         return self.find(node.module, alias.name)
             elif name in _defined(node):
-                return Definition(dotted, node)  # type: ignore[arg-type]
+                *overloads, last = _overloads(tree, name) if _is_overload(node) else [node]
+                return Definition(dotted, last, tuple(overloads))  # type: ignore[arg-type]
         return None
 
     def imports_of_siblings(self, name: str) -> dict[str, set[str]]:
         """Collect what the other distributions import of `bnas.<name>`: module -> names."""
         found: dict[str, set[str]] = {}
         for other in self._roots.keys() - {name}:
-            for module, imported in self._imports_of(other):
-                if module == f"bnas.{name}" or module.startswith(f"bnas.{name}."):
-                    found.setdefault(module, set()).add(imported)
+            for module, imported in self.imports(other, name):
+                found.setdefault(module, set()).add(imported)
         return found
+
+    def imports(self, name: str, sibling: str) -> set[tuple[str, str]]:
+        """Collect what a distribution imports of `bnas.<sibling>`: modules and names."""
+        top = f"bnas.{sibling}."
+        return {each for each in self._imports_of(name) if f"{each[0]}.".startswith(top)}
 
     def _imports_of(self, name: str) -> set[tuple[str, str]]:
         if name not in self._imports:
@@ -111,7 +117,50 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
         inner = [node] if not isinstance(node, ast.If | ast.Try) else []
         for field in ("body", "orelse") if not inner else ():
             inner += getattr(node, field)
-        yield from inner
+        for each in inner:
+            yield from _single(each)
+
+
+def _single(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Take an assignment of several names apart: `A, B = 1, 2` is two of them."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(
+            names
+        ) == len(values):
+            for name, value in zip(names, values, strict=True):
+                yield ast.Assign(targets=[name], value=value)
+        case ast.Assign(targets=[ast.Tuple(elts=names)]):
+            for name in names:
+                yield ast.Assign(targets=[name], value=ast.Constant(...))
+        case _:
+            yield node
+
+
+def _listed(tree: ast.Module, dotted: str) -> set[str]:
+    """Read `__all__`, with what `+=` adds to it."""
+    found: set[str] = set()
+    for node in _statements(tree):
+        added = isinstance(node, ast.AugAssign) and ast.unparse(node.target) == "__all__"
+        if added or "__all__" in _defined(node):
+            value = node.value  # type: ignore[attr-defined]
+            try:
+                found.update(ast.literal_eval(value))
+            except ValueError as error:
+                raise ReleaseError(
+                    f"`__all__` of {dotted} must list its names (got {ast.unparse(value)}); "
+                    "write them out"
+                ) from error
+    return found
+
+
+def _is_overload(node: ast.stmt) -> bool:
+    decorators = getattr(node, "decorator_list", [])
+    return any(ast.unparse(each).rpartition(".")[2] == "overload" for each in decorators)
+
+
+def _overloads(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """List the statements of an overloaded function, its implementation last."""
+    return [node for node in _statements(tree) if name in _defined(node)]
 
 
 def _defined(node: ast.stmt) -> list[str]:

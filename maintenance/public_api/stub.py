@@ -24,7 +24,8 @@ def stub_of(name: str, definition: Definition, source: Source) -> list[str]:
         case ast.ClassDef():
             return list(_class(name, definition, source))
         case ast.FunctionDef() | ast.AsyncFunctionDef() as node:
-            return list(_function(node, name))
+            every = (*definition.overloads, node)
+            return [line for each in every for line in _function(each, name)]  # type: ignore[arg-type]
         case node:
             return [_value(node, name)]
 
@@ -34,10 +35,12 @@ def _class(name: str, definition: Definition, source: Source) -> Iterator[str]:
     assert isinstance(node, ast.ClassDef)
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     yield f"class {name}({bases}):" if bases else f"class {name}:"
-    family = [each.node for each in lineage(definition, source)]
+    ancestors = lineage(definition, source)
+    family = [each.node for each in ancestors]
     lines: dict[str, list[str]] = {}
-    for ancestor in reversed(family):
-        lines |= _members(ancestor)  # type: ignore[arg-type]
+    for ancestor in reversed(ancestors):
+        lines |= _members(ancestor.node)  # type: ignore[arg-type]
+        lines |= _inner_classes(ancestor, source)
     fields = fields_of(family)  # type: ignore[arg-type]
     if is_record(node) or (fields and "__init__" not in lines):
         # The constructor tells of its fields; they need no lines of their own.
@@ -59,6 +62,15 @@ def lineage(definition: Definition, source: Source) -> list[Definition]:
             if ancestor and isinstance(ancestor.node, ast.ClassDef):
                 found += lineage(ancestor, source)
     return found
+
+
+def _inner_classes(definition: Definition, source: Source) -> dict[str, list[str]]:
+    assert isinstance(definition.node, ast.ClassDef)
+    return {
+        node.name: list(_class(node.name, Definition(definition.module, node), source))
+        for node in definition.node.body
+        if isinstance(node, ast.ClassDef) and _is_public(node.name)
+    }
 
 
 def _members(node: ast.ClassDef) -> dict[str, list[str]]:
@@ -118,8 +130,8 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Iterat
             return
         if last in _KEPT_DECORATORS:
             yield f"@{last}"
-    for defaults in (arguments.defaults, arguments.kw_defaults):
-        defaults[:] = [each and _short(each) for each in defaults]  # type: ignore[index]
+    arguments.defaults = [_short(each) for each in arguments.defaults]
+    arguments.kw_defaults = [each and _short(each) for each in arguments.kw_defaults]
     yield f"def {name}({ast.unparse(arguments)})" + (f" -> {returns}: ..." if returns else ": ...")
 
 

@@ -11,6 +11,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pathspec
+
 from maintenance.distributions import Distribution
 from maintenance.release.errors import ReleaseError
 from maintenance.release.git import export, git
@@ -73,8 +75,7 @@ def check_built(package: Distribution, built: list[Path]) -> None:
     wheel = next(path for path in built if path.suffix == ".whl")
     sdist = next(path for path in built if path.name.endswith(".tar.gz"))
     stem = f"bnas_{package.name}-{package.version}"
-    files = set(git(package.tree, "ls-files", f"{package.folder}/src").splitlines())
-    source = {path.removeprefix(f"{package.folder}/src/") for path in files}
+    source = _source(package)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = archive.read(f"{stem}.dist-info/METADATA")
@@ -87,6 +88,16 @@ def check_built(package: Distribution, built: list[Path]) -> None:
     if stated != package.version:
         raise ReleaseError(f"{wheel.name} must state {package.version} (got {stated})")
     check_metadata(built)
+
+
+def _source(package: Distribution) -> set[str]:
+    """Name the files of the commit that belong into a wheel, as they are called in there."""
+    settings = package.pyproject.get("tool", {}).get("hatch", {}).get("build", {})
+    # Read as hatchling reads it: by .gitignore's rules.
+    excluded = pathspec.GitIgnoreSpec.from_lines(settings.get("exclude", []))
+    listed = git(package.tree, "ls-files", f"{package.folder}/src").splitlines()
+    files = [path.removeprefix(f"{package.folder}/") for path in listed]
+    return {path.removeprefix("src/") for path in files if not excluded.match_file(path)}
 
 
 def _entry_points(package: Distribution) -> set[str]:

@@ -33,8 +33,8 @@ def write_changelog(
 ) -> None:
     """Put the fragments into the changelog, under the version and today's date, and remove them.
 
-    The first release dates the section that was there from the beginning; fragments come on top
-    of what it says.
+    The first release dates the section that was there from the beginning; fragments come below
+    what it says, for they tell of changes to something that nobody had yet.
 
     Args:
         package: The package, in the checkout that is to be changed.
@@ -46,9 +46,10 @@ def write_changelog(
         _run_towncrier(package, version)
     text = read_changelog(package)
     if is_first:
-        first = re.compile(rf"^## \S+ {re.escape(UNRELEASED)}\n\n?", re.MULTILINE)
-        heading = "" if has_fragments else f"## {version} ({today()})\n\n"
-        text = first.sub(heading, text, count=1)
+        top, _, first = re.split(rf"^## (\S+) {re.escape(UNRELEASED)}\n", text, flags=re.MULTILINE)
+        heading = f"## {version} ({today()})\n"
+        before, _, told = top.partition(heading)
+        text = f"{before}{heading}{first.rstrip()}\n{told.rstrip()}\n"
     # towncrier parts two releases by two empty lines.
     text = re.sub(r"\n{3,}", "\n\n", text)
     (package.root / FILE_NAME).write_text(text, encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -49,22 +51,26 @@ def cut(tree: Path, request: Request) -> Release:
     plan = make_plan(tree, request)
     if not request.is_dry:
         _check_branch(tree)
-    with worktree(tree) as copy, tempfile.TemporaryDirectory(prefix="dist-") as folder:
-        package = distributions(copy)[plan.package.name]
-        set_version(package, plan.version)
-        moved = tuple(move_ranges(package, plan.version))
-        write_changelog(
-            package, plan.version, has_fragments=plan.has_fragments, is_first=plan.is_first
-        )
-        message = f"{package.title} {plan.version}"
-        name = commit(copy, message, needs_author=not request.is_dry)
-        built = build_twice(package, Path(folder))
-        check_built(package, built)
-        files = git(copy, "show", "--stat=100", "--format=", name)
-        release = Release(plan, section(package), files, _sizes(built), moved)
+    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
+        with worktree(tree) as copy:
+            name, release, built = _make(copy, plan, Path(folder), is_dry=request.is_dry)
+        # Last of all: an interruption before it has changed nothing, and hardly any comes after.
         if not request.is_dry:
             _keep(tree, release, name, built)
     return release
+
+
+def _make(copy: Path, plan: Plan, folder: Path, *, is_dry: bool) -> tuple[str, Release, list[Path]]:
+    """Make a release's commit in a checkout of its own, build it and check what was built."""
+    package = distributions(copy)[plan.package.name]
+    set_version(package, plan.version)
+    moved = tuple(move_ranges(package, plan.version))
+    write_changelog(package, plan.version, has_fragments=plan.has_fragments, is_first=plan.is_first)
+    name = commit(copy, plan.title, needs_author=not is_dry)
+    built = build_twice(package, folder)
+    check_built(package, built)
+    files = git(copy, "show", "--stat=100", "--format=", name)
+    return name, Release(plan, section(package), files, _sizes(built), moved), built
 
 
 def _check_branch(tree: Path) -> None:
@@ -78,16 +84,34 @@ def _sizes(built: list[Path]) -> dict[str, int]:
 
 
 def _keep(tree: Path, release: Release, name: str, built: list[Path]) -> None:
-    """Take a commit over: the branch, then the tag; without the tag, neither."""
+    """Take a release over: what was built, the branch, the tag; all of it or nothing."""
     before = git(tree, "rev-parse", "HEAD")
-    git(tree, "merge", "--quiet", "--ff-only", name)
-    message = f"{release.plan.package.title} {release.plan.version}\n\n{release.section}"
+    message = f"{release.plan.title}\n\n{release.section}"
+    with _copied(built, tree / "dist"):
+        try:
+            git(tree, "merge", "--quiet", "--ff-only", name)
+            tag = ("tag", "--annotate", "--cleanup=verbatim", "-m", message, release.plan.tag)
+            git(tree, *tag, name)
+        except BaseException:  # An interruption too.
+            with suppress(ReleaseError):
+                git(tree, "tag", "--delete", release.plan.tag)
+            git(tree, "reset", "--quiet", "--keep", before)
+            raise
+
+
+@contextmanager
+def _copied(built: list[Path], dist: Path) -> Iterator[None]:
+    """Copy what was built into dist/; if what follows fails, it goes again."""
     try:
-        git(tree, "tag", "--annotate", "--cleanup=verbatim", "-m", message, release.plan.tag, name)
-    except ReleaseError:
-        git(tree, "reset", "--quiet", "--keep", before)
+        try:
+            dist.mkdir(exist_ok=True)
+            for path in built:
+                shutil.copy2(path, dist / path.name)
+        except OSError as error:
+            raise ReleaseError(f"dist/ must take what was built (got: {error})") from error
+        yield
+    except BaseException:
+        for path in built:
+            with suppress(OSError):
+                (dist / path.name).unlink()
         raise
-    dist = tree / "dist"
-    dist.mkdir(exist_ok=True)
-    for path in built:
-        shutil.copy2(path, dist / path.name)

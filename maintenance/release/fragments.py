@@ -13,7 +13,8 @@ from maintenance.release.errors import ReleaseError
 FOLDER = "changelog.d"
 #: The types of a change, in the changelog's order. The same stand in towncrier.toml.
 TYPES = ("breaking", "removed", "changed", "added", "fixed")
-_NAME = re.compile(rf"\+?[A-Za-z0-9][\w.-]*?\.(?P<kind>{'|'.join(TYPES)})(\.\d+)?\.md")
+# What has no "+" is the number of an issue, which the changelog names.
+_NAME = re.compile(rf"(\+[A-Za-z0-9][\w.-]*?|\d+)\.(?P<kind>{'|'.join(TYPES)})(\.\d+)?\.md")
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -22,15 +23,20 @@ def git(tree: Path, *arguments: str) -> str:
     Raises:
         ReleaseError: If git fails; with its last line.
     """
-    return _run(tree, *arguments).decode().rstrip("\n")
+    return _run(tree, *arguments).decode(errors="replace").rstrip("\n")
 
 
 def _run(tree: Path, *arguments: str) -> bytes:
     done = subprocess.run(("git", *arguments), cwd=tree, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise ReleaseError(f"git {arguments[0]} failed: {said[-1]}")
+        raise ReleaseError(f"git {_verb(arguments)} failed: {said[-1]}")
     return done.stdout
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    """Name the command that is run; settings stand before it, each `-c` with its value."""
+    return next(argument for argument in arguments[::2] if argument != "-c")
 
 
 def has_tag(tree: Path, tag: str) -> bool:
@@ -40,7 +46,9 @@ def has_tag(tree: Path, tag: str) -> bool:
 
 def changed_files(tree: Path) -> list[str]:
     """Name the files that differ from the last commit, new ones too."""
-    return [line[3:] for line in git(tree, "status", "--porcelain").splitlines()]
+    # Between NULs git writes names as they are; else it writes an umlaut as octal digits.
+    listed = git(tree, "status", "--porcelain", "--no-renames", "-z")
+    return [entry[3:] for entry in listed.split("\0") if entry]
 
 
 @contextlib.contextmanager
@@ -48,11 +56,22 @@ def worktree(tree: Path) -> Iterator[Path]:
     """Check the last commit out into a temporary folder; whatever happens there is undone."""
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         copy = Path(folder) / "tree"
-        git(tree, "worktree", "add", "--quiet", "--detach", str(copy), "HEAD")
         try:
+            git(tree, "worktree", "add", "--quiet", "--detach", str(copy), "HEAD")
             yield copy
         finally:
-            git(tree, "worktree", "remove", "--force", str(copy))
+            _forget(tree, copy)
+
+
+def _forget(tree: Path, copy: Path) -> None:
+    """Remove a worktree and its registration, one that is half made too: such a one is locked."""
+    try:
+        git(tree, "worktree", "remove", "--force", "--force", str(copy))
+    except ReleaseError:
+        with contextlib.suppress(ReleaseError):
+            git(tree, "worktree", "unlock", str(copy))
+        shutil.rmtree(copy, ignore_errors=True)
+        git(tree, "worktree", "prune")
 
 
 def commit(tree: Path, message: str, *, needs_author: bool) -> str:

@@ -15,7 +15,8 @@ from maintenance.public_api.source import Source
 from maintenance.release.changelog import UNRELEASED, read_changelog
 from maintenance.release.errors import ReleaseError
 from maintenance.release.fragments import FOLDER, fragments
-from maintenance.release.git import changed_files, has_tag
+from maintenance.release.git import changed_files, git, has_tag
+from maintenance.release.needs import unmet, unreleased
 from maintenance.release.versions import PARTS, Version, part_for
 
 
@@ -59,6 +60,11 @@ class Plan:
         """The tag that the release gets."""
         return f"{self.package.name}-v{self.version}"
 
+    @property
+    def title(self) -> str:
+        """The subject of the release's commit."""
+        return f"{self.package.title} {self.version}"
+
 
 def make_plan(tree: Path, request: Request) -> Plan:
     """Look whether a release may be, and which version it gets.
@@ -85,13 +91,22 @@ def make_plan(tree: Path, request: Request) -> Plan:
     version = _choose(package, request, kinds, is_first=is_first)
     if has_tag(tree, f"{package.name}-v{version}"):
         raise ReleaseError(f"the tag {package.name}-v{version} exists; choose another VERSION")
-    return Plan(package, version, is_first, bool(kinds), _unreleased(package))
+    missing = unreleased(package)
+    if missing and not request.is_dry:
+        raise ReleaseError(
+            f"{package.title} needs siblings that have no release ({', '.join(missing)}); "
+            "release these first"
+        )
+    if lacking := unmet(package, Source(tree)):
+        raise ReleaseError(lacking)
+    return Plan(package, version, is_first, bool(kinds), missing)
 
 
 def _check_state(package: Distribution, last: str | None) -> None:
     """Refuse a tree whose version, changelog and tags do not tell the same story."""
     heading = re.search(r"^## (.*)$", read_changelog(package), re.MULTILINE)
     newest = heading[1] if heading else "none"
+    _check_interrupted(package, last)
     if last is None and newest != f"{package.version} {UNRELEASED}":
         raise ReleaseError(
             f"{package.title} has no tag, but its changelog begins with {newest!r}; "
@@ -101,6 +116,17 @@ def _check_state(package: Distribution, last: str | None) -> None:
         raise ReleaseError(
             f"the version must be that of the last release (got {package.version} in "
             f"{package.folder}/pyproject.toml, {last}); a release raises it, nobody else"
+        )
+
+
+def _check_interrupted(package: Distribution, last: str | None) -> None:
+    """Name the way out of a release that was killed after its commit, before its tag."""
+    subject = git(package.tree, "log", "-1", "--format=%s")
+    tag = f"{package.name}-v{package.version}"
+    if subject == f"{package.title} {package.version}" and last != tag:
+        raise ReleaseError(
+            f"HEAD is the commit of {subject} without its tag {tag}; if it was to be: "
+            f"git tag -a -m '{subject}' {tag}; if not: git reset --keep HEAD~1"
         )
 
 
@@ -146,9 +172,3 @@ def _reason(kinds: list[str], breaking: tuple[str, ...]) -> str:
     if breaking:
         return f"changes of public names ({breaking[0]})"
     return f"its fragments ({', '.join(sorted(set(kinds)))})"
-
-
-def _unreleased(package: Distribution) -> tuple[str, ...]:
-    wanted = {each.name for each in package.requirements}
-    siblings = distributions(package.tree).values()
-    return tuple(s.name for s in siblings if s.title in wanted and last_tag(s) is None)

@@ -16,6 +16,8 @@ from maintenance.release.errors import ReleaseError
 
 #: The parts of a version, the smallest first.
 PARTS = ("patch", "minor", "major")
+#: What a version looks like, as a regular expression.
+PATTERN = r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}"
 _BREAKING = {"breaking", "removed"}
 _FEATURE = {"changed", "added"}
 
@@ -31,7 +33,7 @@ class Version:
     @classmethod
     def parse(cls, text: str) -> Version:
         """Read a version."""
-        if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", text):
+        if not re.fullmatch(PATTERN, text):
             raise ReleaseError(f"`version` must be major.minor.patch, like 1.2.0 (got {text!r})")
         return cls(*(int(part) for part in text.split(".")))
 

@@ -11,6 +11,7 @@ from maintenance.distributions import Distribution
 from maintenance.public_api.check import difference
 from maintenance.public_api.snapshot import read
 from maintenance.public_api.source import Source
+from maintenance.release.fragments import fragments
 
 if TYPE_CHECKING:
     from conftest import Package
@@ -32,3 +33,8 @@ def test_snapshots_stay_readable(packages: dict[str, Package], root: Path) -> No
     texts = {name: read(Distribution(name, root)) for name in packages}
     assert all(f"bnas-{name}" in text for name, text in texts.items())
     assert sum(len(text.encode()) for text in texts.values()) < MAX_BYTES
+
+
+def test_fragments_are_such_as_a_release_takes(package: Package, root: Path) -> None:
+    kinds = [fragment.kind for fragment in fragments(Distribution(package.name, root))]
+    assert all(kinds)

@@ -6,12 +6,15 @@ import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 from maintenance.distributions import NAMES, Distribution, distributions
 from maintenance.public_api.snapshot import TITLE
+from maintenance.release import cut
+from maintenance.release.__main__ import main
 
 # What siblings ask for, as in the real tree.
 NEEDS = {
@@ -21,6 +24,7 @@ NEEDS = {
     "zoo": ("binops", "cells"),
     "tools": ("binops", "cells", "zoo"),
 }
+ANSWER = "def answer(question, *, loud=False):\n    return 42\n"
 
 
 @attrs.frozen
@@ -47,6 +51,17 @@ class Checkout:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
 
+    def state(self) -> tuple[str, ...]:
+        """Everything that a release may change."""
+        asked = (("rev-parse", "HEAD"), ("tag",), ("status", "--porcelain"), ("worktree", "list"))
+        return tuple(self.git(*each) for each in asked)
+
+    def change(self, kind: str = "added", source: str = ANSWER) -> None:
+        """Commit a change of zoo, with its fragment."""
+        self.write(f"packages/zoo/changelog.d/+news.{kind}.md", "`news`, which is\nnew.\n")
+        self.write("packages/zoo/src/bnas/zoo/__init__.py", source)
+        self.commit()
+
 
 def _pyproject(name: str) -> str:
     needs = "".join(f'  "bnas-{each}>=0.1,<0.2",\n' for each in NEEDS[name])
@@ -66,6 +81,9 @@ license-files = ["LICENSE"]
 dependencies = [
   "attrs>=23.2",
 {needs}]
+
+[tool.hatch.build]
+exclude = ["BUILD"]
 
 [tool.hatch.build.targets.wheel]
 sources = ["src"]
@@ -89,6 +107,8 @@ def _files(name: str) -> dict[str, str]:
         f"src/bnas/{name}/__init__.py": '"""A small one."""\n\n\n'
         'def answer(question, *, loud=False):\n    """Answer."""\n    return 42\n',
         f"src/bnas/{name}/py.typed": "",
+        "BUILD": "python_distribution()\n",
+        f"src/bnas/{name}/BUILD": "python_sources()\n",
         "public-api.txt": TITLE.format(title=f"bnas-{name}")
         + f"\n## bnas.{name}\ndef answer(question, *, loud=False): ...\n",
     }
@@ -112,9 +132,12 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 @pytest.fixture
 def released(checkout: Checkout) -> Callable[[str], Checkout]:
-    """Tag the first version of a package in the checkout, as its release would."""
+    """Tag the first version of a package and of what it needs, as their releases would."""
 
     def release(name: str) -> Checkout:
+        for each in NEEDS[name]:
+            if not checkout.git("tag", "--list", f"{each}-v0.1.0"):
+                release(each)
         path = checkout.package(name).root / "CHANGELOG.md"
         path.write_text(path.read_text().replace("(unreleased)", "(2026-01-01)"))
         checkout.commit(f"{name} 0.1.0")
@@ -122,3 +145,33 @@ def released(checkout: Checkout) -> Callable[[str], Checkout]:
         return checkout
 
     return release
+
+
+@pytest.fixture
+def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the builds out: what they make is looked at in a test of its own."""
+
+    def pretend(package: Any, folder: Path) -> list[Path]:
+        wheel = folder / f"bnas_{package.name}-{package.version}-py3-none-any.whl"
+        wheel.write_bytes(b"wheel")
+        return [wheel]
+
+    monkeypatch.setattr(cut, "build_twice", pretend)
+    monkeypatch.setattr(cut, "check_built", lambda package, built: None)
+
+
+@pytest.fixture
+def refused(
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
+    """Ask for a release that must not be; say why, in one line, and see that nothing changed."""
+
+    def ask(checkout: Checkout, *arguments: str) -> str:
+        before = checkout.state()
+        assert main([*arguments], checkout.root) == 1
+        assert checkout.state() == before
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said
+
+    return ask

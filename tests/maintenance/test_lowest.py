@@ -136,6 +136,19 @@ def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
         Environment(tmp_path, tmp_path).install("cattrs==23.2", pins={})
 
 
+def test_versions_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    environment = Environment(tmp_path, tmp_path)
+    environment.python.parent.mkdir()
+    environment.python.write_text('#!/bin/sh\necho "$SAYS"\nexit 1\n')
+    environment.python.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAYS", "onnx 1.17 requires protobuf, which is not installed.")
+        environment.check()
+        patch.setenv("SAYS", "bnas-zoo 0.1.0 has requirement bnas-binops<0.2, but you have 0.2.0.")
+        with pytest.raises(EnvironmentFailure, match="do not go together: bnas-zoo 0.1.0 has"):
+            environment.check()
+
+
 def test_the_versions_are_shown(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
     checkout.write("constraints.txt", "torch==2.13.0\n")
     assert main(["--show", "zoo"], checkout.root) == 0

@@ -12,6 +12,7 @@ from maintenance.public_api.changes import compare
 from maintenance.public_api.check import difference
 from maintenance.public_api.snapshot import make, parse, read
 from maintenance.public_api.source import Source
+from maintenance.release.errors import ReleaseError
 
 if TYPE_CHECKING:
     from conftest import Checkout
@@ -20,6 +21,9 @@ ZOO = "packages/zoo/src/bnas/zoo/__init__.py"
 BEFORE = {
     "bnas.zoo": "class Model(Base):\n    def __init__(self, name: str, size: int = 1): ...\n"
     "    def run(self, x, y=1): ...\n    width: int\n"
+    "    @classmethod\n    def of(cls, x): ...\n"
+    "@overload\ndef add(x: int) -> int: ...\n@overload\ndef add(x: str, y=1) -> str: ...\n"
+    "def add(x, y=1): ...\n"
     "Rule: TypeAlias = Literal['paper', 'deployed']\ndef load(name, *, top=1) -> Model: ...\n",
 }
 
@@ -40,6 +44,11 @@ BEFORE = {
         ),
         ("Model(Base)", "Model", "Model: base class was removed"),
         ("'paper', ", "", "Rule: no longer takes 'paper'"),
+        ("@classmethod\n    def of(cls", "def of(self", "Model.of: is no classmethod any more"),
+        ("def load", "@contextmanager\ndef load", "load: is a contextmanager now"),
+        ("add(x, y", "add(x, z, y", "add(z): parameter was added as required"),
+        ("add(x: str, y=1", "add(x: str, y", "add[overload 2](y): parameter is now required"),
+        ("@overload\ndef add(x: str, y=1) -> str: ...\n", "", "add[overload 2]: name was removed"),
     ],
 )
 def test_what_breaks_a_caller(old: str, new: str, told: str) -> None:
@@ -69,6 +78,18 @@ def test_another_default_is_a_change() -> None:
     assert changes.changed == (
         "bnas.zoo.load(top): keyword-only None = 1 became keyword-only None = 5",
     )
+
+
+def test_a_class_method_may_be_called_as_before() -> None:
+    new = BEFORE["bnas.zoo"].replace("    def run(self,", "    @classmethod\n    def run(cls,")
+    assert not [line for line in compare(BEFORE, {"bnas.zoo": new}).breaking if "class" in line]
+
+
+def test_a_stub_that_is_no_python_names_its_class() -> None:
+    with pytest.raises(ReleaseError, match=r"the stub of bnas\.zoo must be Python .* in Model\)"):
+        compare(
+            {"bnas.zoo": BEFORE["bnas.zoo"].replace("size: int = 1", "size: int = 1, b")}, BEFORE
+        )
 
 
 def test_modules_come_and_go() -> None:
@@ -123,15 +144,68 @@ def test_a_stub_tells_what_a_caller_sees(checkout: Checkout) -> None:
 
 
 def test_what_a_sibling_imports_is_kept_even_when_it_no_longer_does(checkout: Checkout) -> None:
-    checkout.write("packages/cells/src/bnas/cells/inner.py", "def fold(x): ...\ndef other(): ...\n")
-    checkout.write(ZOO, "from bnas.cells.inner import fold\n")
+    checkout.write("packages/cells/src/bnas/cells/inner.py", "def fold(x): ...\nother, N = 1, 2\n")
+    checkout.write(ZOO, "from bnas.cells.inner import N, fold\n")
     package = checkout.package("cells")
     text = make(package, Source(checkout.root))
-    section = "## bnas.cells.inner (for siblings)\ndef fold(x): ...\n"
+    section = "## bnas.cells.inner (for siblings and signatures)\nN = 2\ndef fold(x): ...\n"
     assert text.endswith(section)
     checkout.write("packages/cells/public-api.txt", text)
     checkout.write(ZOO, "")
     assert make(package, Source(checkout.root)) == text
+
+
+def test_choices_that_signatures_name_are_kept(checkout: Checkout) -> None:
+    checkout.write(
+        "packages/zoo/src/bnas/zoo/inner.py",
+        """
+        import enum
+        from typing import Literal
+        Choice = Literal["near", "far"]
+        Other = Literal["none"]
+        class Kind(enum.Enum):
+            ONE = 1
+            def of(self, choice: Choice): ...
+        class Plain: ...
+        """,
+    )
+    checkout.write(
+        ZOO,
+        """
+        from bnas.zoo.inner import Kind, Other, Plain
+        __all__ = ["ask"]
+        __all__ += ["tell"]
+        def ask(kind: Kind | None, plain: Plain) -> None:
+            other: Other = "none"
+        class tell:
+            class Inner(Base):
+                def run(self, x): ...
+        """,
+    )
+    text = make(checkout.package("zoo"), Source(checkout.root))
+    assert "class tell:\n    class Inner(Base):\n        def run(self, x): ...\n" in text
+    section = "class Kind(enum.Enum):\n    ONE = 1\n    def of(self, choice: Choice): ...\n"
+    choice = "Choice = Literal['near', 'far']\n"
+    assert text.endswith(f"## bnas.zoo.inner (for siblings and signatures)\n{choice}{section}")
+    told = compare(parse(text), parse(text.replace(", 'far'", "").replace("    ONE = 1\n", "")))
+    assert told.breaking == (
+        "bnas.zoo.inner.Choice: no longer takes 'far'",
+        "bnas.zoo.inner.Kind.ONE: name was removed",
+    )
+
+
+def test_every_overload_is_kept(checkout: Checkout) -> None:
+    first = "@overload\ndef answer(x: int) -> int: ...\n"
+    second = "@overload\ndef answer(x: str, y: int=1) -> str: ...\n"
+    both = f"{first}{second}def answer(x, y=1): ...\n"
+    checkout.write(ZOO, f"from typing import overload\n{both}")
+    assert parse(make(checkout.package("zoo"), Source(checkout.root))) == {"bnas.zoo": both}
+
+
+def test_an_all_that_is_no_list_is_refused(checkout: Checkout) -> None:
+    checkout.write(ZOO, "from bnas.zoo import inner\n__all__ = inner.__all__\n")
+    with pytest.raises(ReleaseError, match=r"`__all__` of bnas.zoo must .* \(got inner.__all__\)"):
+        make(checkout.package("zoo"), Source(checkout.root))
 
 
 def test_a_difference_names_what_to_do(checkout: Checkout) -> None:

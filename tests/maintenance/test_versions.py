@@ -54,7 +54,11 @@ def test_fragments_tell_their_kind(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text", "told"),
-    [("+a.feature.md", "x", r"\+a.feature.md"), ("+a.added.md", " \n", "says nothing")],
+    [
+        ("+a.feature.md", "x", r"\+a.feature.md"),
+        ("+a.added.md", " \n", "says nothing"),
+        ("a.added.md", "x", "got a.added.md"),
+    ],
 )
 def test_what_is_no_fragment_is_named(checkout: Checkout, name: str, text: str, told: str) -> None:
     checkout.write(f"packages/zoo/changelog.d/{name}", text)

@@ -187,7 +187,7 @@ def test_no_process_trains_on_after_a_signal(
             else:
                 parent.terminate()
             # Not before all who could write to it are gone.
-            _, told = parent.communicate(timeout=20)
+            _, told = parent.communicate(timeout=60)
         finally:
             if parent.returncode is None:
                 os.killpg(parent.pid, signal.SIGKILL)

@@ -53,7 +53,7 @@ def binarised_gradient(module: BinaryConv2d) -> Tensor:
         module: A convolution of binarised weights, with a gradient.
 
     Returns:
-        float32 (O, I, K, K).
+        float32 (O, I, KH, KW).
     """
     weight, grad = module.weight, module.weight.grad
     assert grad is not None

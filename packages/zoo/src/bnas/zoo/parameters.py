@@ -132,8 +132,8 @@ def from_state(graph: Graph, state: Mapping[str, np.ndarray]) -> Parameters:
 
     Args:
         graph: The pruned graph.
-        state: Tensor name -> float array; binary convolutions have latent weights (O, I, K, K) and
-            ``weight_scale``. Tensors that the graph does not need are left out.
+        state: Tensor name -> float array; binary convolutions have latent weights
+            (O, I, KH, KW) and ``weight_scale``. Tensors that the graph does not need are left out.
 
     Raises:
         ParametersError: A tensor is missing, has another shape, or holds NaN.

@@ -108,7 +108,7 @@ def latent_scale(latent: Tensor) -> Tensor:
     """Return mean|W| of every filter.
 
     Args:
-        latent: Latent weights (O, I, K, K).
+        latent: Latent weights (O, I, KH, KW).
 
     Returns:
         float (O,).
@@ -122,7 +122,7 @@ def is_centred(latent: Tensor, *, official_centring: bool = False) -> bool:
     Not where there is one channel, as in depthwise convolutions: it would leave nothing but zeros.
 
     Args:
-        latent: Latent weights (O, I, K, K).
+        latent: Latent weights (O, I, KH, KW).
         official_centring: Take it off of all of them, as the authors' code does.
     """
     return official_centring or latent.shape[1] > 1
@@ -135,7 +135,7 @@ def gradient_factor(latent: Tensor, *, official_centring: bool = False) -> float
     (`is_centred`) the factor is n.
 
     Args:
-        latent: Latent weights (O, I, K, K).
+        latent: Latent weights (O, I, KH, KW).
         official_centring: Of `is_centred`.
     """
     fan_in = latent[0].numel()
@@ -157,13 +157,13 @@ def binary_weight(
     multiplies it by ``n * (1 - 1/I)``, a learning rate per layer in the authors' code.
 
     Args:
-        latent: Latent weights (O, I, K, K), mean-centred and clamped (`project_latent`).
+        latent: Latent weights (O, I, KH, KW), mean-centred and clamped (`project_latent`).
         official_sign: Take sign(0) = 0.
         official_gradient: Multiply the gradient by `gradient_factor`.
         official_centring: Of `gradient_factor`.
 
     Returns:
-        float (O, I, K, K), the signs in ±1, and float (O,), the scales; apart, so that a
+        float (O, I, KH, KW), the signs in ±1, and float (O,), the scales; apart, so that a
         convolution can sum exact ±1 products even in bfloat16.
 
     References:
@@ -182,7 +182,7 @@ def project_latent(latent: Tensor, *, official_centring: bool = False) -> None:
     To be called before every training step.
 
     Args:
-        latent: Latent weights (O, I, K, K).
+        latent: Latent weights (O, I, KH, KW).
         official_centring: Centre those of a single input channel too, as the authors' code does,
             which makes all of them 0; by default they are only clamped.
 
