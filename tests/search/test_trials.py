@@ -112,9 +112,13 @@ def test_what_cannot_be_run_is_refused(
 #: Of a training that lasts longer than any test waits.
 LONG = attrs.evolve(RECIPE, epochs=2000)
 WORKER = """
+import signal
 import sys
 import torch
 from bnas import cells, search
+
+# Whoever starts the tests in the background of a script has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 saved = torch.load(sys.argv[1], weights_only=True)
 parts = (search.ImageSet(*saved[name], ("red", "blue")) for name in ("train", "holdout"))
