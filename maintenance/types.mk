@@ -10,7 +10,7 @@ $(VENV_TYPES)/.stamp: maintenance/types.mk constraints.txt | check-python
 	@$(call IS_OURS,$(VENV_TYPES))
 	@echo "setting up $(VENV_TYPES): mypy and pyright, about 500 MB on disk"
 	@$(PYTHON) -m venv --clear $(VENV_TYPES)
-	@$(VENV_TYPES)/bin/pip install $(PIP_FLAGS) mypy basedpyright attrs cattrs click hypothesis numpy pillow rich
+	@$(VENV_TYPES)/bin/pip install $(PIP_FLAGS) mypy basedpyright attrs cattrs click hypothesis numpy packaging pillow pytest rich
 	@touch $@
 
 clean: clean-types

@@ -47,7 +47,7 @@ class Sources(Extension):
 
 def _below(owner: Module | Class) -> Iterator[Module | Class]:
     for member in owner.members.values():
-        if not member.is_alias and isinstance(member, Module | Class):
+        if isinstance(member, (Module, Class)) and not member.is_alias:
             yield member
             yield from _below(member)
 

@@ -58,7 +58,6 @@ def uses(test: Path, fixtures: set[str]) -> bool:
     """Whether a test file asks for one of these fixtures, as an argument or by name."""
     tree = ast.parse(test.read_text(encoding="utf-8"))
     asked = {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg)}
-    asked |= {
-        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in fixtures
-    }
+    texts = [each.value for each in ast.walk(tree) if isinstance(each, ast.Constant)]
+    asked |= {text for text in texts if isinstance(text, str)}
     return bool(asked & fixtures)

@@ -13,8 +13,6 @@ import pytest
 
 from maintenance.distributions import NAMES, Distribution, distributions
 from maintenance.public_api.snapshot import TITLE
-from maintenance.release import cut
-from maintenance.release.__main__ import main
 
 # What siblings ask for, as in the real tree.
 NEEDS = {
@@ -150,6 +148,8 @@ def released(checkout: Checkout) -> Callable[[str], Checkout]:
 @pytest.fixture
 def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the builds out: what they make is looked at in a test of its own."""
+    # Not at the top: where Pants runs tests of this folder, what builds releases is missing.
+    from maintenance.release import cut
 
     def pretend(package: Any, folder: Path) -> list[Path]:
         wheel = folder / f"bnas_{package.name}-{package.version}-py3-none-any.whl"
@@ -165,6 +165,7 @@ def refused(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., str]:
     """Ask for a release that must not be; say why, in one line, and see that nothing changed."""
+    from maintenance.release.__main__ import main
 
     def ask(checkout: Checkout, *arguments: str) -> str:
         before = checkout.state()

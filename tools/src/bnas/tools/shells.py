@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
@@ -44,7 +46,7 @@ class Zsh(_Shell, ZshComplete):
     """The Z shell."""
 
     # Its script lies in a folder of $fpath as the body of a function, and is run at every press.
-    source_template = ZshComplete.source_template.replace(
+    source_template: ClassVar[str] = ZshComplete.source_template.replace(
         "$zsh_eval_context[-1] == loadautofunc", "$zsh_eval_context[-1] == (loadautofunc|shfunc)"
     )
 
@@ -52,7 +54,7 @@ class Zsh(_Shell, ZshComplete):
 class Fish(_Shell, FishComplete):
     """Fish."""
 
-    source_template = FishComplete.source_template.replace(
+    source_template: ClassVar[str] = FishComplete.source_template.replace(
         'string split ","', 'string split --max 1 ","'
     )
 
