@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from maintenance.distributions import NAMES, distributions
+
 ROOT = Path(__file__).parents[1]
-NAMES = ("binops", "cells", "search", "zoo", "tools")
-FOLDERS = (*(f"packages/{name}/src" for name in NAMES[:-1]), "tools/src")
+FOLDERS = tuple(f"{each.folder}/src" for each in distributions(ROOT).values())
 SOURCES = (*FOLDERS, "maintenance", "benchmarks", "--exclude", "typed_programs")
 PROGRAMS = "maintenance/typed_programs"
 #: What is left out where torch is not installed.
