@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from maintenance.distributions import distributions
+
 #: Folder of the pages that the site is made of.
 DOCS = "docs"
 #: The repository's front page; the site has its own, which says the same to its readers.
 FRONTS = {"README.md": "index.md"}
 #: What trainings leave there; git ignores it, and so does mkdocs.yml.
 LEFT_OUT = "docs/reproduction/runs/"
-PACKAGES = ("packages/binops", "packages/cells", "packages/search", "packages/zoo", "tools")
+PACKAGES = tuple(each.folder for each in distributions(Path(__file__).parents[2]).values())
 #: Pages outside of ``docs``, by their path in the repository.
 BROUGHT_IN = (
     "CONTRIBUTING.md",
