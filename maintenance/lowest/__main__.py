@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
+from itertools import chain
 from pathlib import Path
 
 from maintenance.distributions import NAMES, Distribution, distributions
@@ -13,8 +15,13 @@ from maintenance.lowest.bounds import NOT_LOWERED, BoundError, lowest, read_pins
 from maintenance.lowest.environment import Environment, EnvironmentFailure, build_wheels
 from maintenance.lowest.selection import TEST_TOOLS, alone, deselected
 
-#: Test tools that no package declares, at the versions that all tests pass with.
-_PINNED_TOOLS = ("pytest", "onnxruntime")
+#: Test tools that no package declares, at the versions that all tests pass with: pytest, and by
+#: what an extra brings, the tools that its tests compare or look with.
+_PINNED_TOOLS = {
+    "": ("pytest",),
+    "onnx": ("onnxruntime",),
+    "numba-cuda": ("nvidia-cuda-nvcc", "nvidia-cuda-nvdisasm"),
+}
 
 
 def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
@@ -58,7 +65,7 @@ def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
 def _test(package: Distribution, *, with_extras: bool) -> bool:
     """Test a package alone, then with its extras; whether both passed."""
     pins = read_pins(package.tree)
-    kept = {name: pins[name] for name in (*NOT_LOWERED, *_PINNED_TOOLS)}
+    kept = {name: pins[name] for name in (*NOT_LOWERED, *chain(*_PINNED_TOOLS.values()))}
     environment = Environment(package.tree / f".venv-lowest-{package.name}", package.tree)
     environment.create()
     core = lowest(package, extras=False, pins=pins)
@@ -74,8 +81,8 @@ def _test(package: Distribution, *, with_extras: bool) -> bool:
         passed = environment.test([*files, *deselected(package)]) == 0
         if with_extras:
             every = lowest(package, extras=True, pins=pins)
-            # What tests compare with, whether or not the package has to do with it.
-            extra = ["onnxruntime"] if any(line.startswith("onnx=") for line in every) else []
+            names = {re.split(r"[[=]", line)[0] for line in every}
+            extra = chain(*(tools for name, tools in _PINNED_TOOLS.items() if name in names))
             environment.install(*every, "torch", *extra, pins=kept)
             environment.install("--no-deps", *map(str, wheels.values()), pins=kept)
             environment.check()

@@ -22,6 +22,7 @@ _IMPORT_NAMES = {"pillow": "PIL", "numba-cuda": "numba_cuda", "attrs": "attrs"}
 _LATE = {
     "binops": ("cuda/*",),
     "cells": ("test_draw*", "test_cells_testing*", "test_cells_readme*", "test_cells_golden*"),
+    "search": ("architecture/test_report*",),
 }
 # They are about the versions of Numba whose cache files are known (bnas.binops.disk_cache). What
 # holds for all others is test_a_numba_that_is_not_known_loads_its_kernels_itself.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bnas import search
+from bnas import cells, search
 from bnas.search.event_log import EventLog
 
 STEPS_PER_EPOCH = 40
@@ -86,3 +86,13 @@ def test_a_kill_loses_nothing_that_was_written(tmp_path: Path) -> None:
     )
     assert done.returncode == -9, done.stderr
     assert steps_of(tmp_path, "step/loss") == list(range(0, 101, 10))
+
+
+def test_events_that_cannot_be_written_are_named(
+    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
+) -> None:
+    (tmp_path / "events").touch()
+    recipe = search.Recipe(epochs=1, batch_size=16, crop_padding=1)
+    options = search.RunOptions(event_log=True)
+    with pytest.raises(search.CheckpointError, match=r"events cannot be written .File exists"):
+        search.train(tiny_spec, recipe, data, tmp_path, options=options)

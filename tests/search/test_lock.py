@@ -114,12 +114,3 @@ def test_a_file_that_cannot_be_written_is_named(
     with pytest.raises(search.CheckpointError, match=r"cannot be .*directory") as caught:
         search.train(tiny_spec, RECIPE, data, tmp_path)
     assert caught.value.path == tmp_path / name
-
-
-def test_events_that_cannot_be_written_are_named(
-    tmp_path: Path, tiny_spec: cells.NetworkSpec, data: search.TrainingData
-) -> None:
-    (tmp_path / "events").touch()
-    options = search.RunOptions(event_log=True)
-    with pytest.raises(search.CheckpointError, match=r"events cannot be written .File exists"):
-        search.train(tiny_spec, RECIPE, data, tmp_path, options=options)

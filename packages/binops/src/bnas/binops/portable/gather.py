@@ -33,16 +33,20 @@ class Shape(NamedTuple):
 def _copy(
     source: Any, source_start: Any, target: Any, target_start: Any, length: Any, step: Any
 ) -> None:
-    """Copy bytes; unsigned indices, as a signed one may be negative and stops vectorising."""
+    """Copy bytes; unsigned indices, as a signed one may be negative and stops vectorising.
+
+    Without the JIT `i` is a Python int, whose sum with uint64 is a float to NumPy 1: hence the
+    conversions, which are nothing in machine code.
+    """
     if length <= 0:
         return
     start, first, stride = np.uint64(source_start), np.uint64(target_start), np.uint64(step)
     if step == 1:
         for i in range(np.uint64(length)):
-            target[first + i] = source[start + i]
+            target[first + np.uint64(i)] = source[start + np.uint64(i)]
     else:
         for i in range(np.uint64(length)):
-            target[first + i] = source[start + i * stride]
+            target[first + np.uint64(i)] = source[start + np.uint64(i) * stride]
 
 
 @kernel()
