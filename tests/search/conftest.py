@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,14 +94,24 @@ class Killing:
             assert worker.wait(timeout=300) == 0
         return self._bits(directory), time.monotonic() - begun
 
-    def kill(self, reports: int, seconds: float, *arguments: object) -> int:
-        """Start and kill so many seconds after so many reports, unless it ends; returns how."""
+    def kill(
+        self, reports: int, seconds: float, *arguments: object, last: int | None = None
+    ) -> int:
+        """Start and kill so many seconds after so many reports, unless it ends; returns how.
+
+        After `last` reports it does not wait for the seconds: it may run faster than was measured.
+        """
         with self.start(*arguments) as worker:
             assert worker.stdout is not None
             for _ in range(reports):
                 worker.stdout.readline()
-            time.sleep(seconds)
+            timer = threading.Timer(seconds, worker.kill)
+            timer.start()
+            for count, _ in enumerate(worker.stdout, reports + 1):
+                if count == last:
+                    break
             worker.kill()
+            timer.cancel()
             status = worker.wait()
         assert status in (0, -signal.SIGKILL)
         return status

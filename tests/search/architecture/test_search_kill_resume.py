@@ -84,7 +84,8 @@ def test_a_kill_at_a_random_moment_changes_no_bit_of_a_search(
     statuses = []
     for _ in range(2):
         pause = 2 * seconds / STEPS * source.random()
-        statuses.append(searches.kill(source.randrange(1, STEPS // 2), pause, plan, tmp_path))
-    assert statuses[0] == -signal.SIGKILL  # Half of the steps at most: it cannot have ended.
+        reports = source.randrange(1, STEPS // 2)
+        statuses.append(searches.kill(reports, pause, plan, tmp_path, last=STEPS - 2))
+    assert statuses[0] == -signal.SIGKILL
     searches.whole(tmp_path, plan, tmp_path)
     assert searches.differences(tmp_path, expected) == []
