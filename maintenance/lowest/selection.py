@@ -18,11 +18,12 @@ from maintenance.public_api.source import Source
 TEST_TOOLS = ("hypothesis", "numpy", "pytest")
 # Import names that are not the distribution's.
 _IMPORT_NAMES = {"pillow": "PIL", "numba-cuda": "numba_cuda", "attrs": "attrs"}
-# They draw, or ask for a GPU, without an import that tells.
+# They draw, search or ask for a GPU, without an import that tells.
 _LATE = {
     "binops": ("cuda/*",),
     "cells": ("test_draw*", "test_cells_testing*", "test_cells_readme*", "test_cells_golden*"),
     "search": ("architecture/test_report*",),
+    "tools": ("test_reproduce_command*", "test_reproduce_frontier*", "test_search_sweep*"),
 }
 # They are about the versions of Numba whose cache files are known (bnas.binops.disk_cache). What
 # holds for all others is test_a_numba_that_is_not_known_loads_its_kernels_itself.

@@ -28,7 +28,9 @@ assert not loaded, loaded
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", *map(str, arguments)]
+    # A DeprecationWarning shows to no user, and one of a library's may be about another library.
+    warnings = ("-W", "error", "-W", "ignore::DeprecationWarning")
+    command = [sys.executable, *warnings, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
