@@ -104,7 +104,8 @@ def _run(*command: str) -> str:
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         said = errors or done.stderr.strip().splitlines() or ["no reason given"]
-        raise EnvironmentFailure(f"{Path(command[0]).name} {command[2]} failed: {said[0]}")
+        # pip tells first which versions it looked at, last what it lacks.
+        raise EnvironmentFailure(f"{Path(command[0]).name} {command[2]} failed: {said[-1]}")
     return done.stderr
 
 

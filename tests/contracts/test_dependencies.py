@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 # numba.cuda is kept alive by a distribution of its own, which need not be installed to be declared.
 OWN_DISTRIBUTION = {"numba.cuda": "numba-cuda", "cuda.bindings": "cuda-bindings"}
-# Declared for their versions: what numba-cuda uses of them must be old enough for the driver.
-VERSION_ONLY = {"cuda-toolkit", "nvidia-nvjitlink"}
+# Declared for their versions: what numba-cuda uses of them must be old enough for the driver, and
+# PyArrow newer than Ray Data asks for.
+VERSION_ONLY = {"cuda-toolkit", "nvidia-nvjitlink", "pyarrow"}
 
 
 def distribution_of(module: str) -> str | None:
