@@ -81,7 +81,7 @@ def _test(package: Distribution, *, with_extras: bool) -> bool:
         passed = environment.test([*files, *deselected(package)]) == 0
         if with_extras:
             every = lowest(package, extras=True, pins=pins)
-            names = {re.split(r"[[=]", line)[0] for line in every}
+            names = {re.split("[=[]", line)[0] for line in every}
             extra = chain(*(tools for name, tools in _PINNED_TOOLS.items() if name in names))
             environment.install(*every, "torch", *extra, pins=kept)
             environment.install("--no-deps", *map(str, wheels.values()), pins=kept)
