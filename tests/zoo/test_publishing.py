@@ -12,8 +12,9 @@ import torch
 from bnas import cells, zoo
 from bnas.cells.nn import Network
 from bnas.zoo import index as index_module
-from bnas.zoo import latency
+from bnas.zoo import latency, publishing
 from bnas.zoo.counts import Counts
+from bnas.zoo.errors import SaveError
 from bnas.zoo.evaluate import evaluate
 from bnas.zoo.photos import bundled_photos
 from bnas.zoo.publishing import Provenance, publish, publish_latency
@@ -103,6 +104,32 @@ def test_other_weights_need_another_version(
     taken = Provenance(tag="plus-cpu", dataset="none", recipe="none")
     with pytest.raises(zoo.ZooError, match="plus-cpu version 1 is in the zoo already"):
         publish(checkpoint, "BNAS-Mini", test_photos, taken, index_path=index_path)
+
+
+@pytest.mark.parametrize("before", [None, b"an older version"])
+def test_weights_are_as_before_if_the_index_cannot_be_written(
+    checkpoint: Path,
+    test_photos: Path,
+    index_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bytes | None,
+) -> None:
+    path = tmp_path / "weights" / "BNAS-Mini.test.safetensors"
+    if before:
+        path.parent.mkdir()
+        path.write_bytes(before)
+    index = index_path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        assert path.read_bytes() != before
+        raise SaveError("cannot write (No space left on device)", path=index_path)
+
+    monkeypatch.setattr(publishing, "register", full)
+    with pytest.raises(SaveError, match="No space left"):
+        publish(checkpoint, "BNAS-Mini", test_photos, PROVENANCE, index_path=index_path)
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert index_path.read_bytes() == index
 
 
 def test_index_outside_a_checkout(checkpoint: Path, test_photos: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bnas.cells.atomic_file import draft_of
@@ -23,3 +25,21 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
             f"cannot write {str(path)!r} ({error.strerror or error}); nothing was changed",
             path=Path(path),
         ) from error
+
+
+@contextmanager
+def put_back_on_failure(path: Path) -> Iterator[None]:
+    """Undo what the block writes to a file if the block fails, Ctrl-C included.
+
+    Raises:
+        SaveError: What was there before cannot be written again.
+    """
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, before)
+        raise

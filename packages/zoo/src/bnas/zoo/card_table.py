@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from bnas.cells import Spec, spec
+from bnas.zoo.atomic_file import write_atomically
 from bnas.zoo.cards import Card
 from bnas.zoo.counts import Counts
 from bnas.zoo.errors import WeightsIndexError
@@ -81,7 +82,8 @@ def _spec_of(entry: Entry, index_path: Path) -> Spec | None:
 def renew(readme: Path, index_path: Path = INDEX_PATH) -> None:
     """Count all models of an index anew, and write the table of their cards into a README."""
     index = write_index(with_counts(read_index(index_path), index_path), index_path)
-    readme.write_text(with_table(readme.read_text(encoding="utf-8"), index), encoding="utf-8")
+    text = with_table(readme.read_text(encoding="utf-8"), index)
+    write_atomically(readme, text.encode())
 
 
 def _row(card: Card) -> tuple[str, ...]:

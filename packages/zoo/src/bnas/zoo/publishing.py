@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 from attrs import frozen
 
+from bnas.zoo.atomic_file import put_back_on_failure
 from bnas.zoo.cache import untrained
 from bnas.zoo.counts import Counts
 from bnas.zoo.errors import ParametersError, WeightsIndexError
@@ -121,9 +122,12 @@ def publish(
         latency=latency,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    network.save(path)
-    entry = entry_for_file(path, network.card, home=home)
-    register(entry, default=default, index_path=index_path)
+    # The name has no version in it: this may be the file of an older one, which the index means
+    # until it is written.
+    with put_back_on_failure(path):
+        network.save(path)
+        entry = entry_for_file(path, network.card, home=home)
+        register(entry, default=default, index_path=index_path)
     return entry
 
 
