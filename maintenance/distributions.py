@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,23 @@ class Distribution:
         return {extra: [Requirement(line) for line in lines] for extra, lines in declared.items()}
 
 
+class UnknownDistributionError(Exception):
+    """A name that is none of the five; the message says so in one line."""
+
+
 def distributions(tree: Path) -> dict[str, Distribution]:
     """Name the distributions of a checkout, in the order in which they can be released."""
     return {name: Distribution(name, tree) for name in NAMES}
+
+
+def chosen(tree: Path, names: Sequence[str]) -> list[Distribution]:
+    """Name some distributions of a checkout, in the order given; all of them for no name.
+
+    Raises:
+        UnknownDistributionError: If one is none of the five.
+    """
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise UnknownDistributionError(
+            f"`PKG` must be one of {', '.join(NAMES)} (got {', '.join(unknown)})"
+        )
+    return [distributions(tree)[name] for name in names or NAMES]

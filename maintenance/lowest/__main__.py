@@ -10,7 +10,7 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from maintenance.distributions import NAMES, Distribution, distributions
+from maintenance.distributions import Distribution, UnknownDistributionError, chosen
 from maintenance.lowest.bounds import NOT_LOWERED, BoundError, lowest, read_pins
 from maintenance.lowest.environment import Environment, EnvironmentFailure, build_wheels
 from maintenance.lowest.selection import TEST_TOOLS, alone, deselected
@@ -39,12 +39,13 @@ def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
     parser.add_argument("--alone", action="store_true", help="only what needs no extra")
     parser.add_argument("--show", action="store_true", help="only name the versions")
     options = parser.parse_args(arguments)
-    if unknown := set(options.packages) - set(NAMES):
-        parser.error(f"`PKG` must be one of {', '.join(NAMES)} (got {', '.join(sorted(unknown))})")
     tree = tree or Path.cwd()
+    try:
+        packages = chosen(tree, options.packages)
+    except UnknownDistributionError as error:
+        parser.error(str(error))
     failed = []
-    for name in options.packages or NAMES:
-        package = distributions(tree)[name]
+    for package in packages:
         if options.show:
             versions = lowest(package, extras=True, pins=read_pins(tree))
             sys.stdout.write(f"{package.title}: {' '.join(versions)}\n")
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
         except (EnvironmentFailure, BoundError) as error:
             sys.stderr.write(f"{package.title}: {error}\n")
             passed = False
-        failed += [] if passed else [name]
+        failed += [] if passed else [package.name]
         verdict = "passed" if passed else "FAILED"
         took = time.monotonic() - start
         sys.stdout.write(f"{package.title} at its lowest versions: {verdict} ({took:.0f} s)\n")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from maintenance.distributions import NAMES, Distribution, distributions
+from maintenance.distributions import Distribution, UnknownDistributionError, chosen
 from maintenance.public_api.check import difference
 from maintenance.public_api.promise import demand, since_release, untold
 from maintenance.public_api.snapshot import FILE_NAME, make, parse, read, write
@@ -28,15 +28,16 @@ def main(arguments: list[str] | None = None, tree: Path | None = None) -> int:
     parser.add_argument("packages", nargs="*", metavar="PKG", help="default: all five")
     parser.add_argument("--write", action="store_true", help="renew packages/X/public-api.txt")
     options = parser.parse_args(arguments)
-    if unknown := set(options.packages) - set(NAMES):
-        parser.error(f"`PKG` must be one of {', '.join(NAMES)} (got {', '.join(sorted(unknown))})")
     tree = tree or Path.cwd()
     source = Source(tree)
-    chosen = [distributions(tree)[name] for name in options.packages or NAMES]
+    try:
+        packages = chosen(tree, options.packages)
+    except UnknownDistributionError as error:
+        parser.error(str(error))
     try:
         answers = [
             _renewed(package, source) if options.write else difference(package, source)
-            for package in chosen
+            for package in packages
         ]
     except ReleaseError as error:
         answers = [str(error)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from maintenance.distributions import NAMES, Distribution, distributions
+from maintenance.distributions import Distribution, UnknownDistributionError, chosen
 from maintenance.public_api.check import difference
 from maintenance.public_api.promise import kinds_of, last_tag, since_release, untold
 from maintenance.public_api.snapshot import FILE_NAME, parse, read
@@ -72,12 +72,13 @@ def make_plan(tree: Path, request: Request) -> Plan:
     Raises:
         ReleaseError: If not; in one line.
     """
-    if request.package not in NAMES:
-        raise ReleaseError(f"`PKG` must be one of {', '.join(NAMES)} (got {request.package!r})")
+    try:
+        [package] = chosen(tree, [request.package])
+    except UnknownDistributionError as error:
+        raise ReleaseError(str(error)) from error
     if changed := changed_files(tree):
         listed = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
         raise ReleaseError(f"the tree must be committed (got {listed}); commit or stash it")
-    package = distributions(tree)[request.package]
     last = last_tag(package)
     is_first = last is None
     _check_state(package, last)
