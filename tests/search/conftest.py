@@ -108,7 +108,7 @@ class Killing:
             timer = threading.Timer(seconds, worker.kill)
             timer.start()
             for count, _ in enumerate(worker.stdout, reports + 1):
-                if count == last:
+                if last is not None and count >= last:
                     break
             worker.kill()
             timer.cancel()

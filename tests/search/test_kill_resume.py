@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,10 @@ def test_a_kill_at_a_random_moment_changes_no_bit(
     source = random.Random(point)
     # Every other run has its checkpoints in parts.
     arguments = plan, tmp_path, PART_BYTES * (point % 2)
-    for _ in range(2 if point else 1):
+    pause = 2 * seconds / STEPS * source.random()
+    killed = runs.kill(source.randrange(STEPS // 2), pause, *arguments, last=STEPS - 6)
+    assert killed == -signal.SIGKILL
+    if point:  # Near the end too, perhaps after it.
         runs.kill(source.randrange(STEPS), 2 * seconds / STEPS * source.random(), *arguments)
     runs.whole(tmp_path, *arguments)
     assert runs.differences(tmp_path, expected) == []

@@ -33,12 +33,16 @@ class EventLog:
 
         Raises:
             MissingExtraError: TensorBoard is not installed.
+            OSError: The directory cannot be made.
         """
         try:
             importlib.import_module("tensorboard")
             module = importlib.import_module("torch.utils.tensorboard")
         except ImportError as error:
             raise MissingExtraError("TensorBoard events", "tensorboard") from error
+        # Here, for an OSError: where TensorFlow is installed, TensorBoard writes through it, whose
+        # errors are its own.
+        directory.mkdir(parents=True, exist_ok=True)
         _await_fresh_name(directory)
         self._steps_per_epoch = steps_per_epoch
         self._every = every
