@@ -1,4 +1,4 @@
-"""What the documents offer is promised: names are in a snapshot."""
+"""What pages offer is so: names are promised, extras are listed where one installs."""
 
 from __future__ import annotations
 
@@ -77,3 +77,11 @@ def test_every_name_on_a_page_is_promised(
 )
 def test_what_a_page_offers(text: str, names: set[str]) -> None:
     assert offered(text) == names
+
+
+def test_where_a_readme_says_how_to_install_it_lists_every_extra(package: Package) -> None:
+    text = (package.root / "README.md").read_text(encoding="utf-8")
+    install = text[: text.index("\n## ", text.index("pip install"))]
+    assert [
+        each for each in package.extras if f"[{each}]" not in install and f"`{each}`" not in install
+    ] == []
