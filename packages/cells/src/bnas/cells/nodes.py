@@ -13,6 +13,7 @@ from attrs import frozen
 
 from bnas.cells.errors import GraphError
 
+#: Channels, height and width of a value, of one image: without the batch.
 Shape = tuple[int, int, int]
 #: Which part of a network a node belongs to; counting rules tell parts apart. Cells have the roles
 #: "preprocess" and "op" (an edge), residual blocks the role "block"; "skip" is what goes around

@@ -16,6 +16,8 @@ from bnas.zoo.errors import CardError
 if TYPE_CHECKING:
     from bnas.zoo.network import PackedNetwork
 
+__all__ = ["Latency", "measure_latency", "processor"]
+
 #: Calls before the clock runs: kernels are compiled, the tape is written, memory is touched.
 WARM_UP_CALLS = 5
 #: Calls that are timed, unless `SECONDS` are over before.
@@ -71,6 +73,9 @@ def measure_latency(network: PackedNetwork, *, machine: str | None = None) -> La
     Args:
         network: The network; timed at the size that it is made for.
         machine: Name of this machine; None for that of its processor.
+
+    Returns:
+        Median and minimum of up to 200 calls within three seconds.
 
     Raises:
         CardError: A machine's name that is none or too long.

@@ -30,6 +30,8 @@ from bnas.zoo.cards import Card
 from bnas.zoo.checksum import check_is_file, check_sha256
 from bnas.zoo.errors import CardError, WeightsFileError
 
+__all__ = ["WeightsHeader", "read_weights", "write_weights"]
+
 FORMAT = "bnas-weights"
 FORMAT_VERSION = "1"
 
