@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from maintenance.nightly import coverage_lane
 from maintenance.nightly.coverage_lane import FLOORS, INTERPRETED, by_folder, percents, shortfalls
 from maintenance.nightly.families import FAMILIES, FOLDER, family_of, files
 
@@ -133,6 +135,28 @@ def test_coverage_is_summed_up_by_folder_and_held_to_floors() -> None:
         "portable: 50.00 % is under the floor of 50.10 %",
         "tape: 0.00 % is under the floor of 1.00 %",
     ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arguments", "status"),
+    [
+        ([-11, 0], [], 1),
+        ([0, 2], [], 1),
+        ([-9], ["--run", "compiled"], 1),
+        ([0], ["--run", "compiled"], 0),
+    ],
+)
+def test_a_run_that_fails_or_dies_fails_the_coverage_lane(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    statuses: list[int],
+    arguments: list[str],
+    status: int,
+) -> None:
+    answers = iter(statuses)
+    monkeypatch.setattr(coverage_lane, "_measure", lambda folder, run: next(answers))
+    result = CliRunner().invoke(coverage_lane.main, ["--folder", str(tmp_path), *arguments])
+    assert result.exit_code == status, result.output
 
 
 def test_floors_are_of_folders_and_interpreted_tests_are_there() -> None:
