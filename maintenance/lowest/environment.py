@@ -20,6 +20,9 @@ from maintenance.release.versions import Version
 #: What an older library says of its newer neighbours is neither one's fault that is tested here.
 _WARNINGS = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
 
+#: Errors of pip's that stand around the one that says why: versions that it passed over, a link.
+_NO_REASONS = ("ERROR: Ignored the following", "ERROR: ResolutionImpossible")
+
 
 class EnvironmentFailure(Exception):
     """An environment that cannot be made; the message says why, in one line."""
@@ -102,9 +105,11 @@ class Environment:
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        said = errors or done.stderr.strip().splitlines() or ["no reason given"]
-        # pip tells first which versions it looked at, last what it lacks.
+        lines = done.stderr.strip().splitlines()
+        # Of several errors pip's last says what it lacks or what excludes what.
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        reasons = [line for line in errors if not line.startswith(_NO_REASONS)]
+        said = reasons or errors or lines or ["no reason given"]
         raise EnvironmentFailure(f"{Path(command[0]).name} {command[2]} failed: {said[-1]}")
     return done.stderr
 

@@ -126,6 +126,43 @@ def test_another_folder_is_not_emptied(tmp_path: Path) -> None:
         Environment(tmp_path / "precious", tmp_path).create()
 
 
+def python_that(environment: Environment, script: str) -> None:
+    environment.python.parent.mkdir(parents=True, exist_ok=True)
+    environment.python.write_text(f"#!/bin/sh\n{script}\n")
+    environment.python.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "WARNING: a proxy\n"
+            "ERROR: Cannot install rich==14.3 and click==8.2 because these package versions have "
+            "conflicting dependencies.\n"
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/topics/",
+            "ERROR: Cannot install rich==14.3 and click==8.2 because",
+        ),
+        (
+            "ERROR: Ignored the following versions that require a different python: 2.5 >=3.12\n"
+            "ERROR: Could not find a version that satisfies the requirement numpy==1.99\n"
+            "ERROR: No matching distribution found for numpy==1.99",
+            "ERROR: No matching distribution found for numpy==1.99$",
+        ),
+        ("ERROR: ResolutionImpossible: for help visit", "ERROR: ResolutionImpossible: for help"),
+        ("Traceback:\nOSError: the disk is full\n", "OSError: the disk is full$"),
+        ("", "no reason given$"),
+    ],
+)
+def test_a_failed_install_is_told_with_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reason: str
+) -> None:
+    environment = Environment(tmp_path, tmp_path)
+    python_that(environment, 'printf %s "$SAYS" >&2\nexit 1')
+    monkeypatch.setenv("SAYS", said)
+    with pytest.raises(EnvironmentFailure, match=rf"^python pip failed: {reason}"):
+        environment.install("numpy==1.99", pins={})
+
+
 def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = (
         "WARNING: The candidate selected for download or install is a yanked version: 'cattrs' "
@@ -138,9 +175,7 @@ def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_versions_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     environment = Environment(tmp_path, tmp_path)
-    environment.python.parent.mkdir()
-    environment.python.write_text('#!/bin/sh\necho "$SAYS"\nexit 1\n')
-    environment.python.chmod(0o755)
+    python_that(environment, 'echo "$SAYS"\nexit 1')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAYS", "onnx 1.17 requires protobuf, which is not installed.")
         environment.check()
