@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
+from maintenance.lowest import __main__ as command
 from maintenance.lowest.__main__ import main
 from maintenance.lowest.bounds import BoundError, lowest, lowest_of
 from maintenance.lowest.environment import Environment, EnvironmentFailure, build_wheels
@@ -188,3 +189,56 @@ def test_the_versions_are_shown(checkout: Checkout, capsys: pytest.CaptureFixtur
     checkout.write("constraints.txt", "torch==2.13.0\n")
     assert main(["--show", "zoo"], checkout.root) == 0
     assert capsys.readouterr().out == "bnas-zoo: attrs==23.2\n"
+
+
+PINNED = ("torch", "torchvision", "pytest", "onnxruntime")
+PINNED += ("nvidia-cuda-nvcc", "nvidia-cuda-nvdisasm")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arguments", "failed"),
+    [
+        ([0, 0], (), False),
+        ([1, 0], (), True),
+        ([0, 1], (), True),
+        ([0], ("--alone",), False),
+        ([5], ("--alone",), True),
+        ([], (), True),
+    ],
+)
+def test_a_package_passes_if_it_does_alone_and_with_its_extras(
+    checkout: Checkout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    statuses: list[int],
+    arguments: tuple[str, ...],
+    failed: bool,
+) -> None:
+    checkout.write("constraints.txt", "".join(f"{name}==1\n" for name in PINNED))
+    left, chosen = list(statuses), []
+
+    class Pretended(Environment):
+        def create(self) -> None:
+            if not left:
+                raise EnvironmentFailure("the disk is full")
+
+        def install(self, *what: str, pins: dict[str, str]) -> None:
+            assert pins.keys() == set(PINNED)
+
+        def check(self) -> None:
+            pass
+
+        def test(self, selection: list[str]) -> int:
+            chosen.append(selection)
+            return left.pop(0)
+
+    monkeypatch.setattr(command, "Environment", Pretended)
+    monkeypatch.setattr(command, "build_wheels", lambda package, folder: {"cells": folder})
+    checkout.write("tests/cells/test_plain.py", "import attrs\n")
+    assert main([*arguments, "cells"], checkout.root) == failed
+    said = capsys.readouterr()
+    verdict = "FAILED" if failed else "passed"
+    assert f"bnas-cells at its lowest versions: {verdict} (" in said.out
+    assert said.err == ("" if statuses else "bnas-cells: the disk is full\n")
+    plain = "tests/cells/test_plain.py"
+    assert chosen == [[plain], ["tests/cells", f"--ignore={plain}"]][: len(statuses)]
