@@ -18,7 +18,7 @@ from maintenance.lowest.bounds import lowest_of, requirements
 from maintenance.release.versions import Version
 
 #: What an older library says of its newer neighbours is neither one's fault that is tested here.
-_WARNINGS = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+_IGNORED = ("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
 
 #: Errors of pip's that stand around the one that says why: versions that it passed over, a link.
 _NO_REASONS = ("ERROR: Ignored the following", "ERROR: ResolutionImpossible")
@@ -98,7 +98,10 @@ class Environment:
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         environment["NUMBA_CACHE_DIR"] = str(self.folder / "numba")
         environment["CI"] = "true"
-        command = (str(self.python), "-m", "pytest", "-p", "no:cacheprovider", *_WARNINGS)
+        # pytest's own options reach no process that a test starts.
+        environment["PYTHONWARNINGS"] = ",".join(_IGNORED)
+        warnings = [f"-W{each}" for each in _IGNORED]
+        command = (str(self.python), "-m", "pytest", "-p", "no:cacheprovider", *warnings)
         return subprocess.run((*command, *selection), cwd=self.tree, env=environment).returncode
 
 

@@ -164,6 +164,22 @@ def test_a_failed_install_is_told_with_what_it_lacks(
         environment.install("numpy==1.99", pins={})
 
 
+def test_old_libraries_deprecations_are_ignored_by_pytest_and_by_what_tests_start(
+    tmp_path: Path,
+) -> None:
+    environment = Environment(tmp_path, tmp_path)
+    python_that(
+        environment, f'echo "$*" > {tmp_path}/told\necho $PYTHONWARNINGS >> {tmp_path}/told'
+    )
+    assert environment.test(["tests/cells"]) == 0
+    arguments, variable = (tmp_path / "told").read_text().splitlines()
+    ignored = ["ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"]
+    assert [each for each in arguments.split() if each.startswith("-W")] == [
+        f"-W{each}" for each in ignored
+    ]
+    assert variable == ",".join(ignored)
+
+
 def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = (
         "WARNING: The candidate selected for download or install is a yanked version: 'cattrs' "
