@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,22 @@ class Distribution:
         return {extra: [Requirement(line) for line in lines] for extra, lines in declared.items()}
 
 
-class UnknownDistributionError(Exception):
-    """A name that is none of the five; the message says so in one line."""
+class UnknownDistributionError(ValueError):
+    """Names that are none of the five; the message says so in one line.
+
+    Attributes:
+        names: What was asked for and is not there.
+        known: The names that there are.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        # Near enough for a distribution's title, too: "bnas-zoo".
+        near = [each for name in names for each in get_close_matches(name, NAMES, 1, 0.5)]
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        super().__init__(
+            f"`PKG` must be one of {', '.join(NAMES)} (got {', '.join(map(repr, names))}){hint}"
+        )
+        self.names, self.known = tuple(names), NAMES
 
 
 def distributions(tree: Path) -> dict[str, Distribution]:
@@ -83,8 +98,6 @@ def chosen(tree: Path, names: Sequence[str]) -> list[Distribution]:
     Raises:
         UnknownDistributionError: If one is none of the five.
     """
-    if unknown := sorted(set(names) - set(NAMES)):
-        raise UnknownDistributionError(
-            f"`PKG` must be one of {', '.join(NAMES)} (got {', '.join(unknown)})"
-        )
+    if unknown := [name for name in dict.fromkeys(names) if name not in NAMES]:
+        raise UnknownDistributionError(unknown)
     return [distributions(tree)[name] for name in names or NAMES]

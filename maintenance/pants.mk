@@ -6,17 +6,19 @@ else
 PANTS ?= maintenance/pants/offline.sh
 endif
 PANTS_SINCE ?= HEAD~1
+# pants.toml's pants_distdir: dist holds the files of releases, until somebody uploads them.
+PANTS_DIST := build/pants
 .PHONY: pants pants-clean pants-locks
 
-pants: | check-python  ## build, check and test with Pants all that needs no torch; wheels into dist
+pants: | check-python  ## build, check and test with Pants all that needs no torch; wheels into build/pants
 	$(PANTS) tailor --check ::
 	$(PANTS) update-build-files --check ::
 	$(PANTS) lint ::
 	$(PANTS) check ::
 	$(PANTS) test ::
-	rm -f dist/bnas_*.whl
+	rm -rf $(PANTS_DIST)
 	$(PANTS) package ::
-	$(PYTHON) -m maintenance.built_wheels dist
+	$(PYTHON) -m maintenance.built_wheels $(PANTS_DIST)
 	@if git rev-parse --quiet --verify '$(PANTS_SINCE)^{commit}' >/dev/null; then \
 	  echo "what a change since $(PANTS_SINCE) reaches:"; \
 	  $(PANTS) --changed-since=$(PANTS_SINCE) --changed-dependents=transitive list; \

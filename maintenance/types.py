@@ -123,12 +123,15 @@ def run(check: Check, packages: Path) -> str:
         text=True,
         check=False,
     )
+    # A checker that died may have said nothing, and an empty answer passes.
+    said = done.stdout + done.stderr
+    said = said if said.strip() else f"said nothing, ended with {done.returncode}"
     if not check.package:
-        return "" if done.returncode == 0 else done.stdout + done.stderr
+        return said if done.returncode else ""
     try:
         report = json.loads(done.stdout)
     except json.JSONDecodeError:
-        return done.stdout + done.stderr or "pyright printed nothing"
+        return said
     return "\n".join(complaints(report, check.package))
 
 

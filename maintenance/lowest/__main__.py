@@ -15,8 +15,9 @@ from maintenance.lowest.bounds import NOT_LOWERED, BoundError, lowest, read_pins
 from maintenance.lowest.environment import Environment, EnvironmentFailure, build_wheels
 from maintenance.lowest.selection import TEST_TOOLS, alone, deselected
 
-#: Test tools that no package declares, at the versions that all tests pass with: pytest, and by
-#: what an extra brings, the tools that its tests compare or look with.
+#: Test tools that no extra installed here brings, at the versions that all tests pass with: pytest,
+#: and by what an extra brings, the tools that its tests compare or look with. `bench` of the tools
+#: declares onnxruntime too, but is left out (bounds.NO_EXTRAS).
 _PINNED_TOOLS = {
     "": ("pytest",),
     "onnx": ("onnxruntime",),

@@ -18,7 +18,10 @@ from maintenance.lowest.bounds import lowest_of, requirements
 from maintenance.release.versions import Version
 
 #: What an older library says of its newer neighbours is neither one's fault that is tested here.
-_WARNINGS = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+_IGNORED = ("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+
+#: Errors of pip's that stand around the one that says why: versions that it passed over, a link.
+_NO_REASONS = ("ERROR: Ignored the following", "ERROR: ResolutionImpossible")
 
 
 class EnvironmentFailure(Exception):
@@ -95,16 +98,21 @@ class Environment:
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         environment["NUMBA_CACHE_DIR"] = str(self.folder / "numba")
         environment["CI"] = "true"
-        command = (str(self.python), "-m", "pytest", "-p", "no:cacheprovider", *_WARNINGS)
+        # pytest's own options reach no process that a test starts.
+        environment["PYTHONWARNINGS"] = ",".join(_IGNORED)
+        warnings = [f"-W{each}" for each in _IGNORED]
+        command = (str(self.python), "-m", "pytest", "-p", "no:cacheprovider", *warnings)
         return subprocess.run((*command, *selection), cwd=self.tree, env=environment).returncode
 
 
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        said = errors or done.stderr.strip().splitlines() or ["no reason given"]
-        # pip tells first which versions it looked at, last what it lacks.
+        lines = done.stderr.strip().splitlines()
+        # Of several errors pip's last says what it lacks or what excludes what.
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        reasons = [line for line in errors if not line.startswith(_NO_REASONS)]
+        said = reasons or errors or lines or ["no reason given"]
         raise EnvironmentFailure(f"{Path(command[0]).name} {command[2]} failed: {said[-1]}")
     return done.stderr
 

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from bnas.tools.bench.machine import machine
 from maintenance.nightly.lane import Lane, UnknownLaneError, choose_lanes, read_lanes
-from maintenance.nightly.repository import state_of
+from maintenance.nightly.repository import UNKNOWN, state_of
 from maintenance.nightly.result import NOT_RUN, PASSED, Folder, Result
 from maintenance.nightly.running import LaneInterrupted, run_lane
 from maintenance.nightly.summary import last_lines, show_summary, write_summary
@@ -56,7 +56,11 @@ def main(
     except UnknownLaneError as error:
         raise click.UsageError(str(error)) from error
     folder.mkdir(parents=True, exist_ok=True)
-    state = f"{state_of(ROOT)}, {cases:,} cases"
+    sources = state_of(ROOT)
+    state = f"{sources}, {cases:,} cases"
+    if resume and sources == UNKNOWN:
+        console.print("nothing is kept: without Git these may be other sources")
+        resume = False
     results, interrupted = run_lanes(chosen, Folder(folder), state, resume, console)
     page = write_summary(Folder(folder), results, machine())
     show_summary(results, console)

@@ -6,6 +6,9 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+#: Where there is no Git: it names no sources, and no two of them are the same ones.
+UNKNOWN = "unknown"
+
 
 def state_of(root: Path) -> str:
     """Name the state of the sources: the commit, and a digest of what is changed on top of it.
@@ -14,7 +17,7 @@ def state_of(root: Path) -> str:
         root: The root of the repository.
 
     Returns:
-        Such as ``1a2b3c4`` or ``1a2b3c4+9f8e7d6``; ``unknown`` where there is no Git.
+        Such as ``1a2b3c4`` or ``1a2b3c4+9f8e7d6``; `UNKNOWN` where there is no Git.
     """
 
     def git(*arguments: str) -> bytes:
@@ -26,7 +29,7 @@ def state_of(root: Path) -> str:
         changes = git("diff", "HEAD")
         added = git("ls-files", "--others", "--exclude-standard", "-z").decode().split("\0")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return UNKNOWN
     digest = hashlib.sha256(changes)
     for name in filter(None, added):
         digest.update(name.encode() + (root / name).read_bytes())

@@ -245,6 +245,15 @@ def test_one_pants_for_everybody(settings: dict[str, Any], root: Path) -> None:
         assert name == tool and name in asked
 
 
+def test_pants_keeps_away_from_the_files_of_a_release(settings: dict[str, Any], root: Path) -> None:
+    makefile = (root / "maintenance" / "pants.mk").read_text(encoding="utf-8")
+    folder = settings["GLOBAL"]["pants_distdir"]
+    assert re.findall(r"^PANTS_DIST := (.*)$", makefile, re.M) == [folder]
+    assert PurePosixPath(folder).parts[0] == "build"
+    recipe = [line for line in makefile.splitlines() if line.startswith("\t")]
+    assert [line for line in recipe if re.search(r"\bdist\b", line)] == []
+
+
 def test_every_folder_lies_below_a_source_root(
     settings: dict[str, Any], folders: dict[Path, list[Path]], root: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
+from maintenance.lowest import __main__ as command
 from maintenance.lowest.__main__ import main
 from maintenance.lowest.bounds import BoundError, lowest, lowest_of
 from maintenance.lowest.environment import Environment, EnvironmentFailure, build_wheels
@@ -126,6 +127,59 @@ def test_another_folder_is_not_emptied(tmp_path: Path) -> None:
         Environment(tmp_path / "precious", tmp_path).create()
 
 
+def python_that(environment: Environment, script: str) -> None:
+    environment.python.parent.mkdir(parents=True, exist_ok=True)
+    environment.python.write_text(f"#!/bin/sh\n{script}\n")
+    environment.python.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "WARNING: a proxy\n"
+            "ERROR: Cannot install rich==14.3 and click==8.2 because these package versions have "
+            "conflicting dependencies.\n"
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/topics/",
+            "ERROR: Cannot install rich==14.3 and click==8.2 because",
+        ),
+        (
+            "ERROR: Ignored the following versions that require a different python: 2.5 >=3.12\n"
+            "ERROR: Could not find a version that satisfies the requirement numpy==1.99\n"
+            "ERROR: No matching distribution found for numpy==1.99",
+            "ERROR: No matching distribution found for numpy==1.99$",
+        ),
+        ("ERROR: ResolutionImpossible: for help visit", "ERROR: ResolutionImpossible: for help"),
+        ("Traceback:\nOSError: the disk is full\n", "OSError: the disk is full$"),
+        ("", "no reason given$"),
+    ],
+)
+def test_a_failed_install_is_told_with_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reason: str
+) -> None:
+    environment = Environment(tmp_path, tmp_path)
+    python_that(environment, 'printf %s "$SAYS" >&2\nexit 1')
+    monkeypatch.setenv("SAYS", said)
+    with pytest.raises(EnvironmentFailure, match=rf"^python pip failed: {reason}"):
+        environment.install("numpy==1.99", pins={})
+
+
+def test_old_libraries_deprecations_are_ignored_by_pytest_and_by_what_tests_start(
+    tmp_path: Path,
+) -> None:
+    environment = Environment(tmp_path, tmp_path)
+    python_that(
+        environment, f'echo "$*" > {tmp_path}/told\necho $PYTHONWARNINGS >> {tmp_path}/told'
+    )
+    assert environment.test(["tests/cells"]) == 0
+    arguments, variable = (tmp_path / "told").read_text().splitlines()
+    ignored = ["ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"]
+    assert [each for each in arguments.split() if each.startswith("-W")] == [
+        f"-W{each}" for each in ignored
+    ]
+    assert variable == ",".join(ignored)
+
+
 def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = (
         "WARNING: The candidate selected for download or install is a yanked version: 'cattrs' "
@@ -138,9 +192,7 @@ def test_a_withdrawn_version_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_versions_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     environment = Environment(tmp_path, tmp_path)
-    environment.python.parent.mkdir()
-    environment.python.write_text('#!/bin/sh\necho "$SAYS"\nexit 1\n')
-    environment.python.chmod(0o755)
+    python_that(environment, 'echo "$SAYS"\nexit 1')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAYS", "onnx 1.17 requires protobuf, which is not installed.")
         environment.check()
@@ -153,3 +205,56 @@ def test_the_versions_are_shown(checkout: Checkout, capsys: pytest.CaptureFixtur
     checkout.write("constraints.txt", "torch==2.13.0\n")
     assert main(["--show", "zoo"], checkout.root) == 0
     assert capsys.readouterr().out == "bnas-zoo: attrs==23.2\n"
+
+
+PINNED = ("torch", "torchvision", "pytest", "onnxruntime")
+PINNED += ("nvidia-cuda-nvcc", "nvidia-cuda-nvdisasm")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arguments", "failed"),
+    [
+        ([0, 0], (), False),
+        ([1, 0], (), True),
+        ([0, 1], (), True),
+        ([0], ("--alone",), False),
+        ([5], ("--alone",), True),
+        ([], (), True),
+    ],
+)
+def test_a_package_passes_if_it_does_alone_and_with_its_extras(
+    checkout: Checkout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    statuses: list[int],
+    arguments: tuple[str, ...],
+    failed: bool,
+) -> None:
+    checkout.write("constraints.txt", "".join(f"{name}==1\n" for name in PINNED))
+    left, chosen = list(statuses), []
+
+    class Pretended(Environment):
+        def create(self) -> None:
+            if not left:
+                raise EnvironmentFailure("the disk is full")
+
+        def install(self, *what: str, pins: dict[str, str]) -> None:
+            assert pins.keys() == set(PINNED)
+
+        def check(self) -> None:
+            pass
+
+        def test(self, selection: list[str]) -> int:
+            chosen.append(selection)
+            return left.pop(0)
+
+    monkeypatch.setattr(command, "Environment", Pretended)
+    monkeypatch.setattr(command, "build_wheels", lambda package, folder: {"cells": folder})
+    checkout.write("tests/cells/test_plain.py", "import attrs\n")
+    assert main([*arguments, "cells"], checkout.root) == failed
+    said = capsys.readouterr()
+    verdict = "FAILED" if failed else "passed"
+    assert f"bnas-cells at its lowest versions: {verdict} (" in said.out
+    assert said.err == ("" if statuses else "bnas-cells: the disk is full\n")
+    plain = "tests/cells/test_plain.py"
+    assert chosen == [[plain], ["tests/cells", f"--ignore={plain}"]][: len(statuses)]

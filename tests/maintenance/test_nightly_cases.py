@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from maintenance.nightly import accuracy_lane, coverage_lane
 from maintenance.nightly.coverage_lane import FLOORS, INTERPRETED, by_folder, percents, shortfalls
 from maintenance.nightly.families import FAMILIES, FOLDER, family_of, files
 
@@ -133,6 +135,68 @@ def test_coverage_is_summed_up_by_folder_and_held_to_floors() -> None:
         "portable: 50.00 % is under the floor of 50.10 %",
         "tape: 0.00 % is under the floor of 1.00 %",
     ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arguments", "status"),
+    [
+        ([-11, 0], [], 1),
+        ([0, 2], [], 1),
+        ([-9], ["--run", "compiled"], 1),
+        ([0], ["--run", "compiled"], 0),
+    ],
+)
+def test_a_run_that_fails_or_dies_fails_the_coverage_lane(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    statuses: list[int],
+    arguments: list[str],
+    status: int,
+) -> None:
+    answers = iter(statuses)
+    monkeypatch.setattr(coverage_lane, "_measure", lambda folder, run: next(answers))
+    result = CliRunner().invoke(coverage_lane.main, ["--folder", str(tmp_path), *arguments])
+    assert result.exit_code == status, result.output
+
+
+@pytest.mark.parametrize(("floor", "status"), [(79.9, 0), (80.1, 1)])
+def test_less_than_a_floor_fails_the_coverage_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, floor: float, status: int
+) -> None:
+    floors = tmp_path / "floors.toml"
+    floors.write_text(f"[percent]\nall = {floor}\n", encoding="utf-8")
+    counted = {"covered_lines": 7, "num_statements": 8, "covered_branches": 1, "num_branches": 2}
+    files = {"bnas/binops/packing.py": {"summary": {**counted, "percent_covered": 80.0}}}
+    monkeypatch.setattr(coverage_lane, "FLOORS", floors)
+    monkeypatch.setattr(coverage_lane, "_measure", lambda folder, run: 0)
+    monkeypatch.setattr(coverage_lane, "_combined", lambda folder: {"files": files})
+    result = CliRunner().invoke(coverage_lane.main, ["--folder", str(tmp_path)])
+    assert result.exit_code == status, result.output
+    assert ("under the floor of 80.10 %" in result.output) == bool(status)
+
+
+@pytest.mark.parametrize("status", [0, 1, 5])
+def test_the_accuracy_lane_ends_as_its_tests_do_and_tells_what_they_measured(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def run(arguments: list[str], plugins: list[accuracy_lane.AccuracyReader]) -> int:
+        assert accuracy_lane.TEST in arguments
+        report = pytest.TestReport(
+            f"{accuracy_lane.TEST}::{accuracy_lane.NAME}[BNAS-Mini]",
+            ("", None, ""),
+            {},
+            "passed",
+            None,
+            "call",
+            user_properties=[("top1", 80.68), ("card_top1", 80.7)],
+        )
+        plugins[0].pytest_runtest_logreport(report)
+        return status
+
+    monkeypatch.setattr(pytest, "main", run)
+    result = CliRunner().invoke(accuracy_lane.main)
+    assert result.exit_code == status
+    assert result.output == "BNAS-Mini: 80.68 % (card 80.70 %)\n"
 
 
 def test_floors_are_of_folders_and_interpreted_tests_are_there() -> None:

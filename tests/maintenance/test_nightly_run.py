@@ -14,7 +14,7 @@ from rich.console import Console
 
 from maintenance.nightly import __main__ as nightly
 from maintenance.nightly.lane import Lane
-from maintenance.nightly.repository import state_of
+from maintenance.nightly.repository import UNKNOWN, state_of
 from maintenance.nightly.summary import duration, last_lines, show_summary
 
 
@@ -82,6 +82,16 @@ def test_resume_keeps_what_passed_with_the_same_sources(
     assert counted.read_text(encoding="utf-8") == "xxxx"
 
 
+def test_nothing_is_kept_where_the_sources_cannot_be_told_apart(
+    tmp_path: Path, counted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nightly, "state_of", lambda root: UNKNOWN)
+    for _ in range(2):
+        result = run(tmp_path, "--lanes", "good", "--resume")
+        assert "nothing is kept: without Git" in result.output
+    assert counted.read_text(encoding="utf-8") == "xx"
+
+
 def test_a_lane_that_failed_is_run_again_on_resume(tmp_path: Path) -> None:
     for _ in range(2):
         result = run(tmp_path, "--lanes", "bad", "--resume")
@@ -115,7 +125,7 @@ def test_unknown_lanes_are_an_error_of_use_and_lanes_can_be_listed(tmp_path: Pat
 def test_the_state_of_sources_changes_with_them(tmp_path: Path) -> None:
     place = tmp_path / "repository"
     place.mkdir()
-    assert state_of(place) == "unknown"
+    assert state_of(place) == UNKNOWN
     git = ["git", "-C", str(place), "-c", "user.name=a", "-c", "user.email=a@b"]
     (place / "a").write_text("1", encoding="utf-8")
     for command in (["init", "-q"], ["add", "a"], ["commit", "-q", "-m", "a"]):

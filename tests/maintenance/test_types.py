@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from maintenance.types import NAMES, PROGRAMS, ROOT, WITHOUT_TORCH, checks, complaints, join
+from maintenance import types
+from maintenance.types import (
+    NAMES,
+    PROGRAMS,
+    ROOT,
+    WITHOUT_TORCH,
+    Check,
+    checks,
+    complaints,
+    join,
+    run,
+)
 
 DOTTED = "bnas.binops"
 
@@ -42,6 +53,42 @@ def test_what_is_known_or_of_others_is_no_complaint() -> None:
 def test_a_report_on_nothing_is_no_success(found: dict[str, Any]) -> None:
     (line,) = complaints(found, DOTTED)
     assert "was not found" in line
+
+
+@pytest.mark.parametrize("package", ["", DOTTED])
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("kill -9 $$", "said nothing, ended with -9"),
+        ("echo; exit 3", "said nothing, ended with 3"),
+        ("echo wrong; exit 1", "wrong\n"),
+    ],
+)
+def test_a_checker_that_fails_does_not_pass_for_want_of_words(
+    tmp_path: Path, script: str, found: str, package: str
+) -> None:
+    assert run(Check("a check", ("sh", "-c", script), package), tmp_path) == found
+
+
+def test_a_checker_that_succeeds_has_found_nothing(tmp_path: Path) -> None:
+    assert run(Check("a check", ("sh", "-c", "echo fine"), ""), tmp_path) == ""
+
+
+@pytest.mark.parametrize(("outcomes", "status"), [(["wrong", ""], 1), (["", ""], 0)])
+def test_one_check_that_found_something_fails_all(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcomes: list[str],
+    status: int,
+) -> None:
+    answers = {f"check {number}": outcome for number, outcome in enumerate(outcomes)}
+    wanted = [Check(title, ()) for title in answers]
+    monkeypatch.setattr(types, "checks", lambda *environments: wanted)
+    monkeypatch.setattr(types, "run", lambda check, packages: answers[check.title])
+    assert types.main(["--packages", str(tmp_path)]) == status
+    first = outcomes[0] or "passes"
+    assert capsys.readouterr().out == f"check 0: {first}\ncheck 1: passes\n"
 
 
 def test_only_the_world_without_torch_leaves_checks_out() -> None:

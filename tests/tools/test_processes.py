@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ALONE = """
 import sys
@@ -28,10 +31,26 @@ assert not loaded, loaded
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    # A DeprecationWarning shows to no user, and one of a library's may be about another library.
-    warnings = ("-W", "error", "-W", "ignore::DeprecationWarning")
-    command = [sys.executable, *warnings, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    # Not -W error, which nothing overrides: `make lowest` has old libraries' warnings ignored.
+    warnings = ",".join(filter(None, ["error", os.environ.get("PYTHONWARNINGS")]))
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, "PYTHONWARNINGS": warnings},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+@pytest.mark.parametrize(("given", "shown"), [("", True), ("ignore::DeprecationWarning", False)])
+def test_a_deprecation_is_an_error_unless_the_environment_ignores_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, shown: bool
+) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", given)
+    done = run("-c", "import warnings; warnings.warn('old', DeprecationWarning)", cwd=tmp_path)
+    assert ("DeprecationWarning: old" in done.stderr) == shown
+    assert bool(done.returncode) == shown
 
 
 def test_six_commands_need_no_torch(tiny_weights: Path, photo: Path, tmp_path: Path) -> None:
