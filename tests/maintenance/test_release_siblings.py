@@ -60,6 +60,15 @@ def test_names_that_no_release_of_a_sibling_has(
     assert "no release of bnas-cells is that (got 0.1.1)" in refused(checkout, "zoo")
 
 
+def test_a_name_with_a_dot_is_imported_too(
+    released: Callable[[str], Checkout], refused: Callable[..., str]
+) -> None:
+    checkout = released("zoo")
+    checkout.change("fixed", f"from bnas import cells\n{ANSWER}_N = cells.news()\n")
+    said = refused(checkout, "zoo")
+    assert "imports bnas.cells.news, which bnas-cells 0.1.0 does not have; release cells" in said
+
+
 def test_a_sibling_that_asks_for_the_series_before_comes_first(
     released: Callable[[str], Checkout],
     refused: Callable[..., str],
