@@ -48,16 +48,25 @@ def cut(tree: Path, request: Request) -> Release:
 
     Raises:
         ReleaseError: If the release must not be or a step failed. Then nothing has changed.
+        KeyboardInterrupt: If somebody interrupts it before it is there; nothing has changed.
     """
     plan = make_plan(tree, request)
     if not request.is_dry:
         _check_branch(tree)
-    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
-        with worktree(tree) as copy:
-            name, release, built = _make(copy, plan, Path(folder), is_dry=request.is_dry)
-        # Last of all: an interruption before it has changed nothing, and hardly any comes after.
-        if not request.is_dry:
-            _keep(tree, release, name, built)
+    kept: Release | None = None
+    try:
+        # What cannot be removed is no reason to say that there is no release.
+        with tempfile.TemporaryDirectory(prefix="dist-", ignore_cleanup_errors=True) as folder:
+            with worktree(tree) as copy:
+                name, release, built = _make(copy, plan, Path(folder), is_dry=request.is_dry)
+            # Last of all: an interruption before it has changed nothing.
+            if not request.is_dry:
+                _keep(tree, release, name, built)
+                kept = release
+    except KeyboardInterrupt:
+        if kept is None:
+            raise
+        return kept  # The commit and the tag are there: whoever interrupts must be told.
     return release
 
 

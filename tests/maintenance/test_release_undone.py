@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,24 @@ def test_an_interruption_leaves_nothing(
     assert main(["binops"], checkout.root) == 130
     assert checkout.state() == before
     assert capsys.readouterr().err == "interrupted; nothing has changed\n"
+
+
+def test_an_interruption_that_comes_too_late_is_told_of_the_release(
+    checkout: Checkout,
+    no_build: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Interrupted(tempfile.TemporaryDirectory[str]):
+        def cleanup(self) -> None:
+            super().cleanup()
+            if Path(self.name).name.startswith("dist-"):
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", Interrupted)
+    assert main(["binops"], checkout.root) == 0
+    assert checkout.git("tag", "--list") == "binops-v0.1.0"
+    assert "made the commit and the tag binops-v0.1.0" in capsys.readouterr().out
 
 
 def test_a_worktree_that_is_half_made_is_forgotten(
