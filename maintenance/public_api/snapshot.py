@@ -29,7 +29,7 @@ def parse(text: str) -> Sections:
 
 def listed_names(stub: str) -> set[str]:
     """Name what a section lists, without what is within its classes."""
-    return set(re.findall(r"^(?:class |def )?(\w+)", stub, re.MULTILINE))
+    return set(re.findall(r"^(?:class |(?:async )?def )?(\w+)", stub, re.MULTILINE))
 
 
 def read(package: Distribution) -> str:
