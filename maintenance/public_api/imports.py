@@ -93,8 +93,8 @@ def _scope(scope: ast.AST, is_module: Callable[[str], bool]) -> _Scope:
                 others.add(name)
             case ast.alias(name=name, asname=asname):
                 others.add((asname or name).partition(".")[0])
-            case _ if isinstance(name := getattr(node, "name", None), str):
-                others.add(name)
+            case _ if isinstance(own := getattr(node, "name", None), str):
+                others.add(own)
     return _Scope(modules, others, isinstance(scope, ast.ClassDef))
 
 
