@@ -12,7 +12,8 @@ from maintenance.release.errors import ReleaseError
 
 # griffe keeps of an overloaded function the implementation; so each overload gets a name.
 _APART = re.compile(r"__overload_(\d+)")
-_DEF = re.compile(r"(\s*)def (\w+)\(")
+_DEF = re.compile(r"\s*(?:async )?def (\w+)\(")
+_TOP = re.compile(r"(?:class|def|async def) (\w+)")
 
 
 def load(module: str, stub: str) -> griffe.Module:
@@ -30,8 +31,8 @@ def load(module: str, stub: str) -> griffe.Module:
         return griffe.visit(module, filepath=path, code=_apart(stub))  # type: ignore[arg-type]
     except SyntaxError as error:
         lines = stub.splitlines()[: error.lineno or 1]
-        tops = [line for line in lines if line.startswith(("class ", "def "))]
-        name = re.findall(r"\w+", tops[-1])[1] if tops else "its values"
+        tops = [found[1] for line in lines if (found := _TOP.match(line))]
+        name = tops[-1] if tops else "its values"
         raise ReleaseError(
             f"the stub of {module} must be Python (got {error.msg} in {name}); give what is "
             "public there a form that maintenance/public_api reads"
@@ -50,8 +51,8 @@ def _apart(stub: str) -> str:
             is_overload = True
             line = ""
         elif is_overload and (found := _DEF.match(line)):
-            counts[found[2]] += 1
-            line = line.replace("(", f"__overload_{counts[found[2]]}(", 1)
+            counts[found[1]] += 1
+            line = line.replace("(", f"__overload_{counts[found[1]]}(", 1)
             is_overload = False
         lines.append(line)
     return "\n".join(lines) + "\n"
@@ -63,5 +64,6 @@ def shown(line: str) -> str:
 
 
 def wrappers(function: griffe.Function) -> set[str]:
-    """Name the decorators that decide how a function is called."""
-    return {str(decorator.value) for decorator in function.decorators}
+    """Name what decides how a function is called: decorators, and that it must be awaited."""
+    awaited = {"coroutine"} if "async" in function.labels else set()
+    return {str(decorator.value) for decorator in function.decorators} | awaited

@@ -29,7 +29,7 @@ def parse(text: str) -> Sections:
 
 def listed_names(stub: str) -> set[str]:
     """Name what a section lists, without what is within its classes."""
-    return set(re.findall(r"^(?:class |def )?(\w+)", stub, re.MULTILINE))
+    return set(re.findall(r"^(?:class |(?:async )?def )?(\w+)", stub, re.MULTILINE))
 
 
 def read(package: Distribution) -> str:
@@ -84,7 +84,7 @@ def _for_siblings(package: Distribution, source: Source, public: list[str]) -> d
     for module, names in source.imports_of_siblings(package.name).items():
         for name in names:
             inner = f"{module}.{name}"
-            if source.module(inner) is not None:  # A whole module, whose names are used by it.
+            if source.is_module(inner):  # A whole module, whose names are used by it.
                 found.setdefault(inner, set()).update(source.public_names(inner))
             else:
                 found.setdefault(module, set()).add(name)

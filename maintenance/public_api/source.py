@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from maintenance.distributions import distributions
+from maintenance.public_api.imports import uses
 from maintenance.release.errors import ReleaseError
 
 #: What defines a name.
@@ -76,12 +77,20 @@ class Source:
         for node in _statements(tree):
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if (alias.asname or alias.name) == name and node.module and not node.level:
-                        return self.find(node.module, alias.name)
+                    if (alias.asname or alias.name) != name or not node.module or node.level:
+                        continue
+                    if (node.module, alias.name) == (dotted, name):  # A module of this package.
+                        return None
+                    return self.find(node.module, alias.name)
             elif name in _defined(node):
                 *overloads, last = _overloads(tree, name) if _is_overload(node) else [node]
                 return Definition(dotted, last, tuple(overloads))  # type: ignore[arg-type]
         return None
+
+    def is_module(self, dotted: str) -> bool:
+        """Whether a dotted name is a module's, and not a function's that is called like it."""
+        package, _, name = dotted.rpartition(".")
+        return self.module(dotted) is not None and self.find(package, name) is None
 
     def imports_of_siblings(self, name: str) -> dict[str, set[str]]:
         """Collect what the other distributions import of `bnas.<name>`: module -> names."""
@@ -92,23 +101,15 @@ class Source:
         return found
 
     def imports(self, name: str, sibling: str) -> set[tuple[str, str]]:
-        """Collect what a distribution imports of `bnas.<sibling>`: modules and names."""
+        """Collect what a distribution uses of `bnas.<sibling>`: modules and names."""
         top = f"bnas.{sibling}."
         return {each for each in self._imports_of(name) if f"{each[0]}.".startswith(top)}
 
     def _imports_of(self, name: str) -> set[tuple[str, str]]:
         if name not in self._imports:
-            paths = self._roots[name].rglob("*.py")
-            self._imports[name] = {each for path in paths for each in _imports(path)}
+            texts = (path.read_text(encoding="utf-8") for path in self._roots[name].rglob("*.py"))
+            self._imports[name] = {use for text in texts for use in uses(text, self.is_module)}
         return self._imports[name]
-
-
-def _imports(path: Path) -> Iterator[tuple[str, str]]:
-    text = path.read_text(encoding="utf-8")
-    if "from bnas." in text:
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield from ((node.module, alias.name) for alias in node.names)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -132,7 +132,9 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Iterat
             yield f"@{last}"
     arguments.defaults = [_short(each) for each in arguments.defaults]
     arguments.kw_defaults = [each and _short(each) for each in arguments.kw_defaults]
-    yield f"def {name}({ast.unparse(arguments)})" + (f" -> {returns}: ..." if returns else ": ...")
+    keyword = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    ending = f" -> {returns}: ..." if returns else ": ..."
+    yield f"{keyword} {name}({ast.unparse(arguments)}){ending}"
 
 
 def _short(value: ast.expr) -> ast.expr:

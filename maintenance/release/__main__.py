@@ -54,7 +54,9 @@ def _report(tree: Path, release: Release, *, is_dry: bool) -> list[str]:
     lines = [release.section, "", release.files, ""]
     lines += [f"{name}: {size:,} bytes, twice the same" for name, size in release.built.items()]
     if release.moved:
-        lines.append(f"ranges moved in {', '.join(release.moved)}: release those too")
+        lines.append(
+            f"ranges moved in {', '.join(release.moved)}: release those too, in that order"
+        )
     if plan.unreleased:  # Only a dry run comes as far as this.
         lines.append(f"not released yet, and needed: {', '.join(plan.unreleased)}; these first")
     if is_dry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -47,16 +48,25 @@ def cut(tree: Path, request: Request) -> Release:
 
     Raises:
         ReleaseError: If the release must not be or a step failed. Then nothing has changed.
+        KeyboardInterrupt: If somebody interrupts it before it is there; nothing has changed.
     """
     plan = make_plan(tree, request)
     if not request.is_dry:
         _check_branch(tree)
-    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
-        with worktree(tree) as copy:
-            name, release, built = _make(copy, plan, Path(folder), is_dry=request.is_dry)
-        # Last of all: an interruption before it has changed nothing, and hardly any comes after.
-        if not request.is_dry:
-            _keep(tree, release, name, built)
+    kept: Release | None = None
+    try:
+        # What cannot be removed is no reason to say that there is no release.
+        with tempfile.TemporaryDirectory(prefix="dist-", ignore_cleanup_errors=True) as folder:
+            with worktree(tree) as copy:
+                name, release, built = _make(copy, plan, Path(folder), is_dry=request.is_dry)
+            # Last of all: an interruption before it has changed nothing.
+            if not request.is_dry:
+                _keep(tree, release, name, built)
+                kept = release
+    except KeyboardInterrupt:
+        if kept is None:
+            raise
+        return kept  # The commit and the tag are there: whoever interrupts must be told.
     return release
 
 
@@ -101,17 +111,33 @@ def _keep(tree: Path, release: Release, name: str, built: list[Path]) -> None:
 
 @contextmanager
 def _copied(built: list[Path], dist: Path) -> Iterator[None]:
-    """Copy what was built into dist/; if what follows fails, it goes again."""
+    """Copy what was built into dist/; if what follows fails, it goes again.
+
+    Only what was not there: what somebody else has put there stays as it is.
+    """
+    missing: list[Path] = []
     try:
         try:
+            missing = _missing(built, dist)
             dist.mkdir(exist_ok=True)
-            for path in built:
+            for path in missing:
                 shutil.copy2(path, dist / path.name)
         except OSError as error:
             raise ReleaseError(f"dist/ must take what was built (got: {error})") from error
         yield
     except BaseException:
-        for path in built:
+        for path in missing:
             with suppress(OSError):
                 (dist / path.name).unlink()
         raise
+
+
+def _missing(built: list[Path], dist: Path) -> list[Path]:
+    """List what dist/ does not have yet; refuse another file of the same name."""
+    for path in built:
+        there = dist / path.name
+        if there.exists() and not (there.is_file() and filecmp.cmp(path, there, shallow=False)):
+            raise ReleaseError(
+                f"dist/{path.name} must be what was built (got another one); move it away"
+            )
+    return [path for path in built if not (dist / path.name).exists()]

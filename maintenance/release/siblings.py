@@ -13,7 +13,7 @@ from packaging.version import Version as Number
 from maintenance.distributions import Distribution, distributions
 from maintenance.public_api.promise import last_tag
 from maintenance.release.fragments import FOLDER
-from maintenance.release.git import git
+from maintenance.release.needs import requirements_at
 from maintenance.release.versions import Version
 
 
@@ -80,8 +80,7 @@ def _asks_anew(package: Distribution) -> bool:
     last = last_tag(package)
     if last is None:
         return False
-    text = git(package.tree, "show", f"{last}:{package.folder}/pyproject.toml")
-    before = {each.name: each.specifier for each in _requirements(tomlkit.parse(text))}
+    before = {each.name: each.specifier for each in requirements_at(package, last)}
     return any(
         each.name.startswith("bnas-") and not before[each.name].contains(_low(each))
         for each in _requirements(package.pyproject)

@@ -10,7 +10,7 @@ import pytest
 from maintenance.public_api.__main__ import main
 from maintenance.public_api.changes import compare
 from maintenance.public_api.check import difference
-from maintenance.public_api.snapshot import make, parse, read
+from maintenance.public_api.snapshot import listed_names, make, parse, read
 from maintenance.public_api.source import Source
 from maintenance.release.errors import ReleaseError
 
@@ -45,6 +45,7 @@ BEFORE = {
         ("Model(Base)", "Model", "Model: base class was removed"),
         ("'paper', ", "", "Rule: no longer takes 'paper'"),
         ("@classmethod\n    def of(cls", "def of(self", "Model.of: is no classmethod any more"),
+        ("def load", "async def load", "load: is a coroutine now"),
         ("def load", "@contextmanager\ndef load", "load: is a contextmanager now"),
         ("add(x, y", "add(x, z, y", "add(z): parameter was added as required"),
         ("add(x: str, y=1", "add(x: str, y", "add[overload 2](y): parameter is now required"),
@@ -114,6 +115,7 @@ def test_a_stub_tells_what_a_caller_sees(checkout: Checkout) -> None:
             made: int = attrs.field(init=False)
             @property
             def size(self) -> int: return 1
+            async def wait(self): ...
             def _hidden(self): ...
         class Failure(ValueError):
             def __init__(self, path: str):
@@ -135,6 +137,7 @@ def test_a_stub_tells_what_a_caller_sees(checkout: Checkout) -> None:
         "    made: int\n"
         "    def run(self): ...\n"
         "    size: int\n"
+        "    async def wait(self): ...\n"
         "class Failure(ValueError):\n"
         "    def __init__(self, path: str): ...\n"
         "    path: str\n"
@@ -195,11 +198,15 @@ def test_choices_that_signatures_name_are_kept(checkout: Checkout) -> None:
 
 
 def test_every_overload_is_kept(checkout: Checkout) -> None:
-    first = "@overload\ndef answer(x: int) -> int: ...\n"
-    second = "@overload\ndef answer(x: str, y: int=1) -> str: ...\n"
-    both = f"{first}{second}def answer(x, y=1): ...\n"
+    first = "@overload\nasync def answer(x: int) -> int: ...\n"
+    second = "@overload\nasync def answer(x: str, y: int=1) -> str: ...\n"
+    both = f"{first}{second}async def answer(x, y=1): ...\n"
     checkout.write(ZOO, f"from typing import overload\n{both}")
-    assert parse(make(checkout.package("zoo"), Source(checkout.root))) == {"bnas.zoo": both}
+    sections = {"bnas.zoo": both}
+    assert parse(make(checkout.package("zoo"), Source(checkout.root))) == sections
+    told = compare(sections, {"bnas.zoo": both.replace(second, "")})
+    assert told.breaking == ("bnas.zoo.answer[overload 2]: name was removed",)
+    assert listed_names(both) == {"answer"}
 
 
 def test_an_all_that_is_no_list_is_refused(checkout: Checkout) -> None:

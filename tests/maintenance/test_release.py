@@ -13,7 +13,6 @@ import pytest
 
 from maintenance.release import build
 from maintenance.release.__main__ import main
-from maintenance.release.errors import ReleaseError
 
 if TYPE_CHECKING:
     from conftest import Checkout
@@ -135,18 +134,3 @@ def test_the_whole_way(
         assert "bnas/zoo/py.typed" in wheel.namelist()
         dates = {entry.date_time for entry in wheel.infolist()}
     assert dates == {(*time.gmtime(epoch - epoch % 2)[:6],)}
-
-
-def test_what_a_wheel_must_not_hold(checkout: Checkout, tmp_path: Path) -> None:
-    package = checkout.package("cells")
-    wheel = tmp_path / "bnas_cells-0.1.0-py3-none-any.whl"
-    (tmp_path / "bnas_cells-0.1.0.tar.gz").write_bytes(b"")
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE"):
-            archive.writestr(f"bnas_cells-0.1.0.dist-info/{name}", "Version: 0.1.0\n")
-        archive.writestr("bnas/cells/__init__.py", "")
-        archive.writestr("bnas/cells/py.typed", "")
-        archive.writestr("bnas/__init__.py", "")
-    built = sorted(tmp_path.glob("bnas_*"))
-    with pytest.raises(ReleaseError, match="must not hold bnas/__init__.py"):
-        build.check_built(package, built)

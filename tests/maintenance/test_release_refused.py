@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from maintenance.public_api.__main__ import main as write_snapshots
-from maintenance.release.__main__ import main
-
 if TYPE_CHECKING:
     from conftest import Checkout
-
-ANSWER = "def answer(question, *, loud=False): ...\n"
 
 
 def test_an_unknown_package(checkout: Checkout, refused: Callable[..., str]) -> None:
@@ -119,49 +113,6 @@ def test_a_dirty_file_is_named_as_it_is(checkout: Checkout, refused: Callable[..
 
 def test_several_packages_at_once(checkout: Checkout, refused: Callable[..., str]) -> None:
     assert "one of binops, cells" in refused(checkout, "zoo binops")
-
-
-def test_siblings_come_first(checkout: Checkout, refused: Callable[..., str]) -> None:
-    said = refused(checkout, "zoo")
-    assert "needs siblings that have no release (binops, cells); release these first" in said
-
-
-def test_a_sibling_of_an_extra_comes_first(
-    released: Callable[[str], Checkout], refused: Callable[..., str]
-) -> None:
-    checkout = released("search")
-    path = checkout.package("search").root / "pyproject.toml"
-    extra = (
-        '[project.optional-dependencies]\nbits = ["bnas-binops>=0.1,<0.2"]\n\n[tool.hatch.build]'
-    )
-    path.write_text(path.read_text().replace("[tool.hatch.build]", extra))
-    checkout.write("packages/search/changelog.d/+bits.added.md", "Extra `bits`.\n")
-    checkout.commit()
-    assert "no release (binops)" in refused(checkout, "search")
-
-
-def test_names_that_no_release_of_a_sibling_has(
-    released: Callable[[str], Checkout], refused: Callable[..., str], no_build: None
-) -> None:
-    """Release zoo only against what may be installed with it: ask for more, or release more."""
-    checkout = released("zoo")
-    checkout.write("packages/cells/src/bnas/cells/inner.py", "def fold(x): ...\n")
-    checkout.write("packages/cells/changelog.d/+fold.added.md", "`fold`.\n")
-    checkout.change("fixed", "from bnas.cells.inner import fold\n" + ANSWER)
-    assert write_snapshots(["--write", "cells"], checkout.root) == 0
-    checkout.commit()
-    said = refused(checkout, "zoo")
-    assert "imports bnas.cells.inner.fold, which bnas-cells 0.1.0 does not have; release" in said
-    assert main(["cells"], checkout.root) == 0
-    shutil.rmtree(checkout.root / "dist")
-    assert "raise bnas-cells<0.2,>=0.1 to >=0.1.1" in refused(checkout, "zoo")
-    path = checkout.package("zoo").root / "pyproject.toml"
-    path.write_text(path.read_text().replace("bnas-cells>=0.1,", "bnas-cells>=0.1.1,"))
-    checkout.commit()
-    assert main(["zoo", "--dry-run"], checkout.root) == 0
-    path.write_text(path.read_text().replace("bnas-cells>=0.1.1,<0.2", "bnas-cells>=0.2,<0.3"))
-    checkout.commit()
-    assert "no release of bnas-cells is that (got 0.1.1)" in refused(checkout, "zoo")
 
 
 def test_a_tag_of_somebody_else_is_none(
