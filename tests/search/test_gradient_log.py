@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,9 @@ def test_a_kill_at_a_random_moment_changes_no_bit(
     runs = killing(WORKER, lambda directory: {"table": text_of(directory)})
     source = random.Random(point)
     arguments = tmp_path / "plan.pt", tmp_path / "run"
-    runs.kill(source.randrange(2 * STEPS), 0.02 * source.random(), *arguments)
+    killed = runs.kill(source.randrange(STEPS), 0.02 * source.random(), *arguments, last=STEPS + 1)
+    assert killed == -signal.SIGKILL
+    if point:  # Near the end too, perhaps after it.
+        runs.kill(source.randrange(2 * STEPS), 0.02 * source.random(), *arguments)
     runs.whole(tmp_path / "run", *arguments)
     assert text_of(tmp_path / "run") == whole
