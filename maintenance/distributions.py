@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,17 @@ class Distribution:
         """What each of its extras brings."""
         declared = self.pyproject["project"].get("optional-dependencies", {})
         return {extra: [Requirement(line) for line in lines] for extra, lines in declared.items()}
+
+
+def requirement_lists(pyproject: Mapping[str, Any]) -> list[MutableSequence[Any]]:
+    """Find the lists of requirements in a parsed pyproject: its own first, then its extras'."""
+    project = pyproject["project"]
+    return [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+
+
+def requirements_of(pyproject: Mapping[str, Any]) -> list[Requirement]:
+    """Read all that a parsed pyproject asks for, its extras included."""
+    return [Requirement(line) for lines in requirement_lists(pyproject) for line in lines]
 
 
 class UnknownDistributionError(ValueError):

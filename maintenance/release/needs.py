@@ -6,7 +6,7 @@ import tomllib
 
 from packaging.requirements import Requirement
 
-from maintenance.distributions import Distribution, distributions
+from maintenance.distributions import Distribution, distributions, requirements_of
 from maintenance.public_api.promise import snapshot_at, versions
 from maintenance.public_api.snapshot import Sections, listed_names
 from maintenance.public_api.source import Source
@@ -16,7 +16,7 @@ from maintenance.release.versions import Version
 
 def sibling_requirements(package: Distribution) -> dict[str, Requirement]:
     """Collect what a package asks for of siblings, its extras included: short name -> range."""
-    every = [*package.requirements, *(r for lines in package.extras.values() for r in lines)]
+    every = requirements_of(package.pyproject)
     names = {each.title: each.name for each in distributions(package.tree).values()}
     return {
         names[r.name]: r for r in reversed(every) if names.get(r.name, package.name) != package.name
@@ -33,9 +33,7 @@ def unreleased(package: Distribution) -> tuple[str, ...]:
 def requirements_at(package: Distribution, tag: str) -> list[Requirement]:
     """Read what a package asked for at a tag, its extras included."""
     text = git(package.tree, "show", f"{tag}:{package.folder}/pyproject.toml")
-    project = tomllib.loads(text)["project"]
-    lists = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
-    return [Requirement(line) for lines in lists for line in lines]
+    return requirements_of(tomllib.loads(text))
 
 
 def unmet(package: Distribution, source: Source) -> str | None:

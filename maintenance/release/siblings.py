@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableSequence
+from collections.abc import MutableSequence
 from typing import Any
 
 import attrs
@@ -10,7 +10,12 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.version import Version as Number
 
-from maintenance.distributions import Distribution, distributions
+from maintenance.distributions import (
+    Distribution,
+    distributions,
+    requirement_lists,
+    requirements_of,
+)
 from maintenance.public_api.promise import last_tag
 from maintenance.release.fragments import FOLDER
 from maintenance.release.needs import requirements_at
@@ -83,18 +88,9 @@ def _asks_anew(package: Distribution) -> bool:
     before = {each.name: each.specifier for each in requirements_at(package, last)}
     return any(
         each.name.startswith("bnas-") and not before[each.name].contains(_low(each))
-        for each in _requirements(package.pyproject)
+        for each in requirements_of(package.pyproject)
         if each.name in before
     )
-
-
-def _lists(pyproject: Mapping[str, Any]) -> list[MutableSequence[Any]]:
-    project = pyproject["project"]
-    return [project["dependencies"], *project.get("optional-dependencies", {}).values()]
-
-
-def _requirements(pyproject: Mapping[str, Any]) -> list[Requirement]:
-    return [Requirement(line) for lines in _lists(pyproject) for line in lines]
 
 
 def _low(asked: Requirement) -> str:
@@ -105,7 +101,7 @@ def _move(sibling: Distribution, target: _Range) -> bool:
     path = sibling.root / "pyproject.toml"
     document: Any = tomlkit.parse(path.read_text(encoding="utf-8"))
     # All of them: a list that any() leaves early would keep the old range.
-    moved = [_move_in(each, target) for each in _lists(document)]
+    moved = [_move_in(each, target) for each in requirement_lists(document)]
     if not any(moved):
         return False
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
