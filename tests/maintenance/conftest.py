@@ -39,6 +39,13 @@ class Checkout:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(textwrap.dedent(text), encoding="utf-8")
 
+    def edit(self, name: str, file: str, old: str, new: str) -> None:
+        """Replace what stands in a file of a package."""
+        path = self.package(name).root / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
             ("git", *arguments), cwd=self.root, capture_output=True, text=True, check=True
@@ -136,8 +143,7 @@ def released(checkout: Checkout) -> Callable[[str], Checkout]:
         for each in NEEDS[name]:
             if not checkout.git("tag", "--list", f"{each}-v0.1.0"):
                 release(each)
-        path = checkout.package(name).root / "CHANGELOG.md"
-        path.write_text(path.read_text().replace("(unreleased)", "(2026-01-01)"))
+        checkout.edit(name, "CHANGELOG.md", "(unreleased)", "(2026-01-01)")
         checkout.commit(f"{name} 0.1.0")
         checkout.git("tag", "--annotate", "--message", f"bnas-{name} 0.1.0", f"{name}-v0.1.0")
         return checkout

@@ -109,8 +109,7 @@ def test_a_sibling_comes_from_the_tag_of_its_lowest_version(
     checkout.git("tag", "cells-v0.1.0")
     source = "packages/cells/src/bnas/cells/__init__.py"
     checkout.write(source, "NEW = 1\n")
-    path = checkout.package("cells").root / "pyproject.toml"
-    path.write_text(path.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+    checkout.edit("cells", "pyproject.toml", 'version = "0.1.0"', 'version = "0.1.1"')
     wheels = build_wheels(checkout.package("search"), tmp_path)
     assert [wheel.name for wheel in wheels.values()] == [
         "bnas_cells-0.1.0-py3-none-any.whl",

@@ -79,9 +79,8 @@ def test_who_asks_for_another_series_becomes_the_lowest_that_is_asked_for(
 ) -> None:
     """Keep lowest versions that go together: zoo 0.1.0 cannot be had with binops 0.2."""
     checkout = released("zoo")
-    path = checkout.package("tools").root / "pyproject.toml"
     marked = "bnas-zoo>=0.1,<0.2; python_version>'3'"
-    path.write_text(path.read_text().replace("bnas-zoo>=0.1,<0.2", marked))
+    checkout.edit("tools", "pyproject.toml", "bnas-zoo>=0.1,<0.2", marked)
     checkout.write(".gitignore", "dist/\n")
     checkout.write("packages/binops/changelog.d/+gone.removed.md", "`gone`.\n")
     checkout.commit()

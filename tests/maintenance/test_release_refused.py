@@ -68,8 +68,7 @@ def test_public_names_ask_for_a_fragment_and_a_version(
     released: Callable[[str], Checkout], refused: Callable[..., str]
 ) -> None:
     checkout = released("zoo")
-    path = checkout.package("zoo").root / "public-api.txt"
-    path.write_text(path.read_text().replace(", loud=False", ", quiet=False"))
+    checkout.edit("zoo", "public-api.txt", ", loud=False", ", quiet=False")
     checkout.change("added", "def answer(question, *, quiet=False): ...\n")
     assert "+<slug>.breaking.md" in refused(checkout, "zoo")
     checkout.git(
@@ -129,8 +128,7 @@ def test_a_commit_whose_tag_is_missing(
 ) -> None:
     """Say the way out of a release that was killed between the two, the first one too."""
     checkout = released("zoo")
-    path = checkout.package("zoo").root / "pyproject.toml"
-    path.write_text(path.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+    checkout.edit("zoo", "pyproject.toml", 'version = "0.1.0"', 'version = "0.1.1"')
     checkout.commit("bnas-zoo 0.1.1")
     said = refused(checkout, "zoo")
     assert "git tag -a -m 'bnas-zoo 0.1.1' zoo-v0.1.1" in said

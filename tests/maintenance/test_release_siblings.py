@@ -26,11 +26,10 @@ def test_a_sibling_of_an_extra_comes_first(
     released: Callable[[str], Checkout], refused: Callable[..., str]
 ) -> None:
     checkout = released("search")
-    path = checkout.package("search").root / "pyproject.toml"
     extra = (
         '[project.optional-dependencies]\nbits = ["bnas-binops>=0.1,<0.2"]\n\n[tool.hatch.build]'
     )
-    path.write_text(path.read_text().replace("[tool.hatch.build]", extra))
+    checkout.edit("search", "pyproject.toml", "[tool.hatch.build]", extra)
     checkout.write("packages/search/changelog.d/+bits.added.md", "Extra `bits`.\n")
     checkout.commit()
     assert "no release (binops)" in refused(checkout, "search")
@@ -51,11 +50,10 @@ def test_names_that_no_release_of_a_sibling_has(
     assert main(["cells"], checkout.root) == 0
     shutil.rmtree(checkout.root / "dist")
     assert "raise bnas-cells<0.2,>=0.1 to >=0.1.1" in refused(checkout, "zoo")
-    path = checkout.package("zoo").root / "pyproject.toml"
-    path.write_text(path.read_text().replace("bnas-cells>=0.1,", "bnas-cells>=0.1.1,"))
+    checkout.edit("zoo", "pyproject.toml", "bnas-cells>=0.1,", "bnas-cells>=0.1.1,")
     checkout.commit()
     assert main(["zoo", "--dry-run"], checkout.root) == 0
-    path.write_text(path.read_text().replace("bnas-cells>=0.1.1,<0.2", "bnas-cells>=0.2,<0.3"))
+    checkout.edit("zoo", "pyproject.toml", "bnas-cells>=0.1.1,<0.2", "bnas-cells>=0.2,<0.3")
     checkout.commit()
     assert "no release of bnas-cells is that (got 0.1.1)" in refused(checkout, "zoo")
 
@@ -102,11 +100,10 @@ def test_lowest_versions_that_do_not_go_together(
     checkout.write("packages/cells/changelog.d/+slip.fixed.md", "A slip.\n")
     checkout.commit()
     assert main(["cells"], checkout.root) == 0
-    zoo, tools = (checkout.package(name).root / "pyproject.toml" for name in ("zoo", "tools"))
-    zoo.write_text(zoo.read_text().replace("bnas-cells>=0.1,", "bnas-cells>=0.1.1,"))
+    checkout.edit("zoo", "pyproject.toml", "bnas-cells>=0.1,", "bnas-cells>=0.1.1,")
     checkout.change("fixed")
     assert main(["zoo"], checkout.root) == 0
-    tools.write_text(tools.read_text().replace("bnas-zoo>=0.1,", "bnas-zoo>=0.1.1,"))
+    checkout.edit("tools", "pyproject.toml", "bnas-zoo>=0.1,", "bnas-zoo>=0.1.1,")
     checkout.write("tools/changelog.d/+slip.fixed.md", "A slip.\n")
     checkout.commit()
     assert "; raise bnas-cells<0.2,>=0.1 to >=0.1.1" in refused(checkout, "tools")
