@@ -20,7 +20,8 @@ TORCHVISION := torchvision==0.28.0
 DEV_TOOLS := build griffelib hypothesis onnxruntime pytest pytest-xdist ruff towncrier nvidia-cuda-nvcc nvidia-cuda-nvdisasm
 # The Python of the machine that `make device-wheels` is for, and what that machine lacks to run the tests marked gpu, too.
 DEVICE_PYTHON ?= 3.12
-DEVICE_PACKAGES := cattrs pooch platformdirs packaging hypothesis sortedcontainers pytest pluggy iniconfig
+DEVICE_PACKAGES := attrs cattrs typing_extensions click rich markdown-it-py mdurl Pygments pooch platformdirs packaging \
+  hypothesis sortedcontainers pytest pluggy iniconfig
 # Environments that chores make for themselves.
 CLEAN_VENVS =
 PROJECTS := $(wildcard packages/*/pyproject.toml) tools/pyproject.toml

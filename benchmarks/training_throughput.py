@@ -33,8 +33,8 @@ from bnas.search.engine import autocast, make_runner, memory_format
 from bnas.search.parallel import Processes
 from bnas.search.recipe import Recipe
 
-#: Steps of every engine before anything is timed.
-_WARM_UP = 2
+#: Steps of every engine before anything is timed; CUDA graphs are recorded in the second.
+_WARM_UP = 4
 
 
 @frozen
@@ -46,12 +46,14 @@ class Engine:
         recipe: Precision and engine.
         pruned: Whether the graph is pruned.
         ordered: Whether weights and images are in the order in which `bnas.search` has them.
+        cuda_graphs: Whether the passes are replayed as CUDA graphs.
     """
 
     name: str
     recipe: Recipe
     pruned: bool = True
     ordered: bool = True
+    cuda_graphs: bool = False
 
 
 def engines(device: torch.device, with_compiled: bool) -> tuple[Engine, ...]:
@@ -66,6 +68,9 @@ def engines(device: torch.device, with_compiled: bool) -> tuple[Engine, ...]:
     if with_compiled:
         compiled = Recipe(epochs=1, precision="bfloat16", engine="compiled")
         found.append(Engine("pruned, compiled, bfloat16", compiled))
+        if device.type == "cuda":
+            name = "pruned, compiled, CUDA graphs, bfloat16"
+            found.append(Engine(name, compiled, cuda_graphs=True))
     if device.type == "cpu":
         fused = Recipe(epochs=1, precision="bfloat16", engine="fused")
         found.append(Engine("pruned, fused, bfloat16", fused))
@@ -83,11 +88,15 @@ def make_step(
         # torch declares no `memory_format` for modules.
         network = network.to(memory_format=memory_format(device))  # type: ignore[call-overload]
         images = images.contiguous(memory_format=memory_format(device))
-    runner: nn.Module = make_runner(network, engine.recipe, Processes())
+    runner: nn.Module = make_runner(
+        network, engine.recipe, Processes(device=device), engine.cuda_graphs
+    )
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
 
     def step() -> None:
         network.project_latents_()
+        if engine.cuda_graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         with autocast(engine.recipe, device):
             logits = runner(images)
         loss = functional.cross_entropy(logits.float(), labels)

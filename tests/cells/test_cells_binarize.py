@@ -36,6 +36,20 @@ def test_the_sign_of_zero_is_plus_one():
     assert binarize_activation(x, official_sign=True).tolist() == [-1, -1, 0, 0, 1, 1]
 
 
+@pytest.mark.filterwarnings("ignore")  # The compiler's own.
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_compiled_signs_and_their_gradients_are_the_same(dtype: torch.dtype) -> None:
+    x = torch.tensor([-2.0, -0.5, -0.0, 0.0, 0.5, 1.0, math.nan], dtype=dtype)
+    results = []
+    for sign in (binarize_activation, torch.compile(binarize_activation, backend="aot_eager")):
+        leaf = x.clone().requires_grad_()
+        signs = sign(leaf)
+        signs.backward(torch.arange(7).to(dtype))
+        assert signs.dtype == leaf.grad.dtype == dtype
+        results.append((signs.tolist(), leaf.grad.tolist()))
+    assert results[0] == results[1] == ([-1, -1, 1, 1, 1, 1, -1], [0, 1, 2, 3, 4, 0, 0])
+
+
 @pytest.mark.parametrize("official_sign", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.bfloat16])
 def test_signs_keep_the_dtype(official_sign, dtype):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Literal
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from bnas import cells
 from bnas.cells.nn import BinaryConv2d, Network, binary_weight, gradient_factor, project_latent
+from bnas.cells.nn.layers import project_latents_together_
 
 SPEC = cells.spec("DARTS-V2", num_cells=3, channels=4, num_classes=3)
 IMAGES = torch.randn((4, 3, 16, 16), generator=torch.Generator().manual_seed(0))
@@ -36,6 +40,28 @@ def test_one_channel_is_clamped_and_more_are_centred(
     assert torch.equal(official, centred)
     if shape[1] == 1:
         assert not official.any()
+
+
+@pytest.mark.parametrize("official_centring", [False, True])
+@pytest.mark.parametrize("binarize", ["all", "activations"])
+def test_projected_together_the_numbers_are_the_same(
+    official_centring: bool, binarize: Literal["all", "activations"]
+) -> None:
+    # As on a GPU: equal shapes at once, from weights that lie channels last.
+    torch.manual_seed(0)
+    network = Network(SPEC, binarize=binarize, official_centring=official_centring)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(4)
+    together = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.project_latents_()
+    project_latents_together_(m for m in together.modules() if isinstance(m, BinaryConv2d))
+    changed = 0
+    for name, value in together.state_dict().items():
+        torch.testing.assert_close(value, network.state_dict()[name], rtol=1e-6, atol=1e-7)
+        changed += not torch.equal(value, before[name])
+    assert changed > 20 if binarize == "all" else changed == 0
 
 
 @pytest.mark.parametrize(

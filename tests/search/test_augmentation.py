@@ -102,10 +102,11 @@ def test_nothing_waits_for_the_device(augmentation: Augmentation) -> None:
         )
         evaluation_batch(images, IDENTITY, 12, 14)
     assert {each.device.type for each in (batch, mixed, targets)} == {"meta"}
-    # Three index tensors, mean and standard deviation twice, mixing partners; boxes; of the colour
-    # operations four factors, two times the weights of grey, and the places of the hues.
+    # Which are mirrored, mean and standard deviation twice, mixing partners; the places of crops or
+    # boxes; of the colour operations four factors, two times the weights of grey, and the places of
+    # the hues.
     jittered = augmentation.color_jitter is not None
-    assert copies.go_on == [True] * (8 + (augmentation.area is not None) + 7 * jittered)
+    assert copies.go_on == [True] * (7 + 7 * jittered)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_a_budget_of_less_than_an_epoch_says_what_one_takes(
 ) -> None:
     with pytest.raises(
         search.RecipeError,
-        match=r"`budget_s` must be at least [0-9.]+ seconds: one epoch takes [0-9.]+ here",
+        match=r"`budget_s` must be at least [0-9.]+ seconds: one epoch takes [0-9.]+ here, and to "
+        r"measure that [0-9.]+ ",
     ):
         search.fit_to_budget(tiny_spec, RECIPE, data, tmp_path, 1e-6)
 
@@ -74,7 +75,11 @@ def test_steps_measurement_and_checkpoints_all_count_as_often_as_they_happen(
     # 3 steps an epoch of 1 s in a quarter, 2 s in the rest; 3 s for 30 images; 10 s a checkpoint,
     # of which there is one at the end of an epoch and one in 8.25 s.
     seconds = 3 * (0.25 * 1 + 0.75 * 2) + 3 + 10 * (1 + 1)
-    fitted = search.fit_to_budget(tiny_spec, RECIPE, data, tmp_path, 7.5 * seconds / 0.92)
+    search.fit_to_budget(tiny_spec, RECIPE, data, tmp_path, 1e6)
+    spent, clock[0] = clock[0], 0.0
+    assert spent > seconds
+    # What measuring took is gone.
+    fitted = search.fit_to_budget(tiny_spec, RECIPE, data, tmp_path, spent + 7.5 * seconds / 0.92)
     assert fitted.epochs == 7
     assert {side for side, _ in seen} == {8, 12}
 

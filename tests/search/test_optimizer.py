@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import attrs
@@ -9,7 +10,7 @@ import torch
 from bnas import cells
 from bnas.cells.nn import BinaryConv2d, Network
 from bnas.search import Recipe
-from bnas.search.optimizer import make_optimizer, set_schedule
+from bnas.search.optimizer import load_moments, make_optimizer, set_schedule
 
 RECIPE = Recipe(epochs=1, learning_rate=0.1, weight_decay=0.02, latent_weight_decay=0.03)
 KINDS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -79,3 +80,35 @@ def test_a_schedule_sets_rates_and_the_momentum_of_one_cycle(
     set_schedule(optimizer, attrs.evolve(recipe, schedule="linear"), 10, 10)
     for group in optimizer.param_groups:
         assert (group["lr"], group["momentum"]) == pytest.approx((0.0, 0.9))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_moments_from_a_gpu_are_put_into_the_order_of_the_parameters(
+    tiny_spec: cells.NetworkSpec, name: Any
+) -> None:
+    torch.manual_seed(0)
+    network = Network(tiny_spec)
+    recipe = attrs.evolve(RECIPE, optimizer=name, weight_decay=0.0)
+    optimizer = make_optimizer(network, recipe)
+
+    def step() -> dict[str, torch.Tensor]:
+        source = torch.Generator().manual_seed(1)
+        for parameter in network.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=source)
+        optimizer.step()
+        return {key: value.detach().clone() for key, value in network.named_parameters()}
+
+    weights = step()
+    moments = copy.deepcopy(optimizer.state_dict())
+    wanted = step()
+    elsewhere = 0
+    for slots in moments["state"].values():
+        for key, value in slots.items():
+            if value.ndim == 4:
+                slots[key] = value.contiguous(memory_format=torch.channels_last)
+                elsewhere += slots[key].stride() != value.stride()
+    assert elsewhere
+    network.load_state_dict({**network.state_dict(), **weights})
+    load_moments(optimizer, moments)
+    for key, value in step().items():
+        assert torch.equal(value, wanted[key]), key

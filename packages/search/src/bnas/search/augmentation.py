@@ -141,19 +141,21 @@ def crop_and_flip(
         uint8 (N, 3, H, W).
     """
     count, _, height, width = images.shape
-    rows, columns = torch.arange(height).expand(count, -1), torch.arange(width).expand(count, -1)
+    device = images.device
+    rows, columns = (
+        torch.arange(side, device=device).expand(count, -1) for side in (height, width)
+    )
     if crop_padding:
         shifts = torch.randint(0, 2 * crop_padding + 1, (2, count, 1), generator=source)
+        shifts = shifts.to(device, non_blocking=True)
         rows, columns = rows + shifts[0], columns + shifts[1]
         images = functional.pad(images, (crop_padding,) * 4)
     if flip:
         mirrored = torch.rand((count, 1), generator=source) < 0.5
+        mirrored = mirrored.to(device, non_blocking=True)
         columns = torch.where(mirrored, columns.flip(1), columns)
-    batch = torch.arange(count)[:, None, None]
-    places = (batch, rows[:, :, None], columns[:, None, :])
-    picked = images.permute(0, 2, 3, 1)[
-        tuple(each.to(images.device, non_blocking=True) for each in places)
-    ]
+    batch = torch.arange(count, device=device)[:, None, None]
+    picked = images.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2).contiguous()
 
 

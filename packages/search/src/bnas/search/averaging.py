@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import torch
+from attrs import frozen
 from torch import Tensor, nn
 
 from bnas.cells.nn import Network
@@ -37,6 +38,7 @@ class Average:
         self._steps = 0
         self._average = copy.deepcopy(network).eval()
         self._network: Network | None = None
+        self._pairs: _Pairs | None = None
 
     @property
     def network(self) -> Network:
@@ -59,15 +61,15 @@ class Average:
         """Take a step of `network` into the average, without waiting for the device."""
         self._network = None
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        averages, values = [], []
-        for average, value in zip(_tensors(self._average), _tensors(network), strict=True):
-            if self._steps and average.is_floating_point():
-                averages.append(average)
-                values.append(value)
-            else:
-                average.copy_(value)
-        if averages:
-            torch._foreach_lerp_(averages, values, 1 - decay)
+        if self._pairs is None or self._pairs.network is not network:
+            self._pairs = _Pairs.of(self._average, network)
+        floats, counters = self._pairs.floats, self._pairs.counters
+        if self._steps:
+            torch._foreach_lerp_(*floats, 1 - decay)
+        else:
+            torch._foreach_copy_(*floats)
+        if counters[0]:
+            torch._foreach_copy_(*counters)
         self._steps += 1
 
     def named_tensors(self) -> dict[str, Tensor]:
@@ -87,6 +89,31 @@ class Average:
         tensors = {name.removeprefix(_PREFIX): value for name, value in state.items()}
         del tensors["n_averaged"]
         self._average.load_state_dict(tensors)
+
+
+@frozen(eq=False)
+class _Pairs:
+    """The tensors of an average and those of a network, looked up once: they stay where they are.
+
+    Attributes:
+        network: Whose tensors they are.
+        floats: Those of the average and those of the network, in the same order.
+        counters: The others, likewise.
+    """
+
+    network: nn.Module
+    floats: tuple[list[Tensor], list[Tensor]]
+    counters: tuple[list[Tensor], list[Tensor]]
+
+    @classmethod
+    def of(cls, average: nn.Module, network: nn.Module) -> _Pairs:
+        floats: tuple[list[Tensor], list[Tensor]] = ([], [])
+        counters: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for one, other in zip(_tensors(average), _tensors(network), strict=True):
+            ours, theirs = floats if one.is_floating_point() else counters
+            ours.append(one)
+            theirs.append(other)
+        return cls(network, floats, counters)
 
 
 def _tensors(network: nn.Module) -> chain[Tensor]:

@@ -98,9 +98,12 @@ def _draw_drop_path(run: Run, passed: float) -> None:
     recipe = run.recipe
     source = generator(recipe.seed, "drop-path", run.epoch, run.step)
     network, share = run.network, run.processes.share(recipe.batch_size)
+    before = network.drop_path_scales
     network.draw_drop_path_(recipe.drop_path * passed, recipe.batch_size, source)
     assert network.drop_path_scales is not None
-    network.drop_path_scales = network.drop_path_scales[:, share]
+    drawn = network.drop_path_scales[:, share]
+    # In one place throughout: CUDA graphs are recorded anew where an attribute of a module moves.
+    network.drop_path_scales = drawn if before is None else before.copy_(drawn)
 
 
 @torch.no_grad()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bnas.cells.nn import BinaryConv2d
 from bnas.search.recipe import Recipe
@@ -39,6 +40,25 @@ def make_optimizer(
         return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, fused=fused)
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=rate, fused=fused)
+
+
+def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Any]) -> None:
+    """Load moments, put into the order in memory in which their parameters lie.
+
+    Fused steps go through both as they lie, and those of another kind of device lie otherwise:
+    channels last on a GPU, not so on a CPU.
+
+    Args:
+        optimizer: From `make_optimizer`.
+        moments: From `bnas.search.saved_state.read_moments`.
+    """
+    optimizer.load_state_dict(moments)
+    for parameter, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if not isinstance(value, Tensor) or value.shape != parameter.shape:
+                continue  # A count of steps, or SGD before its first one.
+            if value.stride() != parameter.stride():
+                slots[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def set_schedule(

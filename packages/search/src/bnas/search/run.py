@@ -24,7 +24,7 @@ from bnas.search.identity import by_field, identity_of
 from bnas.search.image_set import ImageSet, TrainingData
 from bnas.search.long_run import LongRun
 from bnas.search.loss_watch import watch_of
-from bnas.search.optimizer import make_optimizer
+from bnas.search.optimizer import load_moments, make_optimizer
 from bnas.search.options import RunOptions
 from bnas.search.origin import copy_weights, fresh_network, load_teacher
 from bnas.search.parallel import Processes
@@ -158,7 +158,7 @@ class Run(LongRun):
         gradients = self._read_gradients(path, state)
         moments = read_moments(path, state["optimizer"], self.optimizer)
         self.network.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(moments)
+        load_moments(self.optimizer, moments)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.gradients = gradients

@@ -55,7 +55,11 @@ class WeightsHeader:
     creator: str = field(default="bnas-zoo")
 
 
-def write_weights(path: str | os.PathLike[str], tensors: _Arrays, header: WeightsHeader) -> None:
+def write_weights(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, np.ndarray[Any, Any]],
+    header: WeightsHeader,
+) -> None:
     """Write a weights file, whole or not at all.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 import torch
@@ -13,6 +13,7 @@ from bnas.cells.folding import BATCH_NORM_EPS, fold_batch_norm
 from bnas.cells.nn.binarize import (
     binarize_activation,
     binary_weight,
+    is_centred,
     latent_scale,
     project_latent,
     round_counts,
@@ -101,7 +102,8 @@ class BinaryConv2d(nn.Module):
         )
         counts = self._convolve(signs, weight)
         if self.training:
-            return counts * scale[:, None, None]
+            # Under autocast counts are bfloat16, and what follows stays so: scales are float32.
+            return (counts * scale[:, None, None]).to(counts.dtype)
         # The sums are integers; rounding undoes convolution algorithms that are not exact.
         return round_counts(counts) * self.weight_scale[:, None, None]
 
@@ -117,6 +119,41 @@ class BinaryConv2d(nn.Module):
             f"stride={node.stride}, padding={node.padding}, dilation={node.dilation}, "
             f"groups={node.groups}"
         )
+
+
+@torch.no_grad()
+def project_latents_together_(modules: Iterable[BinaryConv2d]) -> None:
+    """Do what `BinaryConv2d.project_latent_` does to each of `modules`, equal shapes at once.
+
+    The numbers are the same. On a GPU a network of 74 binary convolutions takes a few dozen kernels
+    this way instead of 444, which its host could hardly start fast enough.
+
+    Args:
+        modules: On one device.
+    """
+    groups: dict[tuple[torch.Size, bool], list[BinaryConv2d]] = {}
+    for module in modules:
+        if not module.real_weights:
+            centred = is_centred(module.weight, official_centring=module.official_centring)
+            groups.setdefault((module.weight.shape, centred), []).append(module)
+    latents: list[Tensor] = []
+    projected: list[Tensor] = []
+    scales: list[Tensor] = []
+    means: list[Tensor] = []
+    for (_, centred), group in groups.items():
+        # Channels last, as weights lie on GPUs.
+        views = [module.weight.permute(0, 2, 3, 1) for module in group]
+        stacked = torch.stack(views)
+        if centred:
+            stacked.sub_(stacked.mean(dim=4, keepdim=True))
+        stacked.clamp_(-1, 1)
+        latents += views
+        projected += stacked.unbind()
+        scales += [module.weight_scale for module in group]
+        means += stacked.abs().mean(dim=(2, 3, 4)).unbind()
+    if latents:
+        torch._foreach_copy_(latents, projected)
+        torch._foreach_copy_(scales, means)
 
 
 class BatchNorm2d(nn.BatchNorm2d):

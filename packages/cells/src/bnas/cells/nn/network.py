@@ -12,7 +12,7 @@ from bnas.cells import nodes
 from bnas.cells.errors import GraphError
 from bnas.cells.graph import Graph
 from bnas.cells.lower_cell import edge_of
-from bnas.cells.nn.layers import BinaryConv2d
+from bnas.cells.nn.layers import BinaryConv2d, project_latents_together_
 from bnas.cells.nn.modules import module_of
 from bnas.cells.prune import prune
 from bnas.cells.specification import Spec
@@ -133,9 +133,12 @@ class Network(nn.Module):
 
     def project_latents_(self) -> None:
         """Centre and clamp all latent weights in place, as before every training step."""
-        for module in self.modules():
-            if isinstance(module, BinaryConv2d):
-                module.project_latent_()
+        binary = [module for module in self.modules() if isinstance(module, BinaryConv2d)]
+        if binary and binary[0].weight.is_cuda:
+            project_latents_together_(binary)
+            return
+        for module in binary:
+            module.project_latent_()
 
     def draw_drop_path_(self, probability: float, batch: int, source: torch.Generator) -> None:
         """Draw which edges are dropped for which images of the next step.

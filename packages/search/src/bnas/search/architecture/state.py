@@ -26,7 +26,7 @@ from bnas.search.engine import make_runner, memory_format
 from bnas.search.image_set import ImageSet
 from bnas.search.long_run import LongRun
 from bnas.search.loss_watch import LossWatch
-from bnas.search.optimizer import make_optimizer
+from bnas.search.optimizer import load_moments, make_optimizer
 from bnas.search.parallel import Processes
 from bnas.search.rotation import load_newest, rotate
 from bnas.search.saved_state import (
@@ -176,8 +176,8 @@ class SearchRun(LongRun):
         moments = read_moments(path, state["optimizer"], self.optimizer)
         arch_moments = read_moments(path, state["arch_optimizer"], self.arch_optimizer)
         self.network.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(moments)
-        self.arch_optimizer.load_state_dict(arch_moments)
+        load_moments(self.optimizer, moments)
+        load_moments(self.arch_optimizer, arch_moments)
         self.resumed_from = path
         self.take_over(state, history)
 
