@@ -17,7 +17,7 @@ from bnas.search.checkpoint import load_checkpoint
 from bnas.search.conditions import check_conditions
 from bnas.search.device import choose_device
 from bnas.search.engine import check_cuda_graphs, memory_guard
-from bnas.search.epoch import measure, train_step
+from bnas.search.epoch import end_checkpoint_interval_s, measure, train_step
 from bnas.search.epoch_loop import CHECKPOINT_INTERVAL_S
 from bnas.search.errors import RecipeError
 from bnas.search.identity import recipe_of
@@ -115,8 +115,9 @@ def _seconds_per_epoch(
             run.epoch = start
             total += (end - start) / recipe.epochs * _epoch_seconds(run)
         saving = _seconds(run.device, lambda: run.write(0.0))
-    # One at the end of every epoch, and those in between.
-    return total + saving * (1 + total / CHECKPOINT_INTERVAL_S)
+    # One at the end of an epoch, on a GPU of some, and those in between.
+    ends = total / max(total, end_checkpoint_interval_s(processes.device))
+    return total + saving * (ends + total / CHECKPOINT_INTERVAL_S)
 
 
 def _first_epochs(recipe: Recipe) -> list[int]:

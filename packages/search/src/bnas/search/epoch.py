@@ -21,7 +21,16 @@ from bnas.search.run import Run
 
 METRICS_NAME = "metrics.csv"
 
+#: Seconds between checkpoints at the ends of epochs of a GPU, where an epoch may take three and a
+#: checkpoint half of one.
+_END_INTERVAL_GPU_S = 20.0
+
 Progress = Callable[[StepMetrics | EpochMetrics], None]
+
+
+def end_checkpoint_interval_s(device: torch.device) -> float:
+    """Return how old a checkpoint must be for the end of an epoch to write another, in seconds."""
+    return _END_INTERVAL_GPU_S if device.type == "cuda" else 0.0
 
 
 def train_epoch(run: Run, deadline: float | None, progress: Progress) -> bool:
@@ -122,7 +131,7 @@ def _end_epoch(run: Run, images_per_s: float, seconds: float, progress: Progress
     if run.gradients is not None:
         run.gradients.end_epoch(run.epoch, run.steps_per_epoch)
     try:
-        with ended_epoch(run, record):
+        with ended_epoch(run, record, interval_s=end_checkpoint_interval_s(run.device)):
             progress(record)
     finally:
         if run.processes.leads:

@@ -117,7 +117,7 @@ def _look(
 
 
 @contextlib.contextmanager
-def ended_epoch(run: LongRun, record: object) -> Iterator[None]:
+def ended_epoch(run: LongRun, record: object, *, interval_s: float = 0.0) -> Iterator[None]:
     """Count an epoch as finished, report it in the block, then write the checkpoint.
 
     A kill between the two makes the next process report the epoch again: its events take the place
@@ -128,6 +128,8 @@ def ended_epoch(run: LongRun, record: object) -> Iterator[None]:
     Args:
         run: Changed in place.
         record: Of the epoch.
+        interval_s: Seconds since the last checkpoint, below which none is written but for that of
+            the last epoch.
     """
     run.tally.zero_()
     run.history.append(record)
@@ -136,5 +138,6 @@ def ended_epoch(run: LongRun, record: object) -> Iterator[None]:
         yield
     finally:
         # Whatever the report raises, Ctrl-C for instance, costs no epoch.
-        if run.watch.calm or run.epoch == run.epochs:
+        (due,) = run.processes.any_of(time.monotonic() - run.written >= interval_s)
+        if (run.watch.calm and due) or run.epoch == run.epochs:
             run.write(0.0, ends_epoch=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +43,7 @@ class LongRun(ABC):
         step: The next one within the epoch, from 0.
         seconds: Spent in the epoch so far, before this process started.
         sound_steps: Steps of the epoch after which every number is known to have been finite.
+        written: Monotonic time of the last checkpoint of this process, in seconds.
     """
 
     directory: Path
@@ -56,6 +59,7 @@ class LongRun(ABC):
     step: int = 0
     seconds: float = 0.0
     sound_steps: int = 0
+    written: float = -math.inf
 
     @property
     def checkpoint_path(self) -> Path:
@@ -143,6 +147,7 @@ class LongRun(ABC):
             except CheckpointError as error:
                 failure = error
         self.processes.raise_together(failure, self.checkpoint_path)
+        self.written = time.monotonic()
 
     def check_finite(self) -> None:
         """Look at all parameters and statistics.
