@@ -137,11 +137,15 @@ def _epoch_seconds(run: Run) -> float:
         with memory_guard(run.recipe):
             train_step(run, order)
 
+    def steps() -> None:
+        for _ in range(_GPU_STEPS):
+            step()
+
     for _ in range(_WARM_UP_STEPS):
         _seconds(run.device, step)
     if run.device.type == "cuda":
         # Together: while a GPU computes one step, its host prepares the next.
-        each = _seconds(run.device, lambda: [step() for _ in range(_GPU_STEPS)]) / _GPU_STEPS
+        each = _seconds(run.device, steps) / _GPU_STEPS
     else:
         each = statistics.median(_seconds(run.device, step) for _ in range(_TIMED_STEPS))
     return each * run.batches.steps_per_epoch + _measuring_seconds(run)
