@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bnas import cells, search
-from bnas.cells.nn import Network
+from bnas.cells.nn import Network, average_pool
 from bnas.search.epoch import train_step
 from bnas.search.image_set import ImageSet
 from bnas.search.parallel import Processes
@@ -57,6 +57,18 @@ def test_compiled_gradients_are_those_of_the_plain_network(tiny_spec: cells.Netw
         torch.testing.assert_close(
             found[1][key], plain, rtol=1e-2, atol=1e-3 * float(plain.abs().max())
         )
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_gradients_of_average_pools_are_those_of_the_cpu(padding: int) -> None:
+    images = torch.randn((2, 5, 8, 8), generator=torch.Generator().manual_seed(0))
+    found = []
+    for place in ("cpu", "cuda"):
+        leaf = images.to(place, memory_format=torch.channels_last).requires_grad_()
+        average_pool(leaf, 3, 2, padding).square().sum().backward()
+        assert leaf.grad is not None
+        found.append(leaf.grad.cpu())
+    torch.testing.assert_close(found[1], found[0])
 
 
 @pytest.mark.parametrize("engine", ["eager", "compiled"])

@@ -11,6 +11,7 @@ from bnas.cells.nn.binarize import (
 from bnas.cells.nn.convolution import convolve
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
 from bnas.cells.nn.network import Binarize, Network
+from bnas.cells.nn.pooling import average_pool
 
 __all__ = [
     "BatchNorm2d",
@@ -19,6 +20,7 @@ __all__ = [
     "Network",
     "RPReLU",
     "Sign",
+    "average_pool",
     "binarize_activation",
     "binary_weight",
     "convolve",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bnas.cells import nodes
 from bnas.cells.errors import GraphError
 from bnas.cells.nn.layers import BatchNorm2d, BinaryConv2d, RPReLU, Sign
+from bnas.cells.nn.pooling import average_pool
 
 
 def module_of(
@@ -110,9 +111,7 @@ class _AvgPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         node = self.node
-        return functional.avg_pool2d(
-            x, node.kernel, node.stride, node.padding, count_include_pad=False
-        )
+        return average_pool(x, node.kernel, node.stride, node.padding)
 
 
 class _GlobalAvgPool(nn.Module):

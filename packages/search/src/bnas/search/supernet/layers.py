@@ -6,7 +6,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from bnas.cells import Primitive
-from bnas.cells.nn import BatchNorm2d
+from bnas.cells.nn import BatchNorm2d, average_pool
 from bnas.search.supernet.plan import CellPlan
 from bnas.search.supernet.space import SearchSpace
 
@@ -128,4 +128,4 @@ def pool(layer: Primitive, x: Tensor, stride: int) -> Tensor:
     """
     if layer.kind == "max_pool":
         return functional.max_pool2d(x, layer.kernel, stride, layer.padding)
-    return functional.avg_pool2d(x, layer.kernel, stride, layer.padding, count_include_pad=False)
+    return average_pool(x, layer.kernel, stride, layer.padding)
