@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import attrs
 import pytest
@@ -20,6 +21,7 @@ from bnas.search import (
     SearchOptions,
     SearchRecipe,
     SearchResult,
+    optimizer,
     search_cells,
 )
 from bnas.search.architecture import steps
@@ -216,6 +218,24 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others(
     assert same_bits(state_of(tmp_path / "first"), state_of(tmp_path / "again"))
     other = search_cells(attrs.evolve(recipe, seed=1), images, tmp_path / "other")
     assert other.history[-1].normal != first.history[-1].normal
+
+
+@pytest.mark.parametrize("engine", ["shared", "plain"])
+def test_a_fused_step_moves_every_weight_by_its_own_gradient(
+    tmp_path: Path,
+    recipe: SearchRecipe,
+    images: ImageSet,
+    engine: Literal["shared", "plain"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = attrs.evolve(recipe, engine=engine)
+    one_step = SearchOptions(time_limit_s=0)
+    search_cells(recipe, images, tmp_path / "fused", options=one_step)
+    monkeypatch.setattr(optimizer, "FUSED_DEVICES", frozenset())
+    search_cells(recipe, images, tmp_path / "plain", options=one_step)
+    plain = state_of(tmp_path / "plain")
+    for name, value in state_of(tmp_path / "fused").items():
+        torch.testing.assert_close(value, plain[name], msg=name)
 
 
 @pytest.mark.parametrize("stops", [1, 5])

@@ -42,11 +42,25 @@ def make_optimizer(
     return kind(groups, lr=rate, fused=fused)
 
 
-def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Any]) -> None:
-    """Load moments, put into the order in memory in which their parameters lie.
+@torch.no_grad()
+def laid_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return `value` in the order in memory in which `parameter` lies, copied only if need be.
 
-    Fused steps go through both as they lie, and those of another kind of device lie otherwise:
-    channels last on a GPU, not so on a CPU.
+    A fused step goes through parameters, gradients and moments as they lie: where orders differ,
+    torch's on a CPU moves weights by the numbers of others, without a word. `Tensor.backward` sees
+    to it, `torch.autograd.grad` does not: a convolution's gradient may come channels last.
+
+    Args:
+        parameter: Dense.
+        value: Of the same shape: a gradient, or a moment.
+    """
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Any]) -> None:
+    """Load moments, of another kind of device too, where they lie otherwise: `laid_like`.
 
     Args:
         optimizer: From `make_optimizer`.
@@ -57,8 +71,7 @@ def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Any]) -> N
         for name, value in slots.items():
             if not isinstance(value, Tensor) or value.shape != parameter.shape:
                 continue  # A count of steps, or SGD before its first one.
-            if value.stride() != parameter.stride():
-                slots[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            slots[name] = laid_like(parameter, value)
 
 
 def set_schedule(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from bnas.search.optimizer import laid_like
+
 #: Length of the step, along the weights' gradient, over which a derivative is taken.
 _STEP_LENGTH = 0.01
 
@@ -18,13 +20,15 @@ Differentiate = Callable[[Tensor, Sequence[nn.Parameter]], list[Tensor]]
 def gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
     """Return the gradient of each parameter; zeros where the loss does not depend on it.
 
+    They lie in memory as the parameters do, ready for a fused step.
+
     Args:
         loss: A scalar.
         parameters: What to differentiate by.
     """
     found = torch.autograd.grad(loss, list(parameters), allow_unused=True)
     return [
-        torch.zeros_like(parameter) if grad is None else grad
+        torch.zeros_like(parameter) if grad is None else laid_like(parameter, grad)
         for parameter, grad in zip(parameters, found, strict=True)
     ]
 
