@@ -176,3 +176,15 @@ def test_every_parameter_of_a_pruned_network_learns():
     idle = [name for name, p in network.named_parameters() if p.grad is None]
     assert idle == []
     assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["bnas-cifar10", "bnas-imagenet"])
+def test_under_autocast_nothing_but_the_images_stays_float32(name):
+    network = Network(attrs.evolve(SMALL, genotype=genotypes[name])).train()
+    images = torch.randn(2, 3, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        values = network.evaluate(images, [node.name for node, *_ in network.steps])
+    # Batch norm of the images themselves, which come in float32.
+    assert {key for key, value in values.items() if value.dtype != torch.bfloat16} == {"stem.bn"}
+    values = network.evaluate(images, [node.name for node, *_ in network.steps])
+    assert {value.dtype for value in values.values()} == {torch.float32}

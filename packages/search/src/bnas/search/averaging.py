@@ -58,7 +58,11 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take a step of `network` into the average, without waiting for the device."""
+        """Take a step of `network` into the average, without waiting for the device.
+
+        Args:
+            network: From step to step the same, whose parameters and buffers change in place.
+        """
         self._network = None
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         if self._pairs is None or self._pairs.network is not network:

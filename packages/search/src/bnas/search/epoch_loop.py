@@ -120,8 +120,9 @@ def _look(
 def ended_epoch(run: LongRun, record: object, *, interval_s: float = 0.0) -> Iterator[None]:
     """Count an epoch as finished, report it in the block, then write the checkpoint.
 
-    A kill between the two makes the next process report the epoch again: its events take the place
-    of the older ones, which is harmless. The other way round, the events would be missing for good.
+    A kill before that makes the next process report the epoch again, or several where `interval_s`
+    is not 0: their events take the place of the older ones, which is harmless. The other way round,
+    the events would be missing for good.
     While there is an alarm about the loss no checkpoint is written, but for that of the last epoch:
     no later step could say whether it comes back.
 
@@ -134,10 +135,13 @@ def ended_epoch(run: LongRun, record: object, *, interval_s: float = 0.0) -> Ite
     run.tally.zero_()
     run.history.append(record)
     run.epoch, run.step, run.sound_steps, run.seconds = run.epoch + 1, 0, 0, 0.0
+    reported = False
     try:
         yield
+        reported = True
     finally:
         # Whatever the report raises, Ctrl-C for instance, costs no epoch.
-        (due,) = run.processes.any_of(time.monotonic() - run.written >= interval_s)
+        due = not reported or time.monotonic() - run.written >= interval_s
+        (due,) = run.processes.any_of(due)
         if (run.watch.calm and due) or run.epoch == run.epochs:
             run.write(0.0, ends_epoch=True)

@@ -60,7 +60,9 @@ def laid_like(parameter: Tensor, value: Tensor) -> Tensor:
 
 
 def load_moments(optimizer: torch.optim.Optimizer, moments: dict[str, Any]) -> None:
-    """Load moments, of another kind of device too, where they lie otherwise: `laid_like`.
+    """Load moments, and lay them like their parameters.
+
+    Those that come from another kind of device lie otherwise (`laid_like`).
 
     Args:
         optimizer: From `make_optimizer`.

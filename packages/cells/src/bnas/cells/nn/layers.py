@@ -125,7 +125,8 @@ class BinaryConv2d(nn.Module):
 def project_latents_together_(modules: Iterable[BinaryConv2d]) -> None:
     """Do what `BinaryConv2d.project_latent_` does to each of `modules`, equal shapes at once.
 
-    The numbers are the same. On a GPU a network of 74 binary convolutions takes a few dozen kernels
+    The numbers are the same, but for the order in which a filter's are added up where weights do
+    not lie channels last. On a GPU a network of 74 binary convolutions takes a few dozen kernels
     this way instead of 444, which its host could hardly start fast enough.
 
     Args:

@@ -89,7 +89,11 @@ class _Zero(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         images, channels, height, width = x.shape
-        return x.new_zeros(images, *self.node.infer(((channels, height, width),)))
+        kind = x.device.type
+        # Exact in every dtype; in float32 they would make all float32 that they are joined with.
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        shape = self.node.infer(((channels, height, width),))
+        return x.new_zeros((images, *shape), dtype=dtype)
 
 
 class _MaxPool(nn.Module):
