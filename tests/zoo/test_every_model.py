@@ -32,9 +32,14 @@ ANSWERS = {
     "BNAS-Mini.lean": ("airplane-cifar10.jpg", "airplane", 0.905),
     "BNAS-A.plus-cpu": ("horse-cifar10.jpg", "horse", 0.741),
     "BNAS-A.lean": ("ship-cifar10.jpg", "ship", 0.902),
+    "BNAS-A.pool": ("truck-cifar10.jpg", "truck", 0.986),
 }
 #: Weights of a variant of their model, by what is different.
-VARIANTS = {name: {"reduction_skip": "binary"} for name in ("BNAS-Mini.lean", "BNAS-A.lean")}
+VARIANTS = {
+    "BNAS-Mini.lean": {"reduction_skip": "binary"},
+    "BNAS-A.lean": {"reduction_skip": "binary"},
+    "BNAS-A.pool": {"reduction_skip": "pool"},
+}
 #: Test images by the beginning of the data set's name, as a folder a class: variables that name
 #: the folder, for the slow tests.
 DATA = {"CIFAR-10": "BNAS_TEST_CIFAR10", "Tiny ImageNet": "BNAS_TEST_TINY_IMAGENET"}
