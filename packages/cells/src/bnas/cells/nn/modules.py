@@ -90,8 +90,9 @@ class _Zero(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         images, channels, height, width = x.shape
         kind = x.device.type
+        casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         # Exact in every dtype; in float32 they would make all float32 that they are joined with.
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        dtype = torch.get_autocast_dtype(kind) if casts else x.dtype
         shape = self.node.infer(((channels, height, width),))
         return x.new_zeros((images, *shape), dtype=dtype)
 
