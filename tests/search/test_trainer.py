@@ -182,55 +182,6 @@ def test_checkpoints_within_an_epoch_are_resumed_from(
     assert_same_bits(bits(tmp_path), uninterrupted)
 
 
-def test_ends_of_epochs_are_saved_as_often_as_a_gpu_s(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tiny_spec: cells.NetworkSpec,
-    data: search.TrainingData,
-) -> None:
-    recipe = attrs.evolve(RECIPE, epochs=4)
-    search.train(tiny_spec, recipe, data, tmp_path / "plain")
-    written: list[int] = []
-    write = Run.write
-
-    def noted(run: Run, seconds: float, **named: Any) -> None:
-        written.append(run.epoch)
-        write(run, seconds, **named)
-
-    monkeypatch.setattr(Run, "write", noted)
-    monkeypatch.setattr(epoch_module, "end_checkpoint_interval_s", lambda device: 1e6)
-    with pytest.raises(Interruption):
-        search.train(tiny_spec, recipe, data, tmp_path / "rare", progress=stopping_after(10))
-    assert written == [1]
-    # Two epochs are trained again, to the same bits.
-    search.train(tiny_spec, recipe, data, tmp_path / "rare")
-    assert written == [1, 2, 4]
-    assert_same_bits(bits(tmp_path / "rare"), bits(tmp_path / "plain"))
-
-
-def test_a_report_that_fails_costs_no_epoch_there_either(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tiny_spec: cells.NetworkSpec,
-    data: search.TrainingData,
-) -> None:
-    monkeypatch.setattr(epoch_module, "end_checkpoint_interval_s", lambda device: 1e6)
-
-    def interrupted(metrics: object) -> None:
-        if isinstance(metrics, search.EpochMetrics) and metrics.epoch == 2:
-            raise KeyboardInterrupt
-
-    recipe = attrs.evolve(RECIPE, epochs=4)
-    with pytest.raises(KeyboardInterrupt):
-        search.train(tiny_spec, recipe, data, tmp_path, progress=interrupted)
-    assert search.load_checkpoint(tmp_path / "checkpoint.pt")["epoch"] == 3
-
-
-def test_only_the_end_of_a_gpu_s_epoch_may_go_unsaved() -> None:
-    assert epoch_module.end_checkpoint_interval_s(torch.device("cpu")) == 0
-    assert epoch_module.end_checkpoint_interval_s(torch.device("cuda")) > 0
-
-
 KILLED = """
 import os, signal, sys
 import torch

@@ -64,12 +64,14 @@ def search_by_two(plan: Path, out: Path) -> None:
 def test_two_processes_equal_one_with_the_whole_batch(
     tmp_path: Path, recipe: search.SearchRecipe, images: search.ImageSet, order: int
 ) -> None:
-    # Few steps and small rates: where a sign flips, rounding is no longer what one compares.
+    # Few steps, small rates and this seed: where a sign flips, as one does after seed 0, rounding is
+    # no longer what one compares.
     gentle = attrs.evolve(
         recipe,
         epochs=1,
         order=order,
         batch_size=8,
+        seed=1,
         learning_rate=1e-4,
         final_learning_rate=0.0,
         arch_learning_rate=1e-3,
