@@ -64,8 +64,8 @@ def search_by_two(plan: Path, out: Path) -> None:
 def test_two_processes_equal_one_with_the_whole_batch(
     tmp_path: Path, recipe: search.SearchRecipe, images: search.ImageSet, order: int
 ) -> None:
-    # Few steps, small rates and this seed: where a sign flips, as one does after seed 0, rounding is
-    # no longer what one compares.
+    # Few steps, small rates and this seed: where a sign flips, as one does with seed 0, rounding
+    # is no longer what one compares.
     gentle = attrs.evolve(
         recipe,
         epochs=1,
